@@ -1,0 +1,32 @@
+//! Lines: the business numbers on which a workspace writes.
+
+use sea_orm::entity::prelude::*;
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "lines")]
+pub struct Model {
+    /// The line's id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The workspace that the line belongs to.
+    pub workspace_id: Uuid,
+    /// Its number in E.164, with the plus.
+    pub phone: String,
+    /// The provider's id of the number, which webhooks name; unique in the whole installation.
+    pub phone_number_id: String,
+    /// What the workspace calls it.
+    pub name: String,
+    /// How many messages may leave on it in any second; at least 1.
+    pub messages_per_second: i32,
+    /// Whether another system sends on it, so that here is only recorded what that system reports.
+    pub external: bool,
+    /// When it was made.
+    pub created_at: i64,
+}
+
+/// None: storage writes its joins by column.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,31 @@
+//! The outbox: messages still to be sent. It is the dispatcher's own, so that claiming takes no version's lock; a
+//! row goes when its message's outcome is settled.
+
+use sea_orm::entity::prelude::*;
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "outbox")]
+pub struct Model {
+    /// The message to send.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub message_id: Uuid,
+    /// The workspace of the message.
+    pub workspace_id: Uuid,
+    /// The line to send it on.
+    pub line_id: Uuid,
+    /// Not to be sent before this time.
+    pub due_at: i64,
+    /// How many calls were made for it; 0 at first.
+    pub attempt: i32,
+    /// When a dispatcher took it to call the provider; null while it waits.
+    pub claimed_at: Option<i64>,
+    /// The epoch of the lease under which it was claimed; null exactly where `claimed_at` is.
+    pub epoch: Option<i64>,
+}
+
+/// None: storage writes its joins by column.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

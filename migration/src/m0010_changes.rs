@@ -1,0 +1,21 @@
+//! The log of changes.
+
+use crate::step::Step;
+
+pub(crate) const STEP: Step = Step {
+    name: "m0010_changes",
+    up: "
+        CREATE TABLE changes (
+            version_id uuid NOT NULL REFERENCES versions,
+            revision bigint NOT NULL CHECK (revision >= 1),
+            workspace_id uuid NOT NULL REFERENCES workspaces,
+            user_id uuid NOT NULL REFERENCES users,
+            at bigint NOT NULL,
+            kinds integer NOT NULL CHECK (kinds > 0),
+            cell_before integer,
+            cell integer NOT NULL,
+            PRIMARY KEY (version_id, revision)
+        );
+    ",
+    down: "DROP TABLE changes;",
+};

@@ -1,0 +1,41 @@
+//! Enums with a fixed number per value, which is what the database and the tally's cells store.
+
+/// Declares a closed set of words, each with its stored code and its name in the API.
+///
+/// Codes are forever: a value may be added at the end, never moved, since stored rows carry the code.
+macro_rules! coded {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $code:literal / $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $($(#[$doc])* #[serde(rename = $word)] $variant = $code,)+
+        }
+
+        impl $name {
+            /// Every value, in the order of the codes.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The stored number.
+            pub const fn code(self) -> i16 {
+                self as i16
+            }
+
+            /// The value of a stored number; `None` for a number that no value has.
+            pub const fn from_code(code: i16) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            /// The name in the API.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use coded;

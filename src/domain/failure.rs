@@ -1,0 +1,237 @@
+//! Why a message failed: the provider's codes and our reasons, and what may be done about each.
+
+use std::time::Duration;
+
+use super::clock::Timestamp;
+use super::code::coded;
+
+coded! {
+    /// Why a deployment failed.
+    FailureReason {
+        /// The number is no valid one, or the provider refuses it.
+        InvalidPhone = 0 / "INVALID_PHONE",
+        /// The provider cannot reach this number.
+        Undeliverable = 1 / "UNDELIVERABLE",
+        /// The business blocked the contact.
+        BlockedContact = 2 / "BLOCKED_CONTACT",
+        /// The contact asked for no more messages.
+        OptedOut = 3 / "OPTED_OUT",
+        /// The contact is talking to an agent, which has priority.
+        OpenAgentSession = 4 / "OPEN_AGENT_SESSION",
+        /// The provider's rate limits, after our own retries.
+        RateLimited = 5 / "RATE_LIMITED",
+        /// The portfolio's unique users in 24 hours are used up.
+        TierCapacity = 6 / "TIER_CAPACITY",
+        /// A parameter of the template is missing or wrong.
+        TemplateParameters = 7 / "TEMPLATE_PARAMETERS",
+        /// The template is missing, paused, disabled or not approved.
+        TemplateUnavailable = 8 / "TEMPLATE_UNAVAILABLE",
+        /// The conversation was archived before the deployment left the queue.
+        ConversationInactive = 9 / "CONVERSATION_INACTIVE",
+        /// The provider chose not to deliver.
+        Withheld = 10 / "WITHHELD",
+        /// The user is held out by an experiment of the provider's.
+        Experiment = 11 / "EXPERIMENT",
+        /// The provider's policies forbid it.
+        Policy = 12 / "POLICY",
+        /// The line or its account cannot send.
+        LineUnavailable = 13 / "LINE_UNAVAILABLE",
+        /// A fault of the provider's, after our own retries.
+        ProviderError = 14 / "PROVIDER_ERROR",
+        /// The time to live passed without delivery.
+        Expired = 15 / "EXPIRED",
+        /// The outcome of the call was never learnt.
+        OutcomeUnknown = 16 / "OUTCOME_UNKNOWN",
+        /// The send was canceled.
+        Canceled = 17 / "CANCELED",
+        /// Any other code.
+        Other = 18 / "OTHER",
+    }
+}
+
+/// The least failure that the provider reported of a message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct ProviderFailure {
+    /// When it failed.
+    pub at: Timestamp,
+    /// The provider's code.
+    pub code: Option<i32>,
+    /// What the code means.
+    pub reason: FailureReason,
+    /// The provider's own words.
+    pub text: String,
+}
+
+/// The least failure that we found ourselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Refusal {
+    /// When it was found.
+    pub at: Timestamp,
+    /// What was found.
+    pub reason: FailureReason,
+}
+
+/// A failure as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Why.
+    pub reason: FailureReason,
+    /// The provider's code, where there is one.
+    pub code: Option<i32>,
+    /// The provider's words, or ours.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What may be done about a failed deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Retry {
+    Never,
+    OnceMended,
+    After(Duration),
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Codes of a template that comes back by itself: paused for its quality, or throttled.
+const TEMPLATE_COMES_BACK: [i32; 2] = [132_015, 132_069];
+
+impl FailureReason {
+    /// What the provider's code means (its error reference of 2026).
+    pub const fn of_provider_code(code: i32) -> Self {
+        match code {
+            131_021 | 131_030 => Self::InvalidPhone,
+            131_026 => Self::Undeliverable,
+            130_403 => Self::BlockedContact,
+            131_050 => Self::OptedOut,
+            4 | 80_007 | 130_429 | 131_056 => Self::RateLimited,
+            131_008 | 131_009 | 132_000 | 132_005 | 132_012 | 132_018 => Self::TemplateParameters,
+            132_001 | 132_007 | 132_015 | 132_016 | 132_068 | 132_069 => Self::TemplateUnavailable,
+            131_049 => Self::Withheld,
+            130_472 => Self::Experiment,
+            130_497 | 131_047 | 131_048 | 131_064 | 368 => Self::Policy,
+            1 | 2 | 131_000 | 131_016 | 131_057 | 133_004 => Self::ProviderError,
+            0 | 3 | 10 | 33 | 190 | 200..=299 | 131_005 | 131_031 | 131_037 | 131_042 | 131_045 | 133_000..=133_999 => {
+                Self::LineUnavailable
+            }
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether only we can find it: the provider has no code for it.
+    pub const fn is_ours(self) -> bool {
+        matches!(
+            self,
+            Self::OpenAgentSession | Self::ConversationInactive | Self::Expired | Self::OutcomeUnknown | Self::Canceled
+        )
+    }
+
+    /// The sentence shown where the provider gave none.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::InvalidPhone => "The number is not a valid phone number.",
+            Self::Undeliverable => "WhatsApp cannot deliver to this number.",
+            Self::BlockedContact => "This contact is blocked.",
+            Self::OptedOut => "The contact asked to receive no more messages.",
+            Self::OpenAgentSession => "The contact has an open session with an agent.",
+            Self::RateLimited => "The rate limit of the line or the account was reached.",
+            Self::TierCapacity => "The account has reached its number of unique users in 24 hours.",
+            Self::TemplateParameters => "A parameter of the template is missing or does not fit.",
+            Self::TemplateUnavailable => "The template is not available.",
+            Self::ConversationInactive => "The conversation was archived before this message left the queue.",
+            Self::Withheld => "WhatsApp chose not to deliver this message.",
+            Self::Experiment => "WhatsApp holds this user out of marketing messages for an experiment.",
+            Self::Policy => "WhatsApp's policies do not allow this message.",
+            Self::LineUnavailable => "The line or its account cannot send.",
+            Self::ProviderError => "WhatsApp had a fault.",
+            Self::Expired => "The message was not delivered within its time to live.",
+            Self::OutcomeUnknown => "It was never learnt what became of this message.",
+            Self::Canceled => "The send was canceled before this message left the queue.",
+            Self::Other => "The message failed.",
+        }
+    }
+
+    const fn retry(self, code: Option<i32>) -> Retry {
+        match self {
+            Self::RateLimited => Retry::After(HOUR),
+            Self::TierCapacity | Self::Withheld => Retry::After(DAY),
+            Self::OpenAgentSession
+            | Self::TemplateParameters
+            | Self::LineUnavailable
+            | Self::ProviderError
+            | Self::Expired => Retry::OnceMended,
+            Self::TemplateUnavailable => match code {
+                Some(code) if code == TEMPLATE_COMES_BACK[0] || code == TEMPLATE_COMES_BACK[1] => Retry::OnceMended,
+                _ => Retry::Never,
+            },
+            _ => Retry::Never,
+        }
+    }
+}
+
+impl Failure {
+    /// Whether sending again may succeed.
+    pub fn retryable(&self) -> bool {
+        self.reason.retry(self.code) != Retry::Never
+    }
+
+    /// The earliest time at which sending again makes sense, where there is one to wait for.
+    pub fn retry_after(&self) -> Option<Timestamp> {
+        match self.reason.retry(self.code) {
+            Retry::After(wait) => Some(self.at.plus(wait)),
+            Retry::Never | Retry::OnceMended => None,
+        }
+    }
+}
+
+impl From<&ProviderFailure> for Failure {
+    fn from(failure: &ProviderFailure) -> Self {
+        let message = if failure.text.is_empty() { failure.reason.sentence().to_owned() } else { failure.text.clone() };
+        Self { reason: failure.reason, code: failure.code, message, at: failure.at }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self { reason: refusal.reason, code: None, message: refusal.reason.sentence().to_owned(), at: refusal.at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_mean_what_the_provider_says() {
+        for (code, reason) in [
+            (131_026, FailureReason::Undeliverable),
+            (133_004, FailureReason::ProviderError),
+            (133_010, FailureReason::LineUnavailable),
+            (250, FailureReason::LineUnavailable),
+            (131_056, FailureReason::RateLimited),
+            (131_052, FailureReason::Other),
+            (-7, FailureReason::Other),
+        ] {
+            assert_eq!(FailureReason::of_provider_code(code), reason, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_paused_template_comes_back_and_a_disabled_one_does_not() {
+        let failure = |code| {
+            let at = Timestamp::from_seconds(100).unwrap();
+            Failure { reason: FailureReason::TemplateUnavailable, code: Some(code), message: String::new(), at }
+        };
+        assert!(failure(132_015).retryable());
+        assert!(!failure(132_016).retryable());
+    }
+
+    #[test]
+    fn a_withheld_message_is_worth_another_try_after_a_day() {
+        let at = Timestamp::from_seconds(100).unwrap();
+        let failure = Failure::from(Refusal { at, reason: FailureReason::Withheld });
+        assert_eq!(failure.retry_after(), Timestamp::from_seconds(100 + 86_400));
+    }
+}

@@ -1,0 +1,181 @@
+//! Opaque, typed, globally unique ids: a prefix that names the type and a UUID in hexadecimal, `conv_0193…`.
+//!
+//! Keys are UUIDs of version 7, so that the order of creation is the order of keys; what two nodes must be able to
+//! create independently and alike (an inbound user, an incoming message) has a key derived from what identifies it.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// An id of any type, as an API client may send one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AnyId {
+    /// A workspace's.
+    Workspace(WorkspaceId),
+    /// A line's.
+    Line(LineId),
+    /// A conversation's.
+    Conversation(ConversationId),
+    /// A version's.
+    Version(VersionId),
+    /// A send's.
+    Send(SendId),
+    /// A user's.
+    User(UserId),
+    /// A deployment's.
+    Deployment(DeploymentId),
+    /// A message's.
+    Message(MessageId),
+}
+
+/// A text that is no id of ours at all. (One of another type is well formed; it is simply not found.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not an id of this API: ids look like \"conv_\" followed by 32 hexadecimal digits")]
+pub struct MalformedId;
+
+macro_rules! ids {
+    ($($(#[$meta:meta])* $name:ident $prefix:literal),+ $(,)?) => {
+        $(
+            $(#[$meta])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+            pub struct $name(pub Uuid);
+
+            impl $name {
+                /// What ids of this type begin with.
+                pub const PREFIX: &'static str = $prefix;
+            }
+
+            impl fmt::Display for $name {
+                fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    write!(formatter, concat!($prefix, "_{}"), self.0.simple())
+                }
+            }
+
+            impl From<Uuid> for $name {
+                fn from(uuid: Uuid) -> Self {
+                    Self(uuid)
+                }
+            }
+
+            impl From<$name> for Uuid {
+                fn from(id: $name) -> Self {
+                    id.0
+                }
+            }
+        )+
+    };
+}
+
+ids! {
+    /// Names a workspace.
+    WorkspaceId "ws",
+    /// Names an API token; the token itself is a secret.
+    TokenId "tok",
+    /// Names a line.
+    LineId "line",
+    /// Names a contact; contacts are not part of the API.
+    ContactId "cont",
+    /// Names a conversation.
+    ConversationId "conv",
+    /// Names a version.
+    VersionId "ver",
+    /// Names a send.
+    SendId "send",
+    /// Names a user.
+    UserId "user",
+    /// Names a deployment.
+    DeploymentId "dep",
+    /// Names a message.
+    MessageId "msg",
+}
+
+impl AnyId {
+    /// Reads an id as the API writes it, and only so: one thing has one id.
+    pub fn parse(text: &str) -> Result<Self, MalformedId> {
+        let (prefix, digits) = text.split_once('_').ok_or(MalformedId)?;
+        let canonical = digits.len() == 32 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let uuid = Uuid::try_parse(digits).ok().filter(|_| canonical).ok_or(MalformedId)?;
+        Ok(match prefix {
+            WorkspaceId::PREFIX => Self::Workspace(uuid.into()),
+            LineId::PREFIX => Self::Line(uuid.into()),
+            ConversationId::PREFIX => Self::Conversation(uuid.into()),
+            VersionId::PREFIX => Self::Version(uuid.into()),
+            SendId::PREFIX => Self::Send(uuid.into()),
+            UserId::PREFIX => Self::User(uuid.into()),
+            DeploymentId::PREFIX => Self::Deployment(uuid.into()),
+            MessageId::PREFIX => Self::Message(uuid.into()),
+            _ => return Err(MalformedId),
+        })
+    }
+}
+
+/// A new key, later in order than those made before it on this machine.
+#[expect(clippy::disallowed_methods, reason = "the one place that makes keys out of time and chance")]
+pub fn new_key() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// The key of what `parts` identify: the same on every node and at every repetition.
+pub fn derived_key(domain: &str, parts: &[&[u8]]) -> Uuid {
+    let mut digest = Sha256::new();
+    for part in std::iter::once(domain.as_bytes()).chain(parts.iter().copied()) {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    let mut bytes = [0; 16];
+    for (byte, hashed) in bytes.iter_mut().zip(digest.finalize()) {
+        *byte = hashed;
+    }
+    Uuid::new_v8(bytes)
+}
+
+/// The user that `contact` is of `version`.
+pub fn user_key(version: VersionId, contact: ContactId) -> UserId {
+    UserId(derived_key("user", &[version.0.as_bytes(), contact.0.as_bytes()]))
+}
+
+/// The one deployment of `version` that messages of `contact` itself begin.
+pub fn inbound_deployment_key(version: VersionId, contact: ContactId) -> DeploymentId {
+    DeploymentId(derived_key("inbound deployment", &[version.0.as_bytes(), contact.0.as_bytes()]))
+}
+
+/// The message that the provider calls `provider_message_id`, where it was not made by us.
+pub fn reported_message_key(workspace: WorkspaceId, provider_message_id: &str) -> MessageId {
+    MessageId(derived_key("message", &[workspace.0.as_bytes(), provider_message_id.as_bytes()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_as_what_was_written() {
+        let id = ConversationId(new_key());
+        assert_eq!(AnyId::parse(&id.to_string()), Ok(AnyId::Conversation(id)));
+    }
+
+    #[test]
+    fn what_is_no_id_is_malformed() {
+        let id = ConversationId(new_key()).to_string();
+        for text in [
+            "",
+            "conv",
+            "conv_",
+            "conv_12",
+            "other_0193aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            &id.to_uppercase(),
+            &format!("{id} "),
+        ] {
+            assert_eq!(AnyId::parse(text), Err(MalformedId), "{text}");
+        }
+    }
+
+    #[test]
+    fn derived_keys_depend_on_every_part_and_on_nothing_else() {
+        let key = derived_key("user", &[b"ab", b"c"]);
+        assert_eq!(key, derived_key("user", &[b"ab", b"c"]));
+        assert_ne!(key, derived_key("user", &[b"a", b"bc"]));
+        assert_ne!(key, derived_key("message", &[b"ab", b"c"]));
+    }
+}

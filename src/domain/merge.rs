@@ -1,0 +1,168 @@
+//! Facts and their merge: what is known of a message and of a deployment, as joins of everything ever reported.
+//!
+//! Webhooks arrive twice, out of order and days late. Each field below merges by an operation that is commutative,
+//! associative and idempotent (the earliest time, the least failure, the latest session), with ties broken by a total
+//! order, so any order and any duplication of the same reports ends in the same facts.
+
+use std::collections::BTreeMap;
+
+use super::clock::Timestamp;
+use super::failure::{Failure, FailureReason, ProviderFailure, Refusal};
+use super::standing::{DeploymentStatus, SessionStatus};
+
+/// What is known of an outgoing message: the earliest time of each status, and its failures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MessageFacts {
+    /// The provider accepted it.
+    pub accepted: Option<Timestamp>,
+    /// The provider holds it for a quality check.
+    pub held: Option<Timestamp>,
+    /// It left the provider: one tick.
+    pub sent: Option<Timestamp>,
+    /// It reached the phone: two ticks.
+    pub delivered: Option<Timestamp>,
+    /// It was read.
+    pub read: Option<Timestamp>,
+    /// The provider's failure.
+    pub failed: Option<ProviderFailure>,
+    /// Our own failure, but for an unknown outcome.
+    pub refused: Option<Refusal>,
+    /// The outcome of the call was never learnt; void as soon as one is.
+    pub unknown: Option<Timestamp>,
+}
+
+/// What is known of a deployment beyond its first message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeploymentFacts {
+    /// Statuses reported of the deployment itself rather than of one of its messages.
+    pub named: MessageFacts,
+    /// The provider was called.
+    pub dispatched: Option<Timestamp>,
+    /// The first answer at or after the first message.
+    pub answered: Option<Timestamp>,
+    /// The user answered a final step.
+    pub finished: Option<Timestamp>,
+    /// The newest session.
+    pub session: Option<Session>,
+}
+
+/// Who holds the talk since when: the latest counts, then the greater status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Session {
+    /// Since when.
+    pub at: Timestamp,
+    /// Who.
+    pub status: SessionStatus,
+}
+
+/// A variable's value: the latest counts, then the greater text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VariableValue {
+    /// When it was given.
+    pub at: Timestamp,
+    /// The text.
+    pub value: String,
+}
+
+/// The variables of a deployment by name.
+pub type Variables = BTreeMap<String, VariableValue>;
+
+impl MessageFacts {
+    /// Learns what `other` knows.
+    pub fn merge(&mut self, other: &Self) {
+        keep_least(&mut self.accepted, other.accepted.as_ref());
+        keep_least(&mut self.held, other.held.as_ref());
+        keep_least(&mut self.sent, other.sent.as_ref());
+        keep_least(&mut self.delivered, other.delivered.as_ref());
+        keep_least(&mut self.read, other.read.as_ref());
+        keep_least(&mut self.failed, other.failed.as_ref());
+        keep_least(&mut self.refused, other.refused.as_ref());
+        keep_least(&mut self.unknown, other.unknown.as_ref());
+    }
+
+    /// How far the message got. `answered` tells that the user answered it, which proves delivery.
+    pub fn status(&self, answered: bool) -> DeploymentStatus {
+        if self.read.is_some() {
+            DeploymentStatus::Read
+        } else if self.delivered.is_some() || answered {
+            DeploymentStatus::Delivered
+        } else if self.failure().is_some() {
+            DeploymentStatus::Failed
+        } else if self.sent.is_some() {
+            DeploymentStatus::Sent
+        } else if self.held.is_some() {
+            DeploymentStatus::Held
+        } else if self.accepted.is_some() {
+            DeploymentStatus::Accepted
+        } else {
+            DeploymentStatus::Queued
+        }
+    }
+
+    /// The failure in force while nothing shows delivery: the provider's before ours, and an unknown outcome only while
+    /// it is unknown.
+    pub fn failure(&self) -> Option<Failure> {
+        let provider = self.failed.as_ref().map(Failure::from);
+        provider.or_else(|| self.own_failure().map(Failure::from))
+    }
+
+    fn own_failure(&self) -> Option<Refusal> {
+        let known = self.accepted.is_some() || self.held.is_some() || self.sent.is_some();
+        let unknown = self.unknown.filter(|_| !known);
+        let unknown = unknown.map(|at| Refusal { at, reason: FailureReason::OutcomeUnknown });
+        self.refused.into_iter().chain(unknown).min()
+    }
+}
+
+impl DeploymentFacts {
+    /// Learns what `other` knows.
+    pub fn merge(&mut self, other: &Self) {
+        self.named.merge(&other.named);
+        keep_least(&mut self.dispatched, other.dispatched.as_ref());
+        keep_least(&mut self.answered, other.answered.as_ref());
+        keep_least(&mut self.finished, other.finished.as_ref());
+        keep_greatest(&mut self.session, other.session.as_ref());
+    }
+
+    /// When the user first responded; finishing implies an answer.
+    pub fn responded(&self) -> Option<Timestamp> {
+        self.answered.into_iter().chain(self.finished).min()
+    }
+
+    /// Everything known of how far the deployment got: what was reported of itself and of its first message.
+    pub fn with_first(&self, first: Option<&MessageFacts>) -> MessageFacts {
+        let mut facts = self.named.clone();
+        if let Some(first) = first {
+            facts.merge(first);
+        }
+        facts
+    }
+}
+
+/// Learns a variable's value.
+pub fn merge_variable(variables: &mut Variables, name: &str, value: &VariableValue) -> bool {
+    let known = variables.get(name);
+    let newer = known.is_none_or(|known| known < value);
+    if newer {
+        variables.insert(name.to_owned(), value.clone());
+    }
+    newer
+}
+
+/// Keeps the least of what is known and what is told.
+pub fn keep_least<T: Ord + Clone>(known: &mut Option<T>, told: Option<&T>) {
+    if let Some(told) = told
+        && known.as_ref().is_none_or(|known| told < known)
+    {
+        *known = Some(told.clone());
+    }
+}
+
+/// Keeps the greatest of what is known and what is told.
+pub fn keep_greatest<T: Ord + Clone>(known: &mut Option<T>, told: Option<&T>) {
+    if let Some(told) = told
+        && known.as_ref().is_none_or(|known| told > known)
+    {
+        *known = Some(told.clone());
+    }
+}

@@ -1,0 +1,206 @@
+//! Pages of a list by keyset: where a page begins is the key of a row, never a count of rows.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+/// How many rows a page has where the client does not say.
+pub const DEFAULT_SIZE: usize = 50;
+/// The most rows that a page may have.
+pub const LARGEST_SIZE: usize = 200;
+
+/// The place of a row in an order: the value ordered by, then the row's key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The value ordered by.
+    pub value: SortValue,
+    /// The row's key, which settles ties.
+    pub id: Uuid,
+}
+
+/// A value that rows are ordered by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SortValue {
+    /// A time in microseconds, or a number.
+    Number(i64),
+    /// A text, compared bytewise.
+    Text(String),
+}
+
+/// Which rows of an ordered list are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Page {
+    /// At most so many.
+    pub size: usize,
+    /// Whether they are the last ones of the range rather than the first.
+    pub backward: bool,
+    /// Only rows behind this place.
+    pub after: Option<Key>,
+    /// Only rows before this place.
+    pub before: Option<Key>,
+}
+
+/// The rows of a page in the list's order, and whether there are more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice<T> {
+    /// The rows with their places.
+    pub rows: Vec<(Key, T)>,
+    /// Whether rows follow.
+    pub has_next: bool,
+    /// Whether rows precede.
+    pub has_previous: bool,
+}
+
+/// What a client asked for, in the words of the Relay specification.
+#[derive(Debug, Clone, Default)]
+pub struct PageArguments {
+    /// The first so many.
+    pub first: Option<i32>,
+    /// Behind this cursor.
+    pub after: Option<String>,
+    /// The last so many.
+    pub last: Option<i32>,
+    /// Before this cursor.
+    pub before: Option<String>,
+}
+
+/// A page that cannot be; each names the argument at fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PageFault {
+    /// A size out of range.
+    #[error("Argument \"{argument}\" is {given}; a page has 0 to {LARGEST_SIZE} rows")]
+    Size {
+        /// Which argument.
+        argument: &'static str,
+        /// What was given.
+        given: i32,
+    },
+    /// A cursor that this list and order did not give.
+    #[error("Argument \"{argument}\" is not a cursor of this list in this order")]
+    Cursor {
+        /// Which argument.
+        argument: &'static str,
+    },
+    /// Both sizes.
+    #[error("Arguments \"first\" and \"last\" exclude each other")]
+    BothSizes,
+}
+
+impl Page {
+    /// The page that a client asks for. `list` names the list and its order, so that a cursor of another is refused.
+    pub fn read(list: &str, arguments: &PageArguments) -> Result<Self, PageFault> {
+        let (argument, given, backward) = match (arguments.first, arguments.last) {
+            (Some(_), Some(_)) => return Err(PageFault::BothSizes),
+            (None, Some(last)) => ("last", Some(last), true),
+            (first, None) => ("first", first, false),
+        };
+        let size = match given {
+            None => DEFAULT_SIZE,
+            Some(given) => usize::try_from(given)
+                .ok()
+                .filter(|&size| size <= LARGEST_SIZE)
+                .ok_or(PageFault::Size { argument, given })?,
+        };
+        let key = |argument, cursor: &Option<String>| match cursor {
+            None => Ok(None),
+            Some(cursor) => Key::of_cursor(list, cursor).map(Some).ok_or(PageFault::Cursor { argument }),
+        };
+        Ok(Self { size, backward, after: key("after", &arguments.after)?, before: key("before", &arguments.before)? })
+    }
+
+    /// How many rows to fetch: one more than asked for tells whether there are more.
+    pub const fn fetch(&self) -> usize {
+        self.size + 1
+    }
+
+    /// Makes a slice of rows fetched in reading direction (reversed where the page is read backward).
+    pub fn slice<T>(&self, mut rows: Vec<(Key, T)>) -> Slice<T> {
+        let more = rows.len() > self.size;
+        rows.truncate(self.size);
+        if self.backward {
+            rows.reverse();
+            return Slice { rows, has_next: self.before.is_some(), has_previous: more };
+        }
+        Slice { rows, has_next: more, has_previous: self.after.is_some() }
+    }
+}
+
+impl<T> Slice<T> {
+    /// A slice without rows.
+    pub const fn empty() -> Self {
+        Self { rows: Vec::new(), has_next: false, has_previous: false }
+    }
+}
+
+impl Key {
+    /// A place by a number.
+    pub const fn number(value: i64, id: Uuid) -> Self {
+        Self { value: SortValue::Number(value), id }
+    }
+
+    /// A place by a text.
+    pub const fn text(value: String, id: Uuid) -> Self {
+        Self { value: SortValue::Text(value), id }
+    }
+
+    /// The opaque cursor of this place in `list`.
+    pub fn cursor(&self, list: &str) -> String {
+        let written = match &self.value {
+            SortValue::Number(number) => format!("{list}:{}:n{number}", self.id.simple()),
+            SortValue::Text(text) => format!("{list}:{}:t{text}", self.id.simple()),
+        };
+        URL_SAFE_NO_PAD.encode(written)
+    }
+
+    fn of_cursor(list: &str, cursor: &str) -> Option<Self> {
+        let written = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        let (id, value) = written.strip_prefix(list)?.strip_prefix(':')?.split_once(':')?;
+        let id = Uuid::try_parse(id).ok()?;
+        let value = match value.strip_prefix('n') {
+            Some(number) => SortValue::Number(number.parse().ok()?),
+            None => SortValue::Text(value.strip_prefix('t').filter(|text| !text.contains('\0'))?.to_owned()),
+        };
+        Some(Self { value, id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::new_key;
+
+    fn keys(count: i64) -> Vec<(Key, i64)> {
+        (0..count).map(|number| (Key::number(number, new_key()), number)).collect()
+    }
+
+    #[test]
+    fn a_cursor_reads_back_in_its_own_list_only() {
+        for key in [Key::number(-5, new_key()), Key::text("a:b ñ".into(), new_key())] {
+            let arguments = PageArguments { after: Some(key.cursor("users")), ..PageArguments::default() };
+            assert_eq!(Page::read("users", &arguments).unwrap().after, Some(key));
+            assert_eq!(Page::read("sends", &arguments), Err(PageFault::Cursor { argument: "after" }));
+        }
+    }
+
+    #[test]
+    fn sizes_and_cursors_out_of_range_name_their_argument() {
+        let size = |first, last| Page::read("users", &PageArguments { first, last, ..PageArguments::default() });
+        assert_eq!(size(Some(201), None), Err(PageFault::Size { argument: "first", given: 201 }));
+        assert_eq!(size(None, Some(-1)), Err(PageFault::Size { argument: "last", given: -1 }));
+        assert_eq!(size(Some(1), Some(1)), Err(PageFault::BothSizes));
+        assert_eq!(size(Some(0), None).unwrap().size, 0);
+        let cursor = PageArguments { before: Some("%%%".into()), ..PageArguments::default() };
+        assert_eq!(Page::read("users", &cursor), Err(PageFault::Cursor { argument: "before" }));
+    }
+
+    #[test]
+    fn the_extra_row_tells_that_there_are_more() {
+        let mut page = Page { size: 2, backward: false, after: None, before: None };
+        let slice = page.slice(keys(3));
+        assert_eq!((slice.rows.len(), slice.has_next, slice.has_previous), (2, true, false));
+        page.backward = true;
+        let slice = page.slice(keys(3));
+        let order: Vec<_> = slice.rows.iter().map(|&(_, number)| number).collect();
+        assert_eq!((order, slice.has_next, slice.has_previous), (vec![1, 0], false, true));
+    }
+}

@@ -1,0 +1,96 @@
+//! The tally: how many stand in each cell. Some tens of numbers, whatever the number of users.
+
+use std::collections::BTreeMap;
+
+use super::standing::{Cell, DeploymentStatus};
+
+/// How many stand in each cell. Cells in which nobody stands are absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally(BTreeMap<Cell, i64>);
+
+impl Tally {
+    /// Moves one unit from the cell before, where there was one, to the cell after.
+    pub fn shift(&mut self, before: Option<Cell>, after: Cell) {
+        if before == Some(after) {
+            return;
+        }
+        if let Some(before) = before {
+            self.add(before, -1);
+        }
+        self.add(after, 1);
+    }
+
+    /// Adds to a cell. A tally of differences may hold negative numbers; one of users never does.
+    pub fn add(&mut self, cell: Cell, count: i64) {
+        let sum = self.0.entry(cell).or_insert(0);
+        *sum += count;
+        if *sum == 0 {
+            self.0.remove(&cell);
+        }
+    }
+
+    /// Every cell in which somebody stands, and how many.
+    pub fn cells(&self) -> impl Iterator<Item = (Cell, i64)> {
+        self.0.iter().map(|(&cell, &count)| (cell, count))
+    }
+
+    /// How many stand in the cells that `matches`.
+    pub fn count(&self, matches: impl Fn(Cell) -> bool) -> i64 {
+        self.cells().filter(|&(cell, _)| matches(cell)).map(|(_, count)| count).sum()
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> i64 {
+        self.count(|_| true)
+    }
+
+    /// How many have this status.
+    pub fn with_status(&self, status: DeploymentStatus) -> i64 {
+        self.count(|cell| cell.status == status)
+    }
+
+    /// Every status with its count, zero included, in the enum's order.
+    pub fn by_status(&self) -> Vec<(DeploymentStatus, i64)> {
+        DeploymentStatus::ALL.iter().map(|&status| (status, self.with_status(status))).collect()
+    }
+
+    /// The cells in which two tallies differ, with both counts.
+    pub fn differences(&self, other: &Self) -> Vec<(Cell, i64, i64)> {
+        let of = |tally: &Self, cell| tally.0.get(&cell).copied().unwrap_or(0);
+        let cells: std::collections::BTreeSet<_> = self.0.keys().chain(other.0.keys()).copied().collect();
+        let pairs = cells.into_iter().map(|cell| (cell, of(self, cell), of(other, cell)));
+        pairs.filter(|(_, mine, theirs)| mine != theirs).collect()
+    }
+}
+
+impl FromIterator<(Cell, i64)> for Tally {
+    fn from_iter<I: IntoIterator<Item = (Cell, i64)>>(counts: I) -> Self {
+        let mut tally = Self::default();
+        for (cell, count) in counts {
+            tally.add(cell, count);
+        }
+        tally
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_keeps_the_total_and_a_newcomer_adds_one() {
+        let delivered = Cell { status: DeploymentStatus::Delivered, ..Cell::QUEUED };
+        let mut tally = Tally::default();
+        tally.shift(None, Cell::QUEUED);
+        tally.shift(None, Cell::QUEUED);
+        tally.shift(Some(Cell::QUEUED), delivered);
+        assert_eq!((tally.total(), tally.with_status(DeploymentStatus::Delivered)), (2, 1));
+    }
+
+    #[test]
+    fn differences_name_the_cell_and_both_counts() {
+        let one: Tally = [(Cell::QUEUED, 2)].into_iter().collect();
+        assert_eq!(one.differences(&Tally::default()), [(Cell::QUEUED, 2, 0)]);
+        assert_eq!(one.differences(&one), []);
+    }
+}
