@@ -1,3 +1,15 @@
 //! Bluetick: a GraphQL API server that sends WhatsApp conversations and tells, live and exactly, how they do.
 
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod dispatch;
 pub mod domain;
+pub mod graphql;
+pub mod http;
+pub mod live;
+pub mod recorder;
+pub mod storage;
+pub mod telemetry;
+pub mod whatsapp;

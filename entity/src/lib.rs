@@ -1,4 +1,4 @@
-//! Bluetick's tables as `sea_orm` knows them: one file per table, named like it. The tables themselves, with their keys
+//! Bluetick's tables as SeaORM knows them: one file per table, named like it. The tables themselves, with their keys
 //! and checks, are made by the crate `migration`.
 //!
 //! Nothing here knows the domain: codes are integers to which `domain` gives the meaning, JSON is text, and only

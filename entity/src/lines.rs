@@ -1,4 +1,4 @@
-//! Lines: the business numbers on which a workspace writes.
+//! Lines: the WhatsApp business numbers of a workspace.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,8 +1,8 @@
 //! Bluetick's database schema: one step a file, each with its way back, the same for PostgreSQL and SQLite.
 //!
-//! The database itself refuses what can never be right: every key, every rule on a single row, every reference. Names are
-//! predictable. Keys and checks that stand with their column are named by PostgreSQL, all others by hand in the same way:
-//! `<table>_<columns>_<kind>`, where the kind is `pkey`, `fkey`, `key` (unique), `check` or `idx`.
+//! The database itself refuses what can never be right: a repeated key, a broken reference, a row against its rules. Every
+//! constraint and index is called `<table>_<columns>_<kind>`, the kind being `pkey`, `fkey`, `key` (unique), `check` or
+//! `idx`: PostgreSQL names primary keys and what stands with its column so by itself, and the rest is named to match.
 //!
 //! References carry no index of their own. Only the deletion of a parent would use it, and no parent is ever deleted.
 //!
@@ -25,7 +25,7 @@ mod step;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, TransactionOptions,
-    TransactionSession, TransactionTrait,
+    TransactionTrait,
 };
 
 /// Names the lock under which the schema is changed. PostgreSQL numbers its advisory locks; any number of our own will do.
@@ -68,7 +68,9 @@ pub async fn run(db: &DatabaseConnection) -> Result<(), DbErr> {
 async fn begin_alone(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     if db.get_database_backend() == DbBackend::Sqlite {
         let immediate = Some(SqliteTransactionMode::Immediate);
-        return db.begin_with_options(TransactionOptions { sqlite_transaction_mode: immediate, ..Default::default() }).await;
+        return db
+            .begin_with_options(TransactionOptions { sqlite_transaction_mode: immediate, ..Default::default() })
+            .await;
     }
     // Under a stricter level, which a server may have as its default, all would be seen as it was before the lock.
     let transaction = db.begin_with_config(Some(IsolationLevel::ReadCommitted), None).await?;

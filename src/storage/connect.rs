@@ -1,0 +1,95 @@
+//! Connections: pools, their settings, and transactions.
+//!
+//! SQLite has one writer, so it gets a pool of one connection for writing and another for reading; PostgreSQL has one pool.
+
+use std::time::Duration;
+
+use sea_orm::{
+    AccessMode, ConnectOptions, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+use super::StorageError;
+
+/// How long a statement waits for SQLite's writer, or a request for a connection, before it fails.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The database, connected.
+#[derive(Clone)]
+pub struct Database {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+}
+
+impl Database {
+    /// Connects to `sqlite://…` or `postgres://…` with up to `connections` connections.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, StorageError> {
+        let reader = open(url, connections).await?;
+        let writer = match reader.get_database_backend() {
+            DbBackend::Sqlite => open(url, 1).await?,
+            _ => reader.clone(),
+        };
+        Ok(Self { reader, writer })
+    }
+
+    /// Brings the schema up to date, under a lock: several nodes may start at once.
+    pub async fn migrate(&self) -> Result<(), StorageError> {
+        Ok(migration::run(&self.writer).await?)
+    }
+
+    /// Where reads go.
+    pub(super) const fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Where single-statement writes go.
+    pub(super) const fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        self.reader.get_database_backend()
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StorageError> {
+        Ok(self.reader.ping().await?)
+    }
+
+    /// Begins a transaction that writes. On SQLite it holds the only writer from its first moment, so that it never fails
+    /// half-way for having read first.
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            isolation_level: None,
+            access_mode: None,
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    /// Begins a transaction in which all reads see one instant.
+    pub(super) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.reader.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await
+    }
+}
+
+async fn open(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .connect_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|options| {
+            options
+                .foreign_keys(true)
+                .busy_timeout(PATIENCE)
+                .pragma("journal_mode", "WAL")
+                // With group commit the full safety costs nothing: what is acknowledged survives a power cut.
+                .pragma("synchronous", "FULL")
+                // Fewer, larger checkpoints: measured 1.6 to 2.8 times the writes of the default 1,000 pages.
+                .pragma("wal_autocheckpoint", "10000")
+        });
+    sea_orm::Database::connect(options).await
+}

@@ -1,0 +1,1 @@
+//! What must differ between SQLite and PostgreSQL, side by side.

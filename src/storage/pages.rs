@@ -1,0 +1,1 @@
+//! Keyset pages in SQL.
