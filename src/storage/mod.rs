@@ -5,15 +5,24 @@
 //! Writes that change users go through one door, `ledger`. Where the two databases must differ stands in `dialect`.
 
 pub mod changes;
+mod bulk;
 mod connect;
+mod contacts;
 pub mod conversations;
 pub mod deployments;
 mod dialect;
+mod fault;
+mod given;
+pub mod ledger;
 pub mod lines;
 pub mod messages;
 pub mod metrics;
 mod pages;
+pub mod parked;
+pub mod record;
+mod rows;
 pub mod sends;
+pub mod submit;
 pub mod tokens;
 pub mod users;
 pub mod variables;
@@ -22,6 +31,7 @@ pub mod versions;
 use std::collections::HashMap;
 
 pub use connect::Database;
+pub use fault::FaultKind;
 
 use crate::domain::id::WorkspaceId;
 
@@ -38,6 +48,9 @@ pub enum StorageError {
     /// The database is away, overloaded, or refused a statement.
     #[error("the database failed")]
     Database(#[from] sea_orm::DbErr),
+    /// What the batch touches was made known by another node meanwhile; the same batch succeeds when begun again.
+    #[error("another node was faster")]
+    Overtaken,
     /// A row holds what no version of this program writes.
     #[error("the database holds a {0} that has no meaning")]
     Corrupt(&'static str),

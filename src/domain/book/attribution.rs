@@ -62,10 +62,15 @@ impl Book {
         let version = self.lines.get(&line)?.inbound?;
         let id = inbound_deployment_key(version, contact);
         let user = user_key(version, contact);
-        self.users.insert(
-            user,
-            UserEntry { id: user, version, contact, deployments: 1, deployed_at: at, cell: None, activity: None },
-        );
+        self.enter_user(UserEntry {
+            id: user,
+            version,
+            contact,
+            deployments: 1,
+            deployed_at: at,
+            cell: None,
+            activity: None,
+        });
         self.deployments.insert(
             id,
             DeploymentEntry {

@@ -6,6 +6,7 @@
 
 mod apply;
 mod attribution;
+mod deploy;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use super::standing::Cell;
 use super::user::ChangeKinds;
 
 pub use apply::Applied;
+pub use deploy::NewDeployment;
 pub use settle::{SendMove, Settlement, UserMove};
 
 /// The rows that a batch touches. Everything is public to storage, which fills it and reads it back.
@@ -39,6 +41,7 @@ pub struct Book {
     pub names: HashMap<String, MessageId>,
     /// People that messages are from and to.
     pub contacts: HashMap<ContactId, Person>,
+    users_by_contact: HashMap<(VersionId, ContactId), UserId>,
     touched: Touched,
 }
 
@@ -156,6 +159,12 @@ impl Book {
         let first = deployment.first.and_then(|id| self.messages.get(&id));
         deployment.cell_before = Some(Cell::of(&deployment.facts, first.map(|message| &message.facts)));
         self.deployments.insert(deployment.id, deployment);
+    }
+
+    /// Enters a user as it stands before the batch.
+    pub fn enter_user(&mut self, user: UserEntry) {
+        self.users_by_contact.insert((user.version, user.contact), user.id);
+        self.users.insert(user.id, user);
     }
 
     fn touch_user(&mut self, id: UserId) -> &mut ChangeKinds {
