@@ -3,4 +3,7 @@
 //! The provider's names, codes and shapes end here: what leaves this module is facts and answers in the domain's words.
 //! It imports the domain and nothing else of ours; who a line or a message is, its callers find out.
 
+mod error;
+mod ids;
 pub mod signature;
+pub mod webhook;
