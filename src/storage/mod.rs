@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod lines;
 pub mod messages;
 pub mod metrics;
+pub mod outbox;
 mod pages;
 pub mod parked;
 pub mod record;
