@@ -85,12 +85,7 @@ fn outgoing(claimed: &Claimed) -> Option<OutgoingTemplate> {
 }
 
 /// What an answer means: the fact learnt, and what to do with the outbox row.
-fn judge(
-    answer: &Answer,
-    claimed: &Claimed,
-    settings: DispatchSettings,
-    now: Timestamp,
-) -> (Option<Fact>, Outcome) {
+fn judge(answer: &Answer, claimed: &Claimed, settings: DispatchSettings, now: Timestamp) -> (Option<Fact>, Outcome) {
     match answer {
         Answer::Accepted(accepted) => (Some(accepted_fact(accepted, claimed.message, now)), Outcome::Settled),
         Answer::NotSent { retry_after } => (None, Outcome::Again(wait(claimed.attempt, *retry_after))),
@@ -113,8 +108,7 @@ fn wait(attempt: i32, asked: Option<Duration>) -> Duration {
 }
 
 fn accepted_fact(accepted: &Accepted, message: MessageId, now: Timestamp) -> Fact {
-    let facts =
-        MessageFacts { accepted: Some(now), held: accepted.held.then_some(now), ..MessageFacts::default() };
+    let facts = MessageFacts { accepted: Some(now), held: accepted.held.then_some(now), ..MessageFacts::default() };
     let name = MessageName { own: Some(message), provider: Some(accepted.provider_message_id.clone()) };
     let (wa_id, provider_user_id) = (accepted.wa_id.clone(), accepted.provider_user_id.clone());
     let key = ContactKey { phone: None, wa_id, provider_user_id };

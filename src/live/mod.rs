@@ -167,6 +167,10 @@ impl Watched {
 
 impl Default for Watched {
     fn default() -> Self {
-        Self { revision: watch::Sender::new(-1), metrics: tokio::sync::Mutex::default(), tail: tokio::sync::Mutex::default() }
+        Self {
+            revision: watch::Sender::new(-1),
+            metrics: tokio::sync::Mutex::default(),
+            tail: tokio::sync::Mutex::default(),
+        }
     }
 }

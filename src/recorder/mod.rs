@@ -84,13 +84,7 @@ struct Inner {
 
 impl Recorder {
     /// A recorder that writes to `db` and wakes the watchers of `hub`. Its work runs on `tasks`.
-    pub fn new(
-        db: Database,
-        hub: Hub,
-        clock: Arc<dyn Clock>,
-        tasks: TaskTracker,
-        settings: RecorderSettings,
-    ) -> Self {
+    pub fn new(db: Database, hub: Hub, clock: Arc<dyn Clock>, tasks: TaskTracker, settings: RecorderSettings) -> Self {
         let places = Arc::new(Semaphore::new(settings.queue_facts));
         Self(Arc::new(Inner { db, hub, clock, tasks, settings, queues: Queues::default(), places }))
     }

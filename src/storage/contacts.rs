@@ -84,7 +84,8 @@ impl Directory {
 /// order of the keys, before any version is locked.
 pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp) -> Result<Directory, StorageError> {
     let mut directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
-    let missing: BTreeMap<_, _> = keys.iter().filter(|key| directory.find(key).is_none()).map(|key| (key, ())).collect();
+    let missing: BTreeMap<_, _> =
+        keys.iter().filter(|key| directory.find(key).is_none()).map(|key| (key, ())).collect();
     if missing.is_empty() {
         return Ok(directory);
     }
@@ -172,11 +173,8 @@ async fn load(db: &impl ConnectionTrait, given: Given, condition: &str) -> Resul
 
 fn contact(row: contacts::Model) -> Result<Contact, StorageError> {
     let name = time(row.name_at)?.zip(row.name).map(|(at, name)| ProfileName { at, name });
-    let key = ContactKey {
-        phone: row.phone.map(Phone::stored),
-        wa_id: row.wa_id,
-        provider_user_id: row.provider_user_id,
-    };
+    let key =
+        ContactKey { phone: row.phone.map(Phone::stored), wa_id: row.wa_id, provider_user_id: row.provider_user_id };
     Ok(Contact {
         id: row.id.into(),
         person: Person { key, name },

@@ -28,11 +28,13 @@ impl StorageError {
 
 fn kind(error: &DbErr) -> FaultKind {
     match error {
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_ref() {
-            sqlx::Error::Database(error) => kind_of_code(error.code().as_deref().unwrap_or_default()),
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => FaultKind::Data,
-            _ => FaultKind::Outage,
-        },
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            match error.as_ref() {
+                sqlx::Error::Database(error) => kind_of_code(error.code().as_deref().unwrap_or_default()),
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => FaultKind::Data,
+                _ => FaultKind::Outage,
+            }
+        }
         DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => FaultKind::Data,
         _ => FaultKind::Outage,
     }

@@ -75,9 +75,8 @@ impl Locked {
         };
         let sql = format!("SELECT * FROM versions WHERE {condition} ORDER BY id {lock}");
         let rows = versions::Model::find_by_statement(given.statement(sql)).all(db).await?;
-        let head = |row: versions::Model| {
-            (row.id.into(), Head { revision: row.revision, deployments: row.total_deployments })
-        };
+        let head =
+            |row: versions::Model| (row.id.into(), Head { revision: row.revision, deployments: row.total_deployments });
         Ok(Self(rows.into_iter().map(head).collect()))
     }
 
@@ -229,7 +228,10 @@ async fn complete(db: &DatabaseTransaction, sends: &[SendId], now: Timestamp) ->
     Ok(())
 }
 
-async fn read_tallies(db: &DatabaseTransaction, ids: &[VersionId]) -> Result<HashMap<VersionId, Tally>, StorageError> {
+pub(super) async fn read_tallies(
+    db: &DatabaseTransaction,
+    ids: &[VersionId],
+) -> Result<HashMap<VersionId, Tally>, StorageError> {
     let mut given = Given::new(db.get_database_backend());
     let ids = given.any_id("version_id", ids);
     let statement = given.statement(format!("SELECT * FROM tally WHERE {ids}"));
@@ -240,7 +242,10 @@ async fn read_tallies(db: &DatabaseTransaction, ids: &[VersionId]) -> Result<Has
     Ok(tallies)
 }
 
-async fn read_send_tallies(db: &DatabaseTransaction, ids: &[SendId]) -> Result<HashMap<SendId, Tally>, StorageError> {
+pub(super) async fn read_send_tallies(
+    db: &DatabaseTransaction,
+    ids: &[SendId],
+) -> Result<HashMap<SendId, Tally>, StorageError> {
     let mut given = Given::new(db.get_database_backend());
     let ids = given.any_id("send_id", ids);
     let statement = given.statement(format!("SELECT * FROM send_tally WHERE {ids}"));

@@ -4,8 +4,8 @@
 //! keys at once (they are what loaders call) or by keyset pages; they take one statement each, whatever the number of keys.
 //! Writes that change users go through one door, `ledger`. Where the two databases must differ stands in `dialect`.
 
-pub mod changes;
 mod bulk;
+pub mod changes;
 mod connect;
 mod contacts;
 pub mod conversations;
@@ -27,6 +27,7 @@ pub mod submit;
 pub mod tokens;
 pub mod users;
 pub mod variables;
+pub mod verify;
 pub mod versions;
 
 use std::collections::HashMap;

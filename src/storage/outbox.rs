@@ -167,7 +167,9 @@ pub async fn unanswered(db: &Database, line: LineId, since: Timestamp) -> Result
     let db = db.reader();
     let mut given = Given::new(db.get_database_backend());
     let (line, since) = (given.value(line.0), given.value(since.micros()));
-    let sql = format!("SELECT message_id, workspace_id FROM outbox WHERE line_id = {line} AND claimed_at <= {since} LIMIT 1000");
+    let sql = format!(
+        "SELECT message_id, workspace_id FROM outbox WHERE line_id = {line} AND claimed_at <= {since} LIMIT 1000"
+    );
     let rows = db.query_all_raw(given.statement(sql)).await?;
     let read = |row: QueryResult| {
         let (message, workspace): (Uuid, Uuid) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);

@@ -115,18 +115,15 @@ pub async fn due(db: &Database, now: Timestamp, limit: u64) -> Result<Vec<Parked
     rows.into_iter().map(|row| read(row, now)).collect()
 }
 
-async fn clear(
-    db: &impl ConnectionTrait,
-    workspace: WorkspaceId,
-    places: &[uuid::Uuid],
-) -> Result<(), StorageError> {
+async fn clear(db: &impl ConnectionTrait, workspace: WorkspaceId, places: &[uuid::Uuid]) -> Result<(), StorageError> {
     if places.is_empty() {
         return Ok(());
     }
     let mut given = Given::new(db.get_database_backend());
     let workspace = given.value(workspace.0);
     let places = given.any_id("id", places);
-    db.execute_raw(given.statement(format!("DELETE FROM parked WHERE workspace_id = {workspace} AND {places}"))).await?;
+    db.execute_raw(given.statement(format!("DELETE FROM parked WHERE workspace_id = {workspace} AND {places}")))
+        .await?;
     Ok(())
 }
 

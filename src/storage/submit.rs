@@ -99,7 +99,8 @@ async fn known(
     let Some((key, digest)) = &new.idempotency else { return Ok(None) };
     let mut given = Given::new(db.get_database_backend());
     let (workspace, key) = (given.value(workspace.0), given.value(key.as_str()));
-    let sql = format!("SELECT id, input_digest FROM sends WHERE workspace_id = {workspace} AND idempotency_key = {key}");
+    let sql =
+        format!("SELECT id, input_digest FROM sends WHERE workspace_id = {workspace} AND idempotency_key = {key}");
     let Some(row) = db.query_one_raw(given.statement(sql)).await? else { return Ok(None) };
     let (id, known): (uuid::Uuid, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
     Ok(Some(if known == *digest { Submitted::Repeated(id.into()) } else { Submitted::KeyTaken }))

@@ -98,10 +98,7 @@ impl Named {
 
     /// The current version of the inbound conversation of each line that messages are on: that of the newest inbound
     /// conversation which is not archived.
-    pub(super) async fn inbound_versions(
-        &self,
-        tenant: &Tenant,
-    ) -> Result<HashMap<LineId, VersionId>, StorageError> {
+    pub(super) async fn inbound_versions(&self, tenant: &Tenant) -> Result<HashMap<LineId, VersionId>, StorageError> {
         if self.lines.is_empty() {
             return Ok(HashMap::new());
         }
