@@ -9,11 +9,18 @@ mod connect;
 pub mod conversations;
 pub mod deployments;
 mod dialect;
+mod facts;
+mod filter;
 pub mod lines;
 pub mod messages;
 pub mod metrics;
 mod pages;
+mod query;
+mod row;
 pub mod sends;
+mod source;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 pub mod users;
 pub mod variables;
