@@ -3,6 +3,8 @@
 //! Lists are one value in both, so that a statement has one text whatever the number of keys: an array in PostgreSQL, a
 //! JSON array in SQLite, where ids are blobs and so travel as hexadecimal digits.
 
+use std::fmt::Display;
+
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbBackend, Value};
@@ -27,10 +29,35 @@ pub(super) fn numbers(backend: DbBackend, numbers: &[i64]) -> Value {
 }
 
 /// That a column is one of a list of ids.
-pub(super) fn among_ids(backend: DbBackend, column: &str, ids: Place) -> String {
+pub(super) fn among_ids(backend: DbBackend, column: &str, ids: impl Display) -> String {
     match backend {
         DbBackend::Sqlite => format!("{column} IN (SELECT unhex(value) FROM json_each({ids}))"),
         _ => format!("{column} = ANY({ids})"),
+    }
+}
+
+/// A list of texts as one value.
+pub(super) fn texts(backend: DbBackend, texts: &[&str]) -> Value {
+    match backend {
+        DbBackend::Sqlite => json(texts.iter().copied()),
+        _ => array(ArrayType::String, texts.iter().map(|&text| Value::from(text))),
+    }
+}
+
+/// That a column is one of a list of texts.
+pub(super) fn among_texts(backend: DbBackend, column: &str, texts: impl Display) -> String {
+    match backend {
+        DbBackend::Sqlite => format!("{column} IN (SELECT value FROM json_each({texts}))"),
+        _ => format!("{column} = ANY({texts})"),
+    }
+}
+
+/// Locks the rows that a SELECT finds against other writers, but not against references to them. SQLite's writing
+/// transaction is alone already.
+pub(super) const fn for_update(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "",
+        _ => "FOR NO KEY UPDATE",
     }
 }
 

@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use entity::{send_tally, tally, versions};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 
-use super::StorageError;
 use super::bulk::{Bulk, Datum, Kind, Known};
 use super::given::Given;
+use super::{StorageError, dialect};
 use crate::domain::book::{SendMove, UserMove};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{SendId, UserId, VersionId, WorkspaceId};
@@ -69,10 +69,7 @@ const CHANGES: Bulk = Bulk {
 impl Locked {
     /// Locks the versions for which the condition holds.
     pub(super) async fn lock(db: &DatabaseTransaction, given: Given, condition: &str) -> Result<Self, StorageError> {
-        let lock = match db.get_database_backend() {
-            DbBackend::Sqlite => "",
-            _ => "FOR NO KEY UPDATE",
-        };
+        let lock = dialect::for_update(db.get_database_backend());
         let sql = format!("SELECT * FROM versions WHERE {condition} ORDER BY id {lock}");
         let rows = versions::Model::find_by_statement(given.statement(sql)).all(db).await?;
         let head =

@@ -6,9 +6,9 @@ use sea_orm::{EntityTrait, Set, TryInsertResult};
 use super::query::Query;
 use super::row::Row;
 use super::source::Source;
-use super::{Found, StorageError, Tenant};
+use super::{Database, Found, StorageError, Tenant};
 use crate::domain::clock::Timestamp;
-use crate::domain::id::LineId;
+use crate::domain::id::{LineId, WorkspaceId};
 use crate::domain::line::Line;
 use crate::domain::phone::Phone;
 
@@ -56,4 +56,13 @@ fn read(row: &mut Row<'_>) -> Result<Line, StorageError> {
         messages_per_second: u32::try_from(row.value::<i32>()?).map_err(|_| StorageError::Corrupt("rate"))?,
         external: row.value()?,
     })
+}
+
+/// Whose line the provider's id of a number names, in whatever workspace; it never changes.
+pub async fn owner(db: &Database, phone_number_id: &str) -> Result<Option<(WorkspaceId, LineId)>, StorageError> {
+    let mut query = Query::anywhere(db);
+    let id = query.bind(phone_number_id);
+    let sql = format!("SELECT workspace_id, id FROM lines WHERE phone_number_id = {id}");
+    let owners = query.all(sql, |row| Ok((row.id()?, row.id()?))).await?;
+    Ok(owners.into_iter().next())
 }

@@ -3,11 +3,11 @@
 //! Claiming takes no version's lock. A claim is made in a transaction that checks the lease, so an owner that was paused
 //! and comes back finds that its lease is another's, and sends nothing.
 
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use sea_orm::{ConnectionTrait, QueryResult};
 use uuid::Uuid;
 
 use super::given::Given;
-use super::{Database, StorageError};
+use super::{Database, StorageError, dialect};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{LineId, MessageId, WorkspaceId};
 use crate::domain::phone::Phone;
@@ -120,10 +120,7 @@ pub async fn claim(db: &Database, lease: Lease, now: Timestamp, limit: u32) -> R
     let mut given = Given::new(db.backend());
     let held = held(&mut given, lease);
     let at = given.value(now.micros());
-    let lock = match db.backend() {
-        DbBackend::Sqlite => "",
-        _ => "FOR UPDATE",
-    };
+    let lock = dialect::for_update(db.backend());
     let sql = format!("SELECT epoch FROM leases WHERE {held} AND expires_at > {at} {lock}");
     if transaction.query_one_raw(given.statement(sql)).await?.is_none() {
         return Ok(Vec::new());

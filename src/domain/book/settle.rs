@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Book, DeploymentEntry, MessageEntry, UserEntry};
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{ContactId, DeploymentId, SendId, UserId};
+use crate::domain::id::{ContactId, DeploymentId, MessageId, SendId, UserId};
 use crate::domain::standing::Cell;
 use crate::domain::user::ChangeKinds;
 
@@ -17,6 +17,8 @@ pub struct Settlement {
     pub sends: Vec<SendMove>,
     /// Deployments whose rows changed.
     pub deployments: Vec<DeploymentId>,
+    /// Messages whose rows changed, or which are new.
+    pub messages: Vec<MessageId>,
     /// Variables that changed: deployment and name.
     pub variables: BTreeSet<(DeploymentId, String)>,
     /// People about whom something was learnt.
@@ -66,11 +68,6 @@ impl Book {
         }
     }
 
-    /// The messages that became dirty.
-    pub fn dirty_messages(&self) -> impl Iterator<Item = &MessageEntry> {
-        self.touched.messages.iter().filter_map(|id| self.messages.get(id))
-    }
-
     /// Works out where everybody touched stands now. `revisions` then number the changes of each user in turn.
     pub fn settle(&mut self) -> Settlement {
         let touched = std::mem::take(&mut self.touched);
@@ -82,6 +79,7 @@ impl Book {
             users,
             sends,
             deployments: touched.deployments.into_iter().collect(),
+            messages: touched.messages.into_iter().collect(),
             variables: touched.variables,
             contacts: touched.contacts,
             known: touched.known,

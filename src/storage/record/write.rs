@@ -6,7 +6,7 @@ use sea_orm::DatabaseTransaction;
 
 use crate::domain::book::{Book, Settlement, UserMove};
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{DeploymentId, MessageId, UserId, VersionId, WorkspaceId};
+use crate::domain::id::{DeploymentId, UserId, VersionId, WorkspaceId};
 use crate::storage::bulk::{Bulk, Datum, Kind, Known};
 use crate::storage::ledger::{self, Locked, Revisions};
 use crate::storage::{StorageError, contacts, rows};
@@ -43,14 +43,14 @@ pub(in crate::storage) async fn book(
     now: Timestamp,
 ) -> Result<Revisions, StorageError> {
     let moves = moves(book, settlement);
-    number_messages(book, &locked.number(&moves));
+    number_messages(book, settlement, &locked.number(&moves));
     let users = moves.iter().filter_map(|(_, user)| book.users.get(&user.user));
     let users: Vec<_> = users.map(|user| rows::user_row(workspace, user)).collect();
     rows::USERS.write(db, &users).await?;
     let deployments = settlement.deployments.iter().filter_map(|id| book.deployments.get(id));
     let deployments: Vec<_> = deployments.map(|one| rows::deployment_row(workspace, one)).collect();
     rows::DEPLOYMENTS.write(db, &deployments).await?;
-    messages(db, workspace, book).await?;
+    messages(db, workspace, book, settlement).await?;
     variables(db, workspace, book, settlement).await?;
     people(db, workspace, book, settlement).await?;
     ledger::move_sends(db, workspace, &settlement.sends, now).await?;
@@ -64,11 +64,10 @@ fn moves<'a>(book: &Book, settlement: &'a Settlement) -> Vec<(VersionId, &'a Use
 }
 
 /// A new message belongs to its user's change.
-fn number_messages(book: &mut Book, numbers: &HashMap<UserId, i64>) {
-    let new: Vec<MessageId> = book.dirty_messages().filter(|one| one.revision.is_none()).map(|one| one.id).collect();
-    for id in new {
-        if let Some(message) = book.messages.get_mut(&id) {
-            message.revision = numbers.get(&message.user).copied();
+fn number_messages(book: &mut Book, settlement: &Settlement, numbers: &HashMap<UserId, i64>) {
+    for id in &settlement.messages {
+        if let Some(message) = book.messages.get_mut(id) {
+            message.revision = message.revision.or_else(|| numbers.get(&message.user).copied());
         }
     }
 }
@@ -85,9 +84,15 @@ fn begun(book: &Book, settlement: &Settlement) -> HashMap<VersionId, i64> {
 
 /// Messages that are no longer the first of their deployment are written before those that now are, since a deployment
 /// has at most one.
-async fn messages(db: &DatabaseTransaction, workspace: WorkspaceId, book: &Book) -> Result<(), StorageError> {
+async fn messages(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    book: &Book,
+    settlement: &Settlement,
+) -> Result<(), StorageError> {
     for first in [false, true] {
-        let dirty = book.dirty_messages().filter(|message| message.first == first);
+        let dirty = settlement.messages.iter().filter_map(|id| book.messages.get(id));
+        let dirty = dirty.filter(|message| message.first == first);
         let dirty: Vec<_> = dirty.map(|message| rows::message_row(workspace, message)).collect();
         rows::MESSAGES.write(db, &dirty).await?;
     }

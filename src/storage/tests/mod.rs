@@ -12,6 +12,7 @@ mod pages;
 mod seed;
 mod tokens;
 mod users;
+mod writing;
 
 /// Makes two tests of each function: on SQLite, and on PostgreSQL where there is a server.
 macro_rules! on_both_databases {
