@@ -88,12 +88,7 @@ fn refuse_mutation(request: &mut Request) -> Result<(), Refusal> {
     Err(refusal.with_header(ALLOW, HeaderValue::from_static("POST")))
 }
 
-async fn execute(
-    services: &Services,
-    request: Request,
-    caller: Caller,
-    media: Media,
-) -> Result<HttpResponse, Refusal> {
+async fn execute(services: &Services, request: Request, caller: Caller, media: Media) -> Result<HttpResponse, Refusal> {
     let response = services.operations.execute(request, caller).await?;
     let written = write(&response).map_err(|cause| Refusal::internal().because(Arc::new(cause)))?;
     let status = match media {

@@ -5,7 +5,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 
 /// How a response is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Media {
+pub(super) enum Media {
     /// `application/json`: a request that was understood as HTTP is answered 200, whatever became of the document.
     Json,
     /// `application/graphql-response+json`: the status tells a refused document from an executed one.
@@ -19,7 +19,7 @@ const FULL: Quality = 1_000;
 
 impl Media {
     /// The `Content-Type` of what is written so.
-    pub const fn header(self) -> HeaderValue {
+    pub(super) const fn header(self) -> HeaderValue {
         match self {
             Self::Json => HeaderValue::from_static("application/json; charset=utf-8"),
             Self::GraphqlResponse => HeaderValue::from_static("application/graphql-response+json; charset=utf-8"),
@@ -28,15 +28,18 @@ impl Media {
 
     /// What the client wants most; the first of what it wants as much. Without a wish, and where anything will do, it is
     /// `application/json`, which every client reads. `None` where it accepts neither.
-    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         if !headers.contains_key(ACCEPT) {
             return Some(Self::Json);
         }
         let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
         let wishes = lines.flat_map(|line| line.split(',')).filter_map(wish).filter(|(_, quality)| *quality > 0);
-        let (_, media) = wishes.fold((0, None), |best, (media, quality)| {
-            if quality > best.0 { (quality, Some(media)) } else { best }
-        });
+        let (_, media) = wishes.fold(
+            (0, None),
+            |best, (media, quality)| {
+                if quality > best.0 { (quality, Some(media)) } else { best }
+            },
+        );
         media
     }
 }
@@ -64,7 +67,7 @@ fn read_quality(text: &str) -> Quality {
 }
 
 /// Whether the body is JSON in UTF-8, the only encoding of JSON between systems.
-pub fn has_json_body(headers: &HeaderMap) -> bool {
+pub(super) fn has_json_body(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let mut parts = content_type.split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
@@ -114,10 +117,14 @@ mod tests {
 
     #[test]
     fn only_json_in_utf_8_is_read() {
-        let read = |text: &str| {
-            has_json_body(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(text).unwrap())]))
-        };
-        for text in ["application/json", "APPLICATION/JSON", "application/json; charset=UTF-8", "application/json;charset=\"utf-8\""] {
+        let read =
+            |text: &str| has_json_body(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(text).unwrap())]));
+        for text in [
+            "application/json",
+            "APPLICATION/JSON",
+            "application/json; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+        ] {
             assert!(read(text), "{text}");
         }
         for text in ["text/plain", "application/json; charset=latin1", "application/jsonp", "multipart/form-data", ""] {

@@ -46,6 +46,17 @@ pub enum Failure {
     Panicked,
 }
 
+/// What an operation answers, in order.
+pub type Frames = BoxStream<'static, Result<Response, Failure>>;
+
+/// An operation that was begun. Dropping it ends it.
+pub struct Operation {
+    /// Whether it goes on until somebody ends it: a subscription.
+    pub lasting: bool,
+    /// What it answers.
+    pub frames: Frames,
+}
+
 /// Carries operations out. Cheap to clone.
 #[derive(Clone)]
 pub struct Operations {
@@ -62,26 +73,29 @@ impl Operations {
     /// Carries out a query or mutation.
     pub async fn execute(&self, request: Request, caller: Caller) -> Result<Response, Failure> {
         let api = Arc::clone(&self.api);
+        let request_id = caller.request_id.clone();
         let running = AssertUnwindSafe(async move { api.execute(request, caller).await }).catch_unwind();
         match timeout(self.limit, running).await {
-            Ok(finished) => finished.map_err(|_| Failure::Panicked),
+            Ok(finished) => finished.map_err(|_| panicked(&request_id)),
             Err(_) => Err(Failure::TooLong(self.limit)),
         }
     }
 
-    /// Carries out an operation of any kind: one frame for a query or mutation, any number for a subscription.
-    pub fn frames(&self, mut request: Request, caller: Caller) -> BoxStream<'static, Result<Response, Failure>> {
+    /// Begins an operation of any kind: one frame for a query or mutation, any number for a subscription.
+    pub fn begin(&self, mut request: Request, caller: Caller) -> Operation {
         if kind(&mut request) == Some(OperationType::Subscription) {
-            return self.subscribe(request, caller);
+            return Operation { lasting: true, frames: self.subscribe(request, caller) };
         }
         let this = self.clone();
-        async move { this.execute(request, caller).await }.into_stream().boxed()
+        let once = async move { this.execute(request, caller).await };
+        Operation { lasting: false, frames: once.into_stream().boxed() }
     }
 
-    fn subscribe(&self, request: Request, caller: Caller) -> BoxStream<'static, Result<Response, Failure>> {
+    fn subscribe(&self, request: Request, caller: Caller) -> Frames {
         let api = Arc::clone(&self.api);
+        let request_id = caller.request_id.clone();
         let frames = async move { api.subscribe(request, caller) }.flatten_stream();
-        AssertUnwindSafe(frames).catch_unwind().map(|frame| frame.map_err(|_| Failure::Panicked)).boxed()
+        AssertUnwindSafe(frames).catch_unwind().map(move |frame| frame.map_err(|_| panicked(&request_id))).boxed()
     }
 }
 
@@ -94,6 +108,11 @@ impl From<Failure> for Refusal {
             Failure::Panicked => Self::internal(),
         }
     }
+}
+
+fn panicked(request_id: &RequestId) -> Failure {
+    tracing::error!(request.id = %request_id, "an operation panicked");
+    Failure::Panicked
 }
 
 /// The kind of the operation that a request asks for; `None` where the document does not tell, which the executor will.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// What makes parameters unreadable, told to the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Malformed(Cow<'static, str>);
+pub(super) struct Malformed(Cow<'static, str>);
 
 /// The members of a request's JSON object. Others are ignored, as the specification asks.
 struct Members {
@@ -21,7 +21,7 @@ struct Members {
 /// The parameters of a query string, where objects are written as JSON.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct QueryString {
+pub(super) struct QueryString {
     query: Option<String>,
     operation_name: Option<String>,
     variables: Option<String>,
@@ -35,13 +35,13 @@ impl Malformed {
 }
 
 /// Reads a POST's body.
-pub fn from_body(body: &[u8]) -> Result<Request, Malformed> {
+pub(super) fn from_body(body: &[u8]) -> Result<Request, Malformed> {
     let value = serde_json::from_slice(body).map_err(|error| not_json("The body", &error))?;
     from_value(value)
 }
 
 /// Reads a GET's query string. An empty text stands for a parameter that is not given.
-pub fn from_query_string(parameters: QueryString) -> Result<Request, Malformed> {
+pub(super) fn from_query_string(parameters: QueryString) -> Result<Request, Malformed> {
     let text = |text: Option<String>| text.filter(|text| !text.is_empty()).map_or(Value::Null, Value::String);
     from_members(Members {
         query: text(parameters.query),
@@ -52,7 +52,7 @@ pub fn from_query_string(parameters: QueryString) -> Result<Request, Malformed> 
 }
 
 /// Reads a JSON value.
-pub fn from_value(value: Value) -> Result<Request, Malformed> {
+pub(super) fn from_value(value: Value) -> Result<Request, Malformed> {
     let mut members = match value {
         Value::Object(members) => members,
         Value::List(_) => return Err(Malformed::new("Batches are not taken: send one request at a time")),

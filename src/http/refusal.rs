@@ -7,9 +7,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde_json::json;
 
 use super::negotiation::Media;
@@ -17,17 +17,17 @@ use crate::telemetry::RequestId;
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone)]
-pub struct Refusal {
+pub(super) struct Refusal {
     kind: Kind,
     message: Cow<'static, str>,
     media: Media,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 /// What was wrong: the response's status, and the `extensions.code` of its error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// The request is malformed.
     BadRequest,
     /// There is no token, or none in force.
@@ -48,6 +48,8 @@ pub enum Kind {
     UnsupportedMediaType,
     /// This address speaks another protocol.
     UpgradeRequired,
+    /// The client asks for too much at once.
+    TooManyRequests,
     /// The operation took too long.
     Timeout,
     /// Try again later.
@@ -69,13 +71,14 @@ impl Kind {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Timeout | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// The `extensions.code`.
-    pub(super) const fn code(self) -> &'static str {
+    const fn code(self) -> &'static str {
         match self {
             Self::BadRequest => "BAD_REQUEST",
             Self::Unauthenticated => "UNAUTHENTICATED",
@@ -87,6 +90,7 @@ impl Kind {
             Self::TooLarge => "TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::UpgradeRequired => "UPGRADE_REQUIRED",
+            Self::TooManyRequests => "TOO_MANY_REQUESTS",
             Self::Timeout => "TIMEOUT",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
@@ -96,30 +100,30 @@ impl Kind {
 
 impl Refusal {
     /// A refusal with a sentence for the client.
-    pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), media: Media::Json, headers: HeaderMap::new(), cause: None }
+    pub(super) fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), media: Media::Json, headers: Vec::new(), cause: None }
     }
 
     /// A fault of the server's, which is told to nobody but the log.
-    pub fn internal() -> Self {
+    pub(super) fn internal() -> Self {
         Self::new(Kind::Internal, "The server failed to answer this")
     }
 
     /// The server cannot do it now.
-    pub fn unavailable() -> Self {
+    pub(super) fn unavailable() -> Self {
         Self::new(Kind::Unavailable, "The server cannot answer this now, try again later")
     }
 
     /// Also says this in the response's head.
     #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+    pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 
     /// What to log.
     #[must_use]
-    pub fn because(mut self, cause: Arc<dyn Error + Send + Sync>) -> Self {
+    pub(super) fn because(mut self, cause: Arc<dyn Error + Send + Sync>) -> Self {
         self.cause = Some(cause);
         self
     }
@@ -131,14 +135,24 @@ impl Refusal {
         self
     }
 
+    /// The GraphQL error, for the request of this id. Faults tell the id also to those who read nothing but the sentence.
+    pub(super) fn error(&self, request_id: &RequestId) -> serde_json::Value {
+        let message = match self.kind {
+            Kind::Internal | Kind::Unavailable => Cow::Owned(format!("{} (request {request_id})", self.message)),
+            _ => self.message.clone(),
+        };
+        json!({ "message": message, "extensions": { "code": self.kind.code(), "requestId": request_id.as_str() } })
+    }
+
     /// The response, for the request of this id.
     pub(super) fn write(mut self, request_id: &RequestId) -> Response {
         if let Some(cause) = &self.cause {
             log(self.kind, cause.as_ref(), request_id);
         }
-        let error = error(self.kind, &self.message, request_id);
-        self.headers.insert(CONTENT_TYPE, self.media.header());
-        (self.kind.status(), self.headers, Body::from(json!({ "errors": [error] }).to_string())).into_response()
+        let error = self.error(request_id);
+        self.headers.push((CONTENT_TYPE, self.media.header()));
+        (self.kind.status(), AppendHeaders(self.headers), Body::from(json!({ "errors": [error] }).to_string()))
+            .into_response()
     }
 }
 
@@ -151,17 +165,9 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// A GraphQL error. Faults tell the request's id also to those who read nothing but the sentence.
-pub(super) fn error(kind: Kind, message: &str, request_id: &RequestId) -> serde_json::Value {
-    let message = match kind {
-        Kind::Internal | Kind::Unavailable => Cow::Owned(format!("{message} (request {request_id})")),
-        _ => Cow::Borrowed(message),
-    };
-    json!({ "message": message, "extensions": { "code": kind.code(), "requestId": request_id.as_str() } })
-}
-
 fn log(kind: Kind, cause: &(dyn Error + Send + Sync + 'static), request_id: &RequestId) {
-    let causes: Vec<_> = std::iter::successors(cause.source(), |cause| cause.source()).map(ToString::to_string).collect();
+    let causes: Vec<_> =
+        std::iter::successors(cause.source(), |&cause| cause.source()).map(ToString::to_string).collect();
     tracing::error!(
         request.id = %request_id,
         response.code = kind.code(),

@@ -15,7 +15,10 @@ use super::Shutdown;
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown, grace: Duration) -> io::Result<()> {
     // A frame for a watcher is small and wanted now.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-    let begun = { let shutdown = shutdown.clone(); async move { shutdown.begun().await } };
+    let begun = {
+        let shutdown = shutdown.clone();
+        async move { shutdown.begun().await }
+    };
     let finished = async {
         axum::serve(listener, router).with_graceful_shutdown(begun).await?;
         shutdown.sockets_closed().await;
