@@ -7,6 +7,7 @@ pub mod answer;
 pub mod client;
 mod error;
 mod ids;
+pub mod secret;
 pub mod signature;
 pub mod template;
 mod transport;
