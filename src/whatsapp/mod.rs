@@ -9,6 +9,7 @@ mod error;
 mod ids;
 pub mod secret;
 pub mod signature;
+pub mod simulator;
 pub mod template;
 mod transport;
 pub mod webhook;
