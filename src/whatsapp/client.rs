@@ -3,19 +3,15 @@
 //! It never tries again; whether to is the dispatcher's to decide, from the answer alone. It logs how calls end, never to
 //! whom they went, what they said, or under which token.
 
-use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Error, Response, Url};
 
 use super::answer::{Answer, retry_after};
+use super::secret::Secret;
 use super::template::OutgoingTemplate;
 use super::transport::{self, TransportError};
-
-/// A secret token; it never shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct AccessToken(String);
 
 /// How to reach the provider.
 #[derive(Debug, Clone)]
@@ -23,7 +19,7 @@ pub struct Settings {
     /// Up to and with the version: `https://graph.facebook.com/v25.0`.
     pub base_url: String,
     /// The token of a system user of the business.
-    pub access_token: AccessToken,
+    pub access_token: Secret,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long a whole call may take, from connecting to the last byte of the answer.
@@ -55,16 +51,9 @@ pub struct CloudApi {
 /// The longest answer that is read; the provider's have some hundred bytes.
 const LONGEST_ANSWER: usize = 256 * 1_024;
 
-impl AccessToken {
-    /// A token from its text.
-    pub fn new(token: impl Into<String>) -> Self {
-        Self(token.into())
-    }
-}
-
 impl Settings {
     /// Settings with the usual time-outs: 5 seconds to connect, 30 for a whole call.
-    pub fn new(base_url: impl Into<String>, access_token: AccessToken) -> Self {
+    pub fn new(base_url: impl Into<String>, access_token: Secret) -> Self {
         let base_url = base_url.into();
         Self { base_url, access_token, connect_timeout: Duration::from_secs(5), call_timeout: Duration::from_secs(30) }
     }
@@ -99,19 +88,14 @@ impl CloudApi {
     }
 }
 
-impl fmt::Debug for AccessToken {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("AccessToken")
-    }
-}
-
 fn base_url(text: &str) -> Result<Url, ClientError> {
     let url = Url::parse(text).map_err(|_| ClientError::BaseUrl)?;
     let callable = matches!(url.scheme(), "http" | "https") && url.has_host();
     callable.then_some(url).ok_or(ClientError::BaseUrl)
 }
 
-fn authorization(AccessToken(token): &AccessToken) -> Result<HeaderValue, ClientError> {
+fn authorization(token: &Secret) -> Result<HeaderValue, ClientError> {
+    let token = token.reveal();
     let header = HeaderValue::try_from(format!("Bearer {token}")).ok().filter(|_| !token.trim().is_empty());
     let mut header = header.ok_or(ClientError::AccessToken)?;
     header.set_sensitive(true);

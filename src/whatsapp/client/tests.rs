@@ -83,7 +83,7 @@ fn api(base_url: &str) -> CloudApi {
 }
 
 fn settings(base_url: &str, token: &str) -> Settings {
-    Settings::new(base_url, AccessToken::new(token))
+    Settings::new(base_url, Secret::new(token))
 }
 
 fn message() -> OutgoingTemplate {

@@ -7,7 +7,6 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::ids::provider_id;
 use super::object::{Object, typed};
 use super::person::{Ids, Profiles};
 use super::reason;
@@ -17,6 +16,7 @@ use crate::domain::id::LineId;
 use crate::domain::input::{LONGEST_JSON, LONGEST_TEXT, check_json, check_text};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::phone::Phone;
+use crate::whatsapp::ids::provider_id;
 
 /// What a message says, in the shape that it came in.
 struct Saying<'a> {

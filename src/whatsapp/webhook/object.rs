@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_field_leaves_the_others_readable() {
-        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
         let text =
             format!(r#"{{"a": "\ud800", "b": 1e999, "c": {deep}, "d": "whole", "e": null, "d2": "\ud83d\ude00"}}"#);
         let object = object(&text);

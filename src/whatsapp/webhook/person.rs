@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::super::ids::{provider_id, wa_id};
 use super::object::Object;
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::{ContactKey, ProfileName};
 use crate::domain::fact::Person;
 use crate::domain::input::{LONGEST_NAME, check_name};
+use crate::whatsapp::ids::{provider_id, wa_id};
 
 /// The ids that the provider names a person by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

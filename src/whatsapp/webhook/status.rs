@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use super::super::error::ErrorObject;
-use super::super::ids::provider_id;
 use super::object::{Object, typed};
 use super::person::{Ids, Profiles};
 use super::reason;
@@ -12,6 +10,8 @@ use crate::domain::fact::{MessageName, Person, StatusFact, Target};
 use crate::domain::failure::{FailureReason, ProviderFailure};
 use crate::domain::id::{AnyId, MessageId};
 use crate::domain::merge::MessageFacts;
+use crate::whatsapp::error::ErrorObject;
+use crate::whatsapp::ids::provider_id;
 
 /// Reads a status of the time `at`, or tells why it is kept.
 pub(super) fn read(status: &Object<'_>, at: Timestamp, profiles: &Profiles) -> Result<StatusFact, &'static str> {

@@ -417,7 +417,7 @@ fn what_is_not_json_is_malformed() {
 
 #[test]
 fn a_nesting_without_end_is_kept_and_spoils_nothing() {
-    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     let status = json!({"id": "a", "status": "sent", "timestamp": SECOND, "odd": "PLACE"});
     let message = json!({"from": "57300", "id": "b", "timestamp": SECOND, "type": "order", "order": "PLACE"});
     let body = webhook(&[change(&json!({"statuses": [status], "messages": [message]}))]).replace("\"PLACE\"", &deep);
