@@ -28,7 +28,7 @@ use crate::live::Hub;
 use crate::recorder::{Recorder, RecorderSettings};
 use crate::storage::parked::Parking;
 use crate::storage::{Database, StorageError};
-use crate::whatsapp::client::{self, AccessToken, ClientError, CloudApi};
+use crate::whatsapp::client::{self, ClientError, CloudApi};
 
 /// How often parked facts are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -90,11 +90,7 @@ pub async fn open_database(settings: &Settings) -> Result<Database, StartError> 
 
 impl Server {
     /// Starts a server on a listener. It can be called when this returns.
-    pub async fn start(
-        listener: TcpListener,
-        settings: Settings,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, StartError> {
+    pub async fn start(listener: TcpListener, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let address = listener.local_addr().map_err(StartError::Listener)?;
         let database = open_database(&settings).await?;
         let (tasks, serving, shutdown) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
@@ -169,7 +165,7 @@ impl Parts {
         };
         let api = client::Settings {
             call_timeout: whatsapp.timeout,
-            ..client::Settings::new(&whatsapp.base_url, AccessToken::new(token.expose()))
+            ..client::Settings::new(&whatsapp.base_url, token.clone())
         };
         let settings = DispatchSettings {
             lease: dispatch.lease,

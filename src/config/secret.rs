@@ -5,13 +5,14 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 
 /// A text that is never shown by accident: whoever wants it says so.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
     /// Hides a text.
-    pub const fn new(text: String) -> Self {
-        Self(text)
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
     }
 
     /// The text.

@@ -15,7 +15,7 @@ mod worker;
 use std::time::Duration;
 
 pub use dispatcher::{Dispatcher, Parts};
-pub use sends::{MOST_USERS, Recipient, Refused, Sends, Submission};
+pub use sends::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Sends, Submission};
 
 /// How the dispatcher works.
 #[derive(Debug, Clone, Copy)]

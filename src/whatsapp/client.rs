@@ -9,9 +9,9 @@ use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, R
 use reqwest::{Client, Error, Response, Url};
 
 use super::answer::{Answer, retry_after};
-use super::secret::Secret;
 use super::template::OutgoingTemplate;
 use super::transport::{self, TransportError};
+use crate::config::Secret;
 
 /// How to reach the provider.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ fn base_url(text: &str) -> Result<Url, ClientError> {
 }
 
 fn authorization(token: &Secret) -> Result<HeaderValue, ClientError> {
-    let token = token.reveal();
+    let token = token.expose();
     let header = HeaderValue::try_from(format!("Bearer {token}")).ok().filter(|_| !token.trim().is_empty());
     let mut header = header.ok_or(ClientError::AccessToken)?;
     header.set_sensitive(true);

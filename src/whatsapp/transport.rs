@@ -24,7 +24,7 @@ pub enum TransportError {
 }
 
 /// An HTTP client that does what it is told once: it follows no redirect, repeats nothing and asks no proxy.
-pub(super) fn client(connect_timeout: Duration, call_timeout: Duration) -> Result<Client, TransportError> {
+pub(crate) fn client(connect_timeout: Duration, call_timeout: Duration) -> Result<Client, TransportError> {
     let builder = ClientBuilder::new()
         .tls_backend_preconfigured(tls()?)
         .no_proxy()

@@ -17,7 +17,7 @@ use super::call::{self, Call};
 use super::course::Verdict;
 use super::provider::{Provider, Receipt};
 use super::refusal::Refusal;
-use crate::whatsapp::secret::Secret;
+use crate::config::Secret;
 
 #[derive(Clone)]
 struct Endpoint {
@@ -42,7 +42,7 @@ async fn send(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let Endpoint { provider, stopping } = endpoint;
-    call::check_token(&headers, provider.settings.access_token.as_ref().map(Secret::reveal))?;
+    call::check_token(&headers, provider.settings.access_token.as_ref().map(Secret::expose))?;
     let call = Call::read(&body)?;
     let receipt = provider.receive(&phone_number_id, &call).await?;
     tokio::time::sleep(receipt.delay).await;

@@ -102,7 +102,7 @@ async fn until(due: Option<Instant>) {
 async fn post(http: Client, provider: Arc<Provider>, posting: Posting) -> (Posting, bool) {
     let settings = &provider.settings;
     let body = body(&posting.updates);
-    let signature = signature::sign(settings.app_secret.reveal(), body.as_bytes()).unwrap_or_default();
+    let signature = signature::sign(settings.app_secret.expose(), body.as_bytes()).unwrap_or_default();
     let request = http
         .post(settings.webhook_url.as_deref().unwrap_or_default())
         .header(CONTENT_TYPE, "application/json")

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::whatsapp::secret::Secret;
+use crate::config::Secret;
 
 /// The settings of a simulator.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -165,7 +165,7 @@ impl SimulatorSettings {
         if !(self.speed.is_finite() && self.speed > 0.0) {
             return Err(SettingsFault("speed must be greater than 0".into()));
         }
-        if self.app_secret.reveal().is_empty() {
+        if self.app_secret.expose().is_empty() {
             return Err(SettingsFault("app_secret must not be empty".into()));
         }
         check_shares(self)?;

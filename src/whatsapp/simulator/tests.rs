@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::*;
+use crate::config::Secret;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageName, Target};
 use crate::domain::id::{LineId, MessageId};
 use crate::domain::phone::Phone;
 use crate::whatsapp::answer::{Action, Answer};
 use crate::whatsapp::client::{self, CloudApi};
-use crate::whatsapp::secret::Secret;
 use crate::whatsapp::template::{OutgoingTemplate, Recipient};
 use crate::whatsapp::{signature, webhook};
 
