@@ -1,0 +1,196 @@
+//! The one place that turns errors into GraphQL errors.
+//!
+//! Resolvers return [`ApiError`] and know nothing of codes or request ids. async-graphql carries the error along as the
+//! source of its own; [`finish`] looks at it once the response is complete, gives every error of the response its
+//! `extensions.code`, and logs the causes of faults, each once, however many fields it failed. What a client sees of a
+//! fault is a fixed sentence and the request's id.
+
+use std::collections::HashSet;
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use async_graphql::{PathSegment, Response, ServerError};
+
+use super::place::Place;
+use crate::auth::Scope;
+use crate::domain::input::Fault;
+use crate::domain::page::PageFault;
+use crate::recorder::RecordError;
+use crate::storage::StorageError;
+
+/// Why a field has no value.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// An argument that is malformed or out of range.
+    #[error("Argument \"{0}\" {1}")]
+    Argument(Place, Fault),
+    /// Arguments that name no page.
+    #[error(transparent)]
+    Page(#[from] PageFault),
+    /// What was asked to be followed is not there.
+    #[error("No {0} was found for argument \"{1}\"")]
+    NotFound(&'static str, &'static str),
+    /// The token does not allow it.
+    #[error("This needs a token with the scope {}", scope_word(*.0))]
+    Forbidden(Scope),
+    /// The database or the recorder cannot answer now; the same request may succeed later.
+    #[error("The server cannot answer this now, try again later")]
+    Unavailable(#[source] Cause),
+    /// A fault of this program or of its data.
+    #[error("The server failed to answer this")]
+    Internal(#[source] Cause),
+}
+
+/// What a fault was caused by; the fields that it failed share it.
+pub(crate) type Cause = Arc<dyn StdError + Send + Sync>;
+
+/// What resolvers return.
+pub(crate) type Result<T, E = ApiError> = std::result::Result<T, E>;
+
+/// A fault without a deeper cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Broken(&'static str);
+
+/// The values of `extensions.code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The document is no GraphQL.
+    ParseFailed,
+    /// The document does not fit the schema.
+    ValidationFailed,
+    /// An argument is malformed or out of range.
+    BadUserInput,
+    /// What was asked to be followed is not there.
+    NotFound,
+    /// There is no token, or none in force.
+    Unauthenticated,
+    /// The token does not allow it.
+    Forbidden,
+    /// Try again later.
+    Unavailable,
+    /// A fault of the server's.
+    Internal,
+}
+
+impl ApiError {
+    /// A fault of this program, told by a sentence for the log.
+    pub(crate) fn broken(what: &'static str) -> Self {
+        Self::Internal(Arc::new(Broken(what)))
+    }
+
+    /// A fault in an argument of the field itself.
+    pub(crate) fn argument(name: &'static str, fault: impl Into<String>) -> Self {
+        Self::Argument(Place::of(name), Fault::new(fault))
+    }
+
+    const fn code(&self) -> Code {
+        match self {
+            Self::Argument(..) | Self::Page(_) => Code::BadUserInput,
+            Self::NotFound(..) => Code::NotFound,
+            Self::Forbidden(_) => Code::Forbidden,
+            Self::Unavailable(_) => Code::Unavailable,
+            Self::Internal(_) => Code::Internal,
+        }
+    }
+
+    const fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::Unavailable(cause) | Self::Internal(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl Code {
+    /// How it is written.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::NotFound => "NOT_FOUND",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// A response that holds nothing but this error.
+    pub fn response(self, message: impl Into<String>) -> Response {
+        let mut error = ServerError::new(message, None);
+        self.mark(&mut error);
+        Response::from_errors(vec![error])
+    }
+
+    /// Writes the code into an error.
+    pub fn mark(self, error: &mut ServerError) {
+        error.extensions.get_or_insert_default().set("code", self.word());
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Corrupt(_) => Self::Internal(Arc::new(error)),
+            StorageError::Database(_) => Self::Unavailable(Arc::new(error)),
+        }
+    }
+}
+
+impl From<RecordError> for ApiError {
+    fn from(error: RecordError) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}
+
+/// Gives every error of a response its code; logs the causes of faults and tells the request's id in their place.
+pub(crate) fn finish(mut response: Response, request_id: &str) -> Response {
+    let mut logged = HashSet::new();
+    for error in &mut response.errors {
+        let known = error.source::<ApiError>().cloned();
+        code_of(error, known.as_ref()).mark(error);
+        if let Some(cause) = known.as_ref().and_then(ApiError::cause) {
+            if logged.insert(Arc::as_ptr(cause).cast::<()>()) {
+                log(cause.as_ref(), &error.path, request_id);
+            }
+            error.message = format!("{} (request {request_id})", error.message);
+            error.extensions.get_or_insert_default().set("requestId", request_id);
+        }
+    }
+    response
+}
+
+/// What async-graphql finds by itself is a fault of the document, or, where it names a field, of an argument's value.
+fn code_of(error: &ServerError, known: Option<&ApiError>) -> Code {
+    match known {
+        Some(known) => known.code(),
+        None if error.path.is_empty() => Code::ValidationFailed,
+        None => Code::BadUserInput,
+    }
+}
+
+fn log(cause: &(dyn StdError + Send + Sync + 'static), path: &[PathSegment], request_id: &str) {
+    let field = path.iter().rev().find_map(|segment| match segment {
+        PathSegment::Field(name) => Some(name.as_str()),
+        PathSegment::Index(_) => None,
+    });
+    let chain = std::iter::successors(cause.source(), |&cause| cause.source());
+    let causes: Vec<_> = chain.map(ToString::to_string).collect();
+    tracing::error!(
+        request.id = request_id,
+        graphql.field = field,
+        error = %cause,
+        error.causes = ?causes,
+        "a field could not be answered"
+    );
+}
+
+const fn scope_word(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Read => "READ",
+        Scope::Write => "WRITE",
+        Scope::Admin => "ADMIN",
+    }
+}
