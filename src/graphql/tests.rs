@@ -86,7 +86,7 @@ impl Toy {
     }
 
     async fn bad(&self) -> super::error::Result<i32> {
-        Err(super::error::ApiError::broken("it broke"))
+        async { Err(super::error::ApiError::broken("it broke")) }.await
     }
 
     async fn nullable(&self) -> Option<super::error::Result<i32>> {
