@@ -5,8 +5,8 @@
 //! `storage` may import this crate. What holds for every table is said here once:
 //!
 //! * ids are UUIDs, version 7 where nothing else is said, so the order of ids is the order of creation;
-//! * a column named `…_at` or `at` is a time, in microseconds since 1970 in UTC. An integer is the same on both databases
-//!   and compares exactly, which merging facts and paging by key depend on;
+//! * a column named `…_at` or `at` is a time, in microseconds since 1970 in UTC. An integer is the same on both
+//!   databases and compares exactly, which merging facts and paging by key depend on;
 //! * times are those at which things happened, as they were reported, except where a column says otherwise;
 //! * `workspace_id` stands on every row of a workspace, also where a join could tell it, so that no statement reads a
 //!   tenant's data without it. Leases have none: they belong to the nodes.

@@ -1,12 +1,13 @@
 //! Bluetick's database schema: one step a file, each with its way back, the same for PostgreSQL and SQLite.
 //!
-//! The database itself refuses what can never be right: a repeated key, a broken reference, a row against its rules. Every
-//! constraint and index is called `<table>_<columns>_<kind>`, the kind being `pkey`, `fkey`, `key` (unique), `check` or
-//! `idx`: PostgreSQL names primary keys and what stands with its column so by itself, and the rest is named to match.
+//! The database itself refuses what can never be right: a repeated key, a broken reference, a row against its rules.
+//! Every constraint and index is called `<table>_<columns>_<kind>`, the kind being `pkey`, `fkey`, `key` (unique),
+//! `check` or `idx`: PostgreSQL names primary keys and what stands with its column so by itself, and the rest is named
+//! to match.
 //!
 //! References carry no index of their own. Only the deletion of a parent would use it, and no parent is ever deleted.
 //!
-//! What the columns mean is told in the crate `entity`. A step that was released is never edited: the next one mends it.
+//! What the columns mean is told in the crate `entity`. A released step is never edited: the next one mends it.
 
 mod m0001_workspaces;
 mod m0002_lines;
@@ -28,7 +29,7 @@ use sea_orm_migration::sea_orm::{
     TransactionTrait,
 };
 
-/// Names the lock under which the schema is changed. PostgreSQL numbers its advisory locks; any number of our own will do.
+/// The lock under which the schema is changed. PostgreSQL numbers its advisory locks; any number of our own will do.
 const LOCK: i64 = i64::from_be_bytes(*b"bluetick");
 
 /// All steps, in order.
@@ -55,8 +56,8 @@ impl MigratorTrait for Migrator {
 
 /// Brings the schema up to date: all missing steps or, where one fails, none of them.
 ///
-/// Any number of nodes may start at once: the first takes the steps, the others wait and find nothing left to do. SQLite's
-/// others wait as long as the connection's busy time-out lets them.
+/// Any number of nodes may start at once: the first takes the steps, the others wait and find nothing left to do.
+/// SQLite's others wait as long as the connection's busy time-out lets them.
 pub async fn run(db: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = begin_alone(db).await?;
     Migrator::up(&transaction, None).await?;

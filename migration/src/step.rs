@@ -1,4 +1,4 @@
-//! A step of the schema: plain SQL, in the words of PostgreSQL. What SQLite says differently stands here, and only here.
+//! A step of the schema: plain SQL, in the words of PostgreSQL. What SQLite says differently stands only here.
 //!
 //! SQL rather than a schema builder, because the steps are all about keys, checks and partial indexes, and because both
 //! databases understand the same SQL but for two words.
@@ -44,8 +44,8 @@ async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// SQLite has no type for UUIDs, which are stored as their 16 bytes, and compares all text bytewise anyway. Those 16 bytes
-/// and that text then order as they do in PostgreSQL.
+/// SQLite has no type for UUIDs, which are stored as their 16 bytes, and compares all text bytewise anyway. Those 16
+/// bytes and that text then order as they do in PostgreSQL.
 fn translate(sql: &str, backend: DbBackend) -> String {
     match backend {
         DbBackend::Sqlite => sql.replace(" uuid ", " blob ").replace(r#" COLLATE "C""#, ""),

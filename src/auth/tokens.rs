@@ -1,0 +1,160 @@
+//! Looks tokens up, for every request.
+//!
+//! A look-up is remembered for a short while, so that a busy client costs one statement every two seconds and a revoked
+//! token stops within them, on every node. Unknown tokens are remembered likewise, and both within a bound: a flood of
+//! them fills no memory, and one that repeats itself asks nothing of the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use moka::future::Cache;
+
+use super::{Scopes, Viewer, secret};
+use crate::storage::tokens::{self, Token};
+use crate::storage::{Database, StorageError};
+
+/// How long a look-up is remembered: how long a revoked token may go on.
+const REMEMBERED: Duration = Duration::from_secs(2);
+/// The most look-ups remembered, some 200 bytes each.
+const MOST_REMEMBERED: u64 = 20_000;
+
+/// Tells whom tokens stand for. Cheap to clone.
+#[derive(Clone)]
+pub struct Tokens {
+    find: Find,
+    viewers: Cache<String, Option<Viewer>>,
+}
+
+/// Finds the token in force with a hash.
+pub(crate) type Find = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<Token>, StorageError>> + Send + Sync>;
+
+impl Tokens {
+    /// The tokens of a database.
+    pub fn new(db: Database) -> Self {
+        let find = move |hash: String| {
+            let db = db.clone();
+            async move { tokens::find_by_hash(&db, &hash).await }.boxed()
+        };
+        Self::remembering(Arc::new(find), REMEMBERED)
+    }
+
+    /// As they are found by `find`, each remembered for so long.
+    pub(crate) fn remembering(find: Find, remembered: Duration) -> Self {
+        let viewers = Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(remembered).build();
+        Self { find, viewers }
+    }
+
+    /// Who a token stands for; `None` where none of ours, or one that was revoked more than a moment ago. The error is
+    /// shared by all who asked for the same token at once.
+    pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, Arc<StorageError>> {
+        if !secret::is_well_formed(token) {
+            return Ok(None);
+        }
+        let hash = secret::hash(token);
+        let found = async { Ok((self.find)(hash.clone()).await?.as_ref().map(viewer_of)) };
+        self.viewers.try_get_with_by_ref(&hash, found).await
+    }
+}
+
+const fn viewer_of(token: &Token) -> Viewer {
+    Viewer { workspace: token.workspace, scopes: Scopes::from_bits(token.scopes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::id::{TokenId, WorkspaceId, new_key};
+
+    /// What a database would hold, and how often it was asked.
+    #[derive(Default)]
+    struct Held {
+        tokens: Mutex<Vec<(String, Token)>>,
+        asked: AtomicUsize,
+    }
+
+    impl Held {
+        fn find(self: &Arc<Self>) -> Find {
+            let held = Arc::clone(self);
+            Arc::new(move |hash| {
+                held.asked.fetch_add(1, Ordering::SeqCst);
+                let tokens = held.tokens.lock().unwrap();
+                let found = tokens.iter().find(|(known, _)| *known == hash).map(|(_, token)| token.clone());
+                futures_util::future::ready(Ok(found)).boxed()
+            })
+        }
+
+        fn add(&self) -> String {
+            let token = secret::generate(&mut rand::rng()).expose().to_owned();
+            let row = Token {
+                id: TokenId(new_key()),
+                workspace: WorkspaceId(new_key()),
+                workspace_name: "acme".to_owned(),
+                scopes: 3,
+                created_at: Timestamp::MIN,
+                revoked_at: None,
+            };
+            self.tokens.lock().unwrap().push((secret::hash(&token), row));
+            token
+        }
+    }
+
+    const LONG: Duration = Duration::from_hours(1);
+
+    #[tokio::test]
+    async fn a_token_is_looked_up_once_in_a_while() {
+        let held = Arc::new(Held::default());
+        let tokens = Tokens::remembering(held.find(), LONG);
+        let token = held.add();
+        let unknown = secret::generate(&mut rand::rng());
+        for _ in 0..10 {
+            assert!(tokens.viewer(&token).await.unwrap().is_some());
+            assert_eq!(tokens.viewer(unknown.expose()).await.unwrap(), None);
+        }
+        assert_eq!(held.asked.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_revoked_token_stops_as_soon_as_its_look_up_is_forgotten() {
+        let held = Arc::new(Held::default());
+        let (remembering, forgetting) =
+            (Tokens::remembering(held.find(), LONG), Tokens::remembering(held.find(), Duration::ZERO));
+        let token = held.add();
+        assert!(remembering.viewer(&token).await.unwrap().is_some());
+        assert!(forgetting.viewer(&token).await.unwrap().is_some());
+
+        held.tokens.lock().unwrap().clear();
+        assert!(remembering.viewer(&token).await.unwrap().is_some());
+        assert_eq!(forgetting.viewer(&token).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_token_is_not_looked_up() {
+        let held = Arc::new(Held::default());
+        let tokens = Tokens::remembering(held.find(), LONG);
+        for text in ["", "bt_", "secret", &"x".repeat(1_000_000)] {
+            assert_eq!(tokens.viewer(text).await.unwrap(), None);
+        }
+        assert_eq!(held.asked.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn a_failing_database_is_told_and_not_remembered() {
+        let failing = Arc::new(AtomicUsize::new(1));
+        let count = Arc::clone(&failing);
+        let find: Find = Arc::new(move |_| {
+            let failed = count.swap(0, Ordering::SeqCst) == 1;
+            let answer = if failed { Err(StorageError::Corrupt("token")) } else { Ok(None) };
+            futures_util::future::ready(answer).boxed()
+        });
+        let tokens = Tokens::remembering(find, LONG);
+        let token = secret::generate(&mut rand::rng());
+        assert!(tokens.viewer(token.expose()).await.is_err());
+        assert_eq!(tokens.viewer(token.expose()).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,285 @@
+//! Applying one fact to the book.
+
+use super::attribution::Attribution;
+use super::{Book, MessageEntry, learn};
+use crate::domain::clock::Timestamp;
+use crate::domain::fact::{Fact, MessageFact, MessageName, Person, StatusFact, Target};
+use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, WorkspaceId, reported_message_key};
+use crate::domain::merge::{DeploymentFacts, MessageFacts, VariableValue, keep_least, merge_variable};
+use crate::domain::message::Sender;
+use crate::domain::user::ChangeKind;
+
+/// What became of a fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// Merged, or known already.
+    Merged,
+    /// It must wait until what has this key is known.
+    Waits(String),
+    /// It belongs nowhere; the text says why, as a short constant.
+    Nowhere(&'static str),
+}
+
+impl Book {
+    /// Applies a fact. `contact` is whom a message is from or to; other facts need none.
+    pub fn apply(&mut self, workspace: WorkspaceId, fact: &Fact, contact: Option<ContactId>) -> Applied {
+        match fact {
+            Fact::Status(status) => self.apply_status(status),
+            Fact::Message(message) => match contact {
+                Some(contact) => self.apply_message(workspace, message, contact),
+                None => Applied::Nowhere("message_of_nobody"),
+            },
+            Fact::Session { of, session } => {
+                let facts = DeploymentFacts { session: Some(*session), ..DeploymentFacts::default() };
+                self.apply_to_deployment(of, &facts)
+            }
+            Fact::Finished { of, at } => {
+                let facts = DeploymentFacts { finished: Some(*at), ..DeploymentFacts::default() };
+                self.apply_to_deployment(of, &facts)
+            }
+            Fact::Variable { of, name, value, at } => {
+                self.apply_variable(of, name, &VariableValue { at: *at, value: value.clone() })
+            }
+            Fact::Dispatched { message, at } => self.apply_dispatched(*message, *at),
+            Fact::Person(person) => self.apply_person(contact, person),
+            Fact::Kept(_) => Applied::Merged,
+        }
+    }
+
+    fn apply_status(&mut self, status: &StatusFact) -> Applied {
+        let name = match &status.of {
+            Target::Message(name) => name,
+            Target::Deployment(_) => {
+                let facts = DeploymentFacts { named: status.facts.clone(), ..DeploymentFacts::default() };
+                return self.apply_to_deployment(&status.of, &facts);
+            }
+        };
+        let Some(id) = self.message_named(name) else { return waits(name) };
+        self.learn_name(id, name);
+        self.merge_message(id, &status.facts);
+        let contact = self.messages.get(&id).and_then(|message| self.deployments.get(&message.deployment));
+        let contact = contact.map(|deployment| deployment.contact);
+        if let Some(recipient) = &status.recipient {
+            self.apply_person(contact, recipient);
+        }
+        Applied::Merged
+    }
+
+    fn apply_message(&mut self, workspace: WorkspaceId, message: &MessageFact, contact: ContactId) -> Applied {
+        self.apply_person(Some(contact), &message.person);
+        if let Some(&known) = self.names.get(&message.provider_message_id) {
+            self.merge_content(known, message);
+            return Applied::Merged;
+        }
+        match self.attribute(message, contact) {
+            Attribution::To(deployment) => {
+                self.add_message(reported_message_key(workspace, &message.provider_message_id), deployment, message);
+                Applied::Merged
+            }
+            Attribution::Waits(key) => Applied::Waits(key),
+            Attribution::Nowhere => Applied::Nowhere("unattributed_message"),
+        }
+    }
+
+    fn apply_to_deployment(&mut self, of: &Target, facts: &DeploymentFacts) -> Applied {
+        let Some(id) = self.deployment_of(of) else { return self.missing(of) };
+        if let Some(deployment) = self.deployments.get_mut(&id) {
+            deployment.facts.merge(facts);
+        }
+        self.touch_deployment(id);
+        Applied::Merged
+    }
+
+    fn apply_variable(&mut self, of: &Target, name: &str, value: &VariableValue) -> Applied {
+        let Some(id) = self.deployment_of(of) else { return self.missing(of) };
+        let news = self.deployments.get_mut(&id).is_some_and(|one| merge_variable(&mut one.variables, name, value));
+        if news {
+            self.touched.variables.insert((id, name.to_owned()));
+            self.note_on_latest(id, ChangeKind::Variable);
+        }
+        Applied::Merged
+    }
+
+    fn apply_dispatched(&mut self, id: MessageId, at: Timestamp) -> Applied {
+        let Some(message) = self.messages.get_mut(&id) else { return Applied::Nowhere("unknown_message") };
+        let Some(deployment) = self.deployments.get_mut(&message.deployment) else {
+            return Applied::Nowhere("unknown_deployment");
+        };
+        let known = deployment.facts.dispatched;
+        if known.is_none_or(|known| at < known) {
+            deployment.facts.dispatched = Some(at);
+            keep_least(&mut deployment.began, Some(&at));
+            // A queued message stands in the history where it was due; now it is known when it left.
+            message.content.at = at;
+            self.touched.messages.insert(id);
+            self.touched.deployments.insert(message.deployment);
+        }
+        Applied::Merged
+    }
+
+    fn apply_person(&mut self, contact: Option<ContactId>, told: &Person) -> Applied {
+        let known = contact.and_then(|id| Some((id, self.contacts.get_mut(&id)?)));
+        if let Some((id, known)) = known
+            && learn(known, told)
+        {
+            self.touched.contacts.insert(id);
+        }
+        Applied::Merged
+    }
+
+    fn add_message(&mut self, id: MessageId, deployment: DeploymentId, fact: &MessageFact) {
+        let Some(user) = self.deployments.get(&deployment).map(|deployment| deployment.user) else { return };
+        self.enter_message(MessageEntry {
+            id,
+            user,
+            deployment,
+            line: fact.line,
+            sender: fact.sender,
+            content: fact.content.clone(),
+            provider_message_id: Some(fact.provider_message_id.clone()),
+            first: false,
+            facts: MessageFacts::default(),
+            revision: None,
+        });
+        self.touched.known.insert(fact.provider_message_id.clone());
+        self.touch_user(user).add(ChangeKind::Message);
+        self.placed(id);
+    }
+
+    /// Of two reports of one message the lesser content counts. A message of our own is not told by others.
+    fn merge_content(&mut self, id: MessageId, fact: &MessageFact) {
+        let Some(message) = self.messages.get_mut(&id) else { return };
+        let (user, sender, deployment) = (message.user, message.sender, message.deployment);
+        let made = message.first && self.deployments.get(&deployment).is_some_and(|one| one.made);
+        if !made && fact.content < message.content {
+            message.content = fact.content.clone();
+            self.touched.unanswered.insert(deployment);
+            self.placed(id);
+        }
+        if sender == Sender::User {
+            self.user_active(user, fact.content.at);
+        }
+    }
+
+    /// Follows from where a reported message now stands: an activity and perhaps an answer of the user's, or perhaps the
+    /// first message.
+    fn placed(&mut self, id: MessageId) {
+        self.touched.messages.insert(id);
+        let Some(message) = self.messages.get(&id).cloned() else { return };
+        if message.sender == Sender::User {
+            self.user_acted(&message);
+        } else {
+            self.perhaps_first(&message);
+        }
+    }
+
+    fn user_acted(&mut self, message: &MessageEntry) {
+        let at = message.content.at;
+        self.user_active(message.user, at);
+        let Some(deployment) = self.deployments.get_mut(&message.deployment) else { return };
+        let first = deployment.first.and_then(|id| self.messages.get(&id));
+        let counts = message.answers() && first.is_some_and(|first| first.content.at.seconds() <= at.seconds());
+        if counts {
+            keep_least(&mut deployment.facts.answered, Some(&at));
+            self.touch_deployment(message.deployment);
+        }
+    }
+
+    fn user_active(&mut self, id: UserId, at: Timestamp) {
+        let Some(user) = self.users.get_mut(&id) else { return };
+        if user.activity.is_none_or(|known| known < at) {
+            user.activity = Some(at);
+            self.touch_user(id).add(ChangeKind::Activity);
+        }
+    }
+
+    fn perhaps_first(&mut self, message: &MessageEntry) {
+        let Some(deployment) = self.deployments.get_mut(&message.deployment) else { return };
+        let first = deployment.first.and_then(|id| self.messages.get(&id));
+        if deployment.made || first.is_some_and(|first| first.id != message.id && first.place() <= message.place()) {
+            return;
+        }
+        let former = deployment.first.replace(message.id);
+        for (id, first) in former.map(|id| (id, false)).into_iter().chain([(message.id, true)]) {
+            if let Some(entry) = self.messages.get_mut(&id) {
+                entry.first = first;
+                self.touched.messages.insert(id);
+            }
+        }
+        self.touched.unanswered.insert(message.deployment);
+        self.touch_deployment(message.deployment);
+    }
+
+    fn merge_message(&mut self, id: MessageId, facts: &MessageFacts) {
+        let Some(message) = self.messages.get_mut(&id) else { return };
+        let before = message.facts.clone();
+        message.facts.merge(facts);
+        if message.facts == before {
+            return;
+        }
+        let (deployment, first) = (message.deployment, message.first);
+        self.touched.messages.insert(id);
+        if first {
+            self.touch_deployment_of_first(deployment);
+        }
+    }
+
+    fn learn_name(&mut self, id: MessageId, name: &MessageName) {
+        let (Some(provider), Some(message)) = (&name.provider, self.messages.get_mut(&id)) else { return };
+        if message.provider_message_id.is_some() || self.names.contains_key(provider) {
+            return;
+        }
+        message.provider_message_id = Some(provider.clone());
+        self.names.insert(provider.clone(), id);
+        self.touched.messages.insert(id);
+        self.touched.known.insert(provider.clone());
+    }
+
+    fn message_named(&self, name: &MessageName) -> Option<MessageId> {
+        let own = name.own.filter(|id| self.messages.contains_key(id));
+        own.or_else(|| self.names.get(name.provider.as_ref()?).copied())
+    }
+
+    fn deployment_of(&self, of: &Target) -> Option<DeploymentId> {
+        match of {
+            Target::Deployment(id) => self.deployments.contains_key(id).then_some(*id),
+            Target::Message(name) => {
+                let message = self.message_named(name)?;
+                self.messages.get(&message).map(|message| message.deployment)
+            }
+        }
+    }
+
+    fn missing(&self, of: &Target) -> Applied {
+        match of {
+            Target::Deployment(_) => Applied::Nowhere("unknown_deployment"),
+            Target::Message(name) => waits(name),
+        }
+    }
+
+    pub(super) fn touch_deployment(&mut self, id: DeploymentId) {
+        self.touched.deployments.insert(id);
+        self.touch_deployment_of_first(id);
+    }
+
+    /// The deployment's own row stays as it is, but where it stands may change.
+    fn touch_deployment_of_first(&mut self, id: DeploymentId) {
+        if let Some(user) = self.deployments.get(&id).map(|deployment| deployment.user) {
+            self.touched.standing.insert(id);
+            self.touch_user(user);
+        }
+    }
+
+    fn note_on_latest(&mut self, id: DeploymentId, kind: ChangeKind) {
+        if let Some(deployment) = self.deployments.get(&id)
+            && self.is_latest(deployment)
+        {
+            let user = deployment.user;
+            self.touch_user(user).add(kind);
+        }
+    }
+}
+
+fn waits(name: &MessageName) -> Applied {
+    name.provider.clone().map_or(Applied::Nowhere("unknown_message"), Applied::Waits)
+}

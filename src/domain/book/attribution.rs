@@ -1,0 +1,115 @@
+//! Which deployment a message belongs to.
+
+use super::{Book, DeploymentEntry, UserEntry};
+use crate::domain::clock::Timestamp;
+use crate::domain::fact::MessageFact;
+use crate::domain::id::{ContactId, DeploymentId, LineId, inbound_deployment_key, user_key};
+use crate::domain::merge::{DeploymentFacts, Variables};
+use crate::domain::message::Sender;
+use crate::domain::user::ChangeKind;
+
+/// Where a message goes.
+pub(super) enum Attribution {
+    /// To this deployment.
+    To(DeploymentId),
+    /// Nowhere yet: it waits for what has this key.
+    Waits(String),
+    /// Nowhere.
+    Nowhere,
+}
+
+/// What a message waits for that another system sent to a contact whom no deployment on the line reaches yet: the
+/// contact's own message, which begins one, may still be on its way.
+pub fn contact_awaited(line: LineId, contact: ContactId) -> String {
+    format!("{line}/{contact}")
+}
+
+impl Book {
+    /// Finds a message's deployment, or begins one.
+    pub(super) fn attribute(&mut self, message: &MessageFact, contact: ContactId) -> Attribution {
+        if let Some(answered) = &message.in_reply_to {
+            return match self.names.get(answered).and_then(|id| self.messages.get(id)) {
+                Some(answered) => Attribution::To(answered.deployment),
+                None => Attribution::Waits(answered.clone()),
+            };
+        }
+        let at = message.content.at;
+        if let Some(deployment) = self.latest_begun(message.line, contact, at) {
+            return Attribution::To(deployment);
+        }
+        if message.sender != Sender::User {
+            return Attribution::Waits(contact_awaited(message.line, contact));
+        }
+        self.begin(message.line, contact, at).map_or(Attribution::Nowhere, Attribution::To)
+    }
+
+    /// The contact's latest deployment on the line that began, in whole seconds as the provider counts, not after `at`.
+    fn latest_begun(&self, line: LineId, contact: ContactId, at: Timestamp) -> Option<DeploymentId> {
+        let on_line = self.deployments.values().filter(|one| one.line == line && one.contact == contact);
+        let begun = on_line.filter_map(|one| Some((one.began?, one.id)));
+        begun.filter(|(began, _)| began.seconds() <= at.seconds()).max().map(|(_, id)| id)
+    }
+
+    /// Begins the one deployment that messages of the contact itself begin on the line, or moves its beginning to `at`,
+    /// which is before it. None where the line has no inbound conversation.
+    fn begin(&mut self, line: LineId, contact: ContactId, at: Timestamp) -> Option<DeploymentId> {
+        let begun =
+            self.deployments.values().filter(|one| one.line == line && one.contact == contact && one.send.is_none());
+        if let Some(id) = begun.map(|one| one.id).min() {
+            self.begin_earlier(id, at);
+            return Some(id);
+        }
+        let version = self.lines.get(&line)?.inbound?;
+        let id = inbound_deployment_key(version, contact);
+        let user = user_key(version, contact);
+        self.enter_user(UserEntry {
+            id: user,
+            version,
+            contact,
+            deployments: 1,
+            deployed_at: at,
+            cell: None,
+            activity: None,
+        });
+        self.deployments.insert(
+            id,
+            DeploymentEntry {
+                id,
+                user,
+                version,
+                contact,
+                line,
+                send: None,
+                number: 1,
+                queued_at: at,
+                began: Some(at),
+                made: false,
+                first: None,
+                facts: DeploymentFacts::default(),
+                variables: Variables::default(),
+                cell_before: None,
+            },
+        );
+        self.touched.deployments.insert(id);
+        self.touched.standing.insert(id);
+        self.touched.known.insert(contact_awaited(line, contact));
+        self.touch_user(user).add(ChangeKind::Deployed);
+        Some(id)
+    }
+
+    fn begin_earlier(&mut self, id: DeploymentId, at: Timestamp) {
+        let Some(deployment) = self.deployments.get_mut(&id) else { return };
+        if deployment.began.is_some_and(|began| began <= at) {
+            return;
+        }
+        deployment.began = Some(at);
+        deployment.queued_at = at;
+        let (user, awaited) = (deployment.user, contact_awaited(deployment.line, deployment.contact));
+        if let Some(user) = self.users.get_mut(&user) {
+            user.deployed_at = at;
+        }
+        self.touched.known.insert(awaited);
+        self.touched.deployments.insert(id);
+        self.touch_user(user).add(ChangeKind::Deployed);
+    }
+}
