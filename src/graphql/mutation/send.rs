@@ -15,7 +15,7 @@ use super::super::types::send::Send;
 use super::super::user_error::{Refusals, UserError, UserErrorCode};
 use super::conversation::named;
 use crate::auth::Scope;
-use crate::dispatch::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Submission};
+use crate::dispatch::{MOST_USERS, Recipient, Refused, Submission};
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::input::Fault;
 
@@ -128,7 +128,6 @@ fn refuse(refused: Refused, place: &Place, refusals: &mut Refusals) {
         Refused::Count(0) => (place.field("users"), Invalid, Fault::new("must not be empty")),
         Refused::Count(count) => (place.field("users"), TooMany, too_many(count)),
         Refused::Phone(index, fault) => (user(index).field("phone"), Invalid, fault),
-        Refused::VariableCount(index, count) => (user(index).field("variables"), TooMany, too_many_variables(count)),
         Refused::Variable(index, variable, fault) => (user(index).field("variables").item(variable), Invalid, fault),
         Refused::Key(fault) => (place.field("idempotencyKey"), Invalid, fault),
         Refused::KeyTaken => (place.field("idempotencyKey"), Conflict, Fault::new("was used with another input")),
@@ -136,10 +135,32 @@ fn refuse(refused: Refused, place: &Place, refusals: &mut Refusals) {
     refusals.refuse(place, code, &fault);
 }
 
-fn too_many_variables(count: usize) -> Fault {
-    Fault(format!("holds {count} variables; at most {MOST_VARIABLES} are taken"))
-}
-
 fn too_many(count: usize) -> Fault {
     Fault(format!("holds {count} users; at most {MOST_USERS} are taken"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_value_at_fault() {
+        let fault = || Fault::new("is wrong");
+        for (refused, field) in [
+            (Refused::NoConversation, "conversationId"),
+            (Refused::Archived, "conversationId"),
+            (Refused::Inbound, "conversationId"),
+            (Refused::Count(0), "users"),
+            (Refused::Count(10_001), "users"),
+            (Refused::Phone(3, fault()), "users.3.phone"),
+            (Refused::Variable(3, 1, fault()), "users.3.variables.1"),
+            (Refused::Key(fault()), "idempotencyKey"),
+            (Refused::KeyTaken, "idempotencyKey"),
+        ] {
+            let mut refusals = Refusals::default();
+            refuse(refused, &Place::of("input"), &mut refusals);
+            let told = refusals.places();
+            assert_eq!(told, [format!("input.{field}")]);
+        }
+    }
 }
