@@ -134,7 +134,7 @@ impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Corrupt(_) => Self::Internal(Arc::new(error)),
-            StorageError::Database(_) => Self::Unavailable(Arc::new(error)),
+            StorageError::Database(_) | StorageError::Overtaken => Self::Unavailable(Arc::new(error)),
         }
     }
 }

@@ -81,6 +81,12 @@ impl From<&Phone> for PhoneNumber {
     }
 }
 
+impl From<String> for PhoneNumber {
+    fn from(phone: String) -> Self {
+        Self(phone)
+    }
+}
+
 impl Json {
     /// The value of a JSON text that the database holds.
     pub(crate) fn stored(text: &str) -> Result<Self> {

@@ -15,7 +15,7 @@ use super::super::types::send::Send;
 use super::super::user_error::{Refusals, UserError, UserErrorCode};
 use super::conversation::named;
 use crate::auth::Scope;
-use crate::dispatch::{MOST_USERS, Recipient, Refused, Submission};
+use crate::dispatch::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Submission};
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::input::Fault;
 
@@ -128,11 +128,16 @@ fn refuse(refused: Refused, place: &Place, refusals: &mut Refusals) {
         Refused::Count(0) => (place.field("users"), Invalid, Fault::new("must not be empty")),
         Refused::Count(count) => (place.field("users"), TooMany, too_many(count)),
         Refused::Phone(index, fault) => (user(index).field("phone"), Invalid, fault),
+        Refused::VariableCount(index, count) => (user(index).field("variables"), TooMany, too_many_variables(count)),
         Refused::Variable(index, variable, fault) => (user(index).field("variables").item(variable), Invalid, fault),
         Refused::Key(fault) => (place.field("idempotencyKey"), Invalid, fault),
         Refused::KeyTaken => (place.field("idempotencyKey"), Conflict, Fault::new("was used with another input")),
     };
     refusals.refuse(place, code, &fault);
+}
+
+fn too_many_variables(count: usize) -> Fault {
+    Fault(format!("holds {count} variables; at most {MOST_VARIABLES} are taken"))
 }
 
 fn too_many(count: usize) -> Fault {
@@ -153,6 +158,7 @@ mod tests {
             (Refused::Count(0), "users"),
             (Refused::Count(10_001), "users"),
             (Refused::Phone(3, fault()), "users.3.phone"),
+            (Refused::VariableCount(3, 101), "users.3.variables"),
             (Refused::Variable(3, 1, fault()), "users.3.variables.1"),
             (Refused::Key(fault()), "idempotencyKey"),
             (Refused::KeyTaken, "idempotencyKey"),
