@@ -20,6 +20,7 @@ use crate::domain::merge::{VariableValue, Variables};
 use crate::domain::phone::{Country, Phone};
 use crate::domain::send::Send;
 use crate::live::Hub;
+use crate::recorder::Wake;
 use crate::storage::submit::{NewRecipient, NewSend, Submitted};
 use crate::storage::{FaultKind, StorageError, Tenant, conversations, lines, submit, versions};
 

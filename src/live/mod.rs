@@ -20,6 +20,7 @@ use self::tail::Tail;
 use crate::domain::id::{ConversationId, VersionId};
 use crate::domain::metrics::Metrics;
 use crate::domain::user::Change;
+use crate::recorder::Wake;
 use crate::storage::ledger::Revisions;
 use crate::storage::{Database, StorageError, Tenant, changes};
 
@@ -56,16 +57,6 @@ impl Hub {
     /// A hub over `db`, without watchers.
     pub fn new(db: Database) -> Self {
         Self(Arc::new(Inner { db, versions: Mutex::default(), currents: Mutex::default() }))
-    }
-
-    /// Tells that this node committed changes.
-    pub fn wake(&self, revisions: &Revisions) {
-        let versions = self.0.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        for (version, revision) in revisions {
-            if let Some(watched) = versions.get(version) {
-                watched.advance(*revision);
-            }
-        }
     }
 
     /// Looks for other nodes' commits every `poll` until `shutdown`, while anybody watches.
@@ -152,6 +143,17 @@ impl Hub {
         let mut currents = self.0.currents.lock().unwrap_or_else(PoisonError::into_inner);
         currents.retain(|_, sender| sender.receiver_count() > 0);
         currents.keys().copied().collect()
+    }
+}
+
+impl Wake for Hub {
+    fn wake(&self, revisions: &Revisions) {
+        let versions = self.0.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        for (version, revision) in revisions {
+            if let Some(watched) = versions.get(version) {
+                watched.advance(*revision);
+            }
+        }
     }
 }
 

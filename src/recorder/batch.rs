@@ -63,7 +63,7 @@ impl Inner {
 
     /// Wakes the watchers, and offers again what waited for what is known now.
     async fn committed(&self, tenant: &Tenant, batch: Batch) {
-        self.hub.wake(&batch.revisions);
+        self.watchers.wake(&batch.revisions);
         if batch.known.is_empty() {
             return;
         }

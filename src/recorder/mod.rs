@@ -25,7 +25,7 @@ use crate::domain::book::Applied;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::WorkspaceId;
-use crate::live::Hub;
+use crate::storage::ledger::Revisions;
 use crate::storage::parked::{self, Parking};
 use crate::storage::record::Offered;
 use crate::storage::{Database, StorageError};
@@ -55,6 +55,12 @@ pub enum RecordError {
     Closed,
 }
 
+/// Whom a commit wakes. The recorder does not know who listens.
+pub trait Wake: Send + Sync + 'static {
+    /// Tells that this node committed changes.
+    fn wake(&self, revisions: &Revisions);
+}
+
 /// How the recorder works.
 #[derive(Debug, Clone, Copy)]
 pub struct RecorderSettings {
@@ -74,7 +80,7 @@ pub struct Recorder(Arc<Inner>);
 
 struct Inner {
     db: Database,
-    hub: Hub,
+    watchers: Arc<dyn Wake>,
     clock: Arc<dyn Clock>,
     tasks: TaskTracker,
     settings: RecorderSettings,
@@ -83,10 +89,17 @@ struct Inner {
 }
 
 impl Recorder {
-    /// A recorder that writes to `db` and wakes the watchers of `hub`. Its work runs on `tasks`.
-    pub fn new(db: Database, hub: Hub, clock: Arc<dyn Clock>, tasks: TaskTracker, settings: RecorderSettings) -> Self {
+    /// A recorder that writes to `db` and then wakes `watchers`. Its work runs on `tasks`.
+    pub fn new(
+        db: Database,
+        watchers: impl Wake,
+        clock: Arc<dyn Clock>,
+        tasks: TaskTracker,
+        settings: RecorderSettings,
+    ) -> Self {
         let places = Arc::new(Semaphore::new(settings.queue_facts));
-        Self(Arc::new(Inner { db, hub, clock, tasks, settings, queues: Queues::default(), places }))
+        let watchers = Arc::new(watchers);
+        Self(Arc::new(Inner { db, watchers, clock, tasks, settings, queues: Queues::default(), places }))
     }
 
     /// Looks through parked facts again and again until `shutdown`.
