@@ -81,9 +81,9 @@ impl From<&Phone> for PhoneNumber {
     }
 }
 
-impl From<&String> for PhoneNumber {
-    fn from(phone: &String) -> Self {
-        Self(phone.clone())
+impl From<String> for PhoneNumber {
+    fn from(phone: String) -> Self {
+        Self(phone)
     }
 }
 

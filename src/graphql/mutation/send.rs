@@ -158,6 +158,7 @@ mod tests {
             (Refused::Count(0), "users"),
             (Refused::Count(10_001), "users"),
             (Refused::Phone(3, fault()), "users.3.phone"),
+            (Refused::VariableCount(3, 101), "users.3.variables"),
             (Refused::Variable(3, 1, fault()), "users.3.variables.1"),
             (Refused::Key(fault()), "idempotencyKey"),
             (Refused::KeyTaken, "idempotencyKey"),

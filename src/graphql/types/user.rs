@@ -71,7 +71,7 @@ impl User {
 
     /// The phone number. Null only where WhatsApp hides it; `whatsappId` then stands for the user.
     async fn phone(&self, ctx: &Context<'_>) -> Option<Result<PhoneNumber>> {
-        self.0.row(ctx).await.map(|row| row.phone.as_ref().map(PhoneNumber::from)).transpose()
+        self.0.row(ctx).await.map(|row| row.phone.clone().map(PhoneNumber::from)).transpose()
     }
 
     /// WhatsApp's id of the account. It need not be the digits of the number. Null until WhatsApp told it.
