@@ -71,10 +71,9 @@ async fn a_module_uses_only_the_libraries_meant_for_it() {
     let mut wrong = Vec::new();
     for file in sources() {
         for (library, modules) in LIBRARIES.iter().filter(|(_, modules)| !modules.contains(&file.module.as_str())) {
-            wrong.extend(
-                file.lines_with(&format!("{library}::"))
-                    .map(|line| format!("{}:{line}: {library} is for {} only", file.path, modules.join(" and "))),
-            );
+            wrong.extend(file.lines_with(&format!("{library}::")).map(|line| {
+                format!("{}:{line}: {library} is for {} only", file.path, modules.join(" and "))
+            }));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -91,8 +90,9 @@ async fn the_domain_waits_for_nothing() {
 }
 
 async fn files_begin_with_what_they_are() {
-    let must =
-        |file: &Source| file.path.ends_with("mod.rs") || file.text.lines().count() > LINES_THAT_EXPLAIN_THEMSELVES;
+    let must = |file: &Source| {
+        file.path.ends_with("mod.rs") || file.text.lines().count() > LINES_THAT_EXPLAIN_THEMSELVES
+    };
     let silent: Vec<_> = sources()
         .into_iter()
         .filter(|file| must(file) && !file.text.starts_with("//!"))
@@ -113,14 +113,13 @@ struct Source {
 impl Source {
     /// The modules that are named from the root, and the lines that name them: `crate::one::…`, `crate::{one, two::…}`.
     fn imports(&self) -> impl Iterator<Item = (usize, &str)> {
-        let imports = |(line, code): (usize, &'_ str)| {
-            let named = code.split("crate::").skip(1).flat_map(|rest| match rest.strip_prefix('{') {
+        self.code().flat_map(|(line, code)| {
+            let paths = code.split("crate::").skip(1).flat_map(|rest| match rest.strip_prefix('{') {
                 Some(list) => list.split('}').next().unwrap_or_default().split(',').collect(),
                 None => vec![rest],
             });
-            named.map(|path| (line, first_name(path.trim()))).collect::<Vec<_>>()
-        };
-        self.code().flat_map(imports)
+            paths.map(move |path| (line, first_name(path.trim())))
+        })
     }
 
     fn lines_with<'s>(&'s self, word: &'s str) -> impl Iterator<Item = usize> {
