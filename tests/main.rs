@@ -12,7 +12,10 @@
     reason = "a test fails by panicking, and its harness with it"
 )]
 
+mod access;
 mod architecture;
+mod conversations;
+mod lines;
 mod support;
 
 use std::process::ExitCode;
@@ -20,6 +23,6 @@ use std::process::ExitCode;
 use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
-    let trials = [architecture::trials()];
+    let trials = [access::trials(), architecture::trials(), conversations::trials(), lines::trials()];
     libtest_mimic::run(&Arguments::from_args(), trials.into_iter().flatten().collect()).exit_code()
 }

@@ -1,7 +1,7 @@
 //! Tokens held in memory, in place of a database, for tests.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
@@ -11,6 +11,7 @@ use super::secret;
 use super::tokens::Find;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{TokenId, WorkspaceId, new_key};
+use crate::storage::StorageError;
 use crate::storage::tokens::Token;
 
 /// Tokens held in memory. Cheap to clone.
@@ -18,6 +19,7 @@ use crate::storage::tokens::Token;
 pub(crate) struct Held {
     tokens: Arc<Mutex<HashMap<String, Token>>>,
     asked: Arc<AtomicUsize>,
+    away: Arc<AtomicBool>,
 }
 
 impl Held {
@@ -41,6 +43,11 @@ impl Held {
         self.tokens.lock().unwrap().remove(&secret::hash(token));
     }
 
+    /// Makes every look-up fail, or no longer.
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
     /// How often a token was looked up.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
@@ -52,7 +59,8 @@ impl Held {
         Arc::new(move |hash| {
             held.asked.fetch_add(1, Ordering::SeqCst);
             let found = held.tokens.lock().unwrap().get(&hash).cloned();
-            ready(Ok(found)).boxed()
+            let away = held.away.load(Ordering::SeqCst);
+            ready(if away { Err(StorageError::Corrupt("token")) } else { Ok(found) }).boxed()
         })
     }
 }

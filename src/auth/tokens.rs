@@ -64,8 +64,6 @@ const fn viewer_of(token: &Token) -> Viewer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
     use crate::auth::held::Held;
 
@@ -110,16 +108,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_failing_database_is_told_and_not_remembered() {
-        let failing = Arc::new(AtomicUsize::new(1));
-        let count = Arc::clone(&failing);
-        let find: Find = Arc::new(move |_| {
-            let failed = count.swap(0, Ordering::SeqCst) == 1;
-            let answer = if failed { Err(StorageError::Corrupt("token")) } else { Ok(None) };
-            futures_util::future::ready(answer).boxed()
-        });
-        let tokens = Tokens::remembering(find, LONG);
-        let token = secret::generate(&mut rand::rng());
-        assert!(tokens.viewer(token.expose()).await.is_err());
-        assert_eq!(tokens.viewer(token.expose()).await.unwrap(), None);
+        let held = Held::default();
+        let tokens = Tokens::remembering(held.find(), LONG);
+        let token = held.add("read");
+        held.set_away(true);
+        assert!(tokens.viewer(&token).await.is_err());
+        held.set_away(false);
+        assert!(tokens.viewer(&token).await.unwrap().is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! Tests as the runner sees them: by name, one for each database that they run on.
 
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use libtest_mimic::{Completion, Failed, Trial};
@@ -13,8 +13,8 @@ use super::database::{self, Database, Kind};
 const LONGEST: Duration = Duration::from_secs(180);
 
 /// What a test begins with, made on a fresh database.
-pub(crate) trait Fixture: Send + Sized + 'static {
-    fn make(database: Database) -> impl Future<Output = Self> + Send;
+pub(crate) trait Fixture: Sized + 'static {
+    async fn make(database: Database) -> Self;
 }
 
 impl Fixture for Database {
@@ -38,48 +38,26 @@ macro_rules! tests {
 pub(crate) use tests;
 
 /// A test for each kind of database.
-pub(crate) fn on_both_databases<T, F, O>(name: &str, test: T) -> Vec<Trial>
-where
-    T: FnOnce(F) -> O + Copy + Send + 'static,
-    F: Fixture,
-    O: Future<Output = ()> + Send + 'static,
-{
+pub(crate) fn on_both_databases<F: Fixture>(name: &str, test: impl AsyncFn(F) + Copy + Send + 'static) -> Vec<Trial> {
     vec![on(Kind::Sqlite, name, test), on(Kind::Postgres, name, test)]
 }
 
 /// A test of what only PostgreSQL can show.
-pub(crate) fn on_postgres<T, F, O>(name: &str, test: T) -> Vec<Trial>
-where
-    T: FnOnce(F) -> O + Copy + Send + 'static,
-    F: Fixture,
-    O: Future<Output = ()> + Send + 'static,
-{
+pub(crate) fn on_postgres<F: Fixture>(name: &str, test: impl AsyncFn(F) + Copy + Send + 'static) -> Vec<Trial> {
     vec![on(Kind::Postgres, name, test)]
 }
 
 /// A test without a database.
-pub(crate) fn without_database<T, O>(name: &str, test: T) -> Vec<Trial>
-where
-    T: FnOnce() -> O + Send + 'static,
-    O: Future<Output = ()> + Send + 'static,
-{
-    vec![Trial::test(short(name), move || {
-        let runtime = runtime()?;
-        let outcome = runtime.block_on(runtime.spawn(in_time(async { test().await })));
-        finish(outcome)
-    })]
+pub(crate) fn without_database(name: &str, test: impl AsyncFn() + Copy + Send + 'static) -> Vec<Trial> {
+    let run = move || run(async || test().await);
+    vec![Trial::test(short(name), move || Ok(run()?))]
 }
 
-fn on<T, F, O>(kind: Kind, name: &str, test: T) -> Trial
-where
-    T: FnOnce(F) -> O + Copy + Send + 'static,
-    F: Fixture,
-    O: Future<Output = ()> + Send + 'static,
-{
+fn on<F: Fixture>(kind: Kind, name: &str, test: impl AsyncFn(F) + Copy + Send + 'static) -> Trial {
     let trial = Trial::ignorable_test(format!("{}::{}", short(name), kind.name()), move || match kind.missing() {
         Some(reason) if kind.is_required() => Err(reason.into()),
         Some(reason) => Ok(Completion::ignored_with(reason)),
-        None => run(kind, test).map(|()| Completion::Completed),
+        None => run_on(kind, test).map(|()| Completion::Completed),
     });
     // Where each test is a process of its own, one that ends well has passed: what is to be ignored must be so in the list.
     let alone = database::variable("NEXTEST").is_some();
@@ -87,30 +65,22 @@ where
 }
 
 /// Runs a test on a database of its own, which goes even where the test panics.
-fn run<T, F, O>(kind: Kind, test: T) -> Result<(), Failed>
-where
-    T: FnOnce(F) -> O + Copy + Send + 'static,
-    F: Fixture,
-    O: Future<Output = ()> + Send + 'static,
-{
+fn run_on<F: Fixture>(kind: Kind, test: impl AsyncFn(F)) -> Result<(), Failed> {
     let database = runtime()?.block_on(Database::create(kind));
-    let runtime = runtime()?;
     let made = database.clone();
-    let outcome = runtime.block_on(runtime.spawn(in_time(async move { test(F::make(made).await).await })));
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(async || test(F::make(made.clone()).await).await)));
+    runtime()?.block_on(database.remove());
+    Ok(outcome.unwrap_or_else(|panic| resume_unwind(panic))?)
+}
+
+/// Runs a test, and ends whatever it left running.
+fn run(test: impl AsyncFnOnce()) -> std::io::Result<()> {
+    let runtime = runtime()?;
+    let in_time = async { timeout(LONGEST, test()).await.is_ok() };
+    let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(in_time)));
     runtime.shutdown_timeout(Duration::from_secs(5));
-    self::runtime()?.block_on(database.remove());
-    finish(outcome)
-}
-
-async fn in_time(test: impl Future<Output = ()>) {
-    assert!(timeout(LONGEST, test).await.is_ok(), "the test did not end within {LONGEST:?}");
-}
-
-fn finish(outcome: Result<(), tokio::task::JoinError>) -> Result<(), Failed> {
-    outcome.map_err(|error| match error.try_into_panic() {
-        Ok(panic) => resume_unwind(panic),
-        Err(error) => error.into(),
-    })
+    assert!(outcome.unwrap_or_else(|panic| resume_unwind(panic)), "the test did not end within {LONGEST:?}");
+    Ok(())
 }
 
 fn runtime() -> std::io::Result<Runtime> {

@@ -66,6 +66,16 @@ async fn without_a_token_in_force_nothing_is_carried_out() {
 }
 
 #[tokio::test]
+async fn while_tokens_cannot_be_looked_up_nothing_is_carried_out_and_nothing_told() {
+    let server = Server::start(&[]).await;
+    server.tokens.set_away(true);
+    let refused = server.post(&json!({ "query": "mutation { add }" })).send().await.unwrap();
+    assert_refused(refused, 503, "UNAVAILABLE").await;
+    server.tokens.set_away(false);
+    assert_eq!(server.query("mutation { add }").await["data"]["add"], 1);
+}
+
+#[tokio::test]
 async fn a_get_carries_out_queries_and_nothing_else() {
     let server = Server::start(&[]).await;
     let get = |query: &[(&str, &str)]| {

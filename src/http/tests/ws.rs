@@ -168,7 +168,7 @@ async fn signs_of_life_go_both_ways() {
 
 #[tokio::test]
 async fn a_silent_client_is_given_up() {
-    let server = Server::start_with(&[], |settings| settings.websocket.keep_alive = Duration::from_millis(5)).await;
+    let server = Server::start_with(&[], |settings| settings.websocket.keep_alive = Duration::from_millis(100)).await;
     let mut socket = Socket::greeted(&server).await;
     socket.subscribe("a", "subscription { forever }").await;
     let mut waiting = server.seen.waiting.subscribe();
@@ -248,6 +248,22 @@ async fn a_client_must_greet_with_a_token_in_force() {
     let subscribe = r#"{"type": "subscribe", "id": "1", "payload": {"query": "mutation { add }"}}"#;
     assert_eq!(closed_after(&server, Message::text(subscribe)).await, 4401);
     assert_eq!(*server.seen.added.borrow(), 0);
+}
+
+#[tokio::test]
+async fn while_tokens_cannot_be_looked_up_a_client_is_asked_to_come_again() {
+    let server = Server::start_with(&[], |settings| settings.websocket.recheck = Duration::from_millis(5)).await;
+    let mut socket = Socket::greeted(&server).await;
+    server.tokens.set_away(true);
+    let init = json!({ "type": "connection_init", "payload": { "token": server.token } }).to_string();
+    assert_eq!(closed_after(&server, Message::text(init)).await, 1013);
+    // Who was known already stays.
+    let asked = server.tokens.asked();
+    while server.tokens.asked() < asked + 3 {
+        tokio::task::yield_now().await;
+    }
+    socket.subscribe("a", "{ hello }").await;
+    assert_eq!(socket.next().await["type"], "next");
 }
 
 #[tokio::test]
