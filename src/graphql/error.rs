@@ -28,7 +28,7 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Page(#[from] PageFault),
     /// What was asked to be followed is not there.
-    #[error("No {0} was found for argument \"{1}\"")]
+    #[error("Argument \"{1}\" names no {0} of this workspace")]
     NotFound(&'static str, &'static str),
     /// The token does not allow it.
     #[error("This needs a token with the scope {}", scope_word(*.0))]
@@ -150,7 +150,9 @@ pub(crate) fn finish(mut response: Response, request_id: &str) -> Response {
     let mut logged = HashSet::new();
     for error in &mut response.errors {
         let known = error.source::<ApiError>().cloned();
-        code_of(error, known.as_ref()).mark(error);
+        if let Some(code) = code_of(error, known.as_ref()) {
+            code.mark(error);
+        }
         if let Some(cause) = known.as_ref().and_then(ApiError::cause) {
             if logged.insert(Arc::as_ptr(cause).cast::<()>()) {
                 log(cause.as_ref(), &error.path, request_id);
@@ -162,12 +164,14 @@ pub(crate) fn finish(mut response: Response, request_id: &str) -> Response {
     response
 }
 
-/// What async-graphql finds by itself is a fault of the document, or, where it names a field, of an argument's value.
-fn code_of(error: &ServerError, known: Option<&ApiError>) -> Code {
+/// The code that an error lacks. What async-graphql finds by itself is a fault of the document, or, where it names a field,
+/// of an argument's value.
+fn code_of(error: &ServerError, known: Option<&ApiError>) -> Option<Code> {
     match known {
-        Some(known) => known.code(),
-        None if error.path.is_empty() => Code::ValidationFailed,
-        None => Code::BadUserInput,
+        Some(known) => Some(known.code()),
+        None if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) => None,
+        None if error.path.is_empty() => Some(Code::ValidationFailed),
+        None => Some(Code::BadUserInput),
     }
 }
 
@@ -234,6 +238,12 @@ mod tests {
         assert_eq!(extension(&error, "requestId").as_deref(), Some("r-1"));
         let error = finished(ApiError::from(RecordError::Full));
         assert_eq!(error.message, "The server cannot answer this now, try again later (request r-1)");
+    }
+
+    #[test]
+    fn a_code_that_is_there_stays() {
+        let response = finish(Code::ParseFailed.response("it is no GraphQL"), "r-1");
+        assert_eq!(extension(&response.errors[0], "code").as_deref(), Some("GRAPHQL_PARSE_FAILED"));
     }
 
     #[tokio::test]

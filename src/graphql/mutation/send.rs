@@ -27,12 +27,12 @@ pub(crate) struct SendMutation;
 pub(crate) struct SendConversationInput {
     /// The conversation; its current version is sent.
     conversation_id: ID,
-    /// The users; 1 to 10,000.
+    /// The users; 1 to 10,000. A number that is given twice counts once.
     users: Vec<SendUserInput>,
     /// When it is due. Left out, or in the past, it is due at once.
     scheduled_at: Option<Given<DateTime>>,
-    /// A text of the client's own that makes repeating safe: the same key with the same input answers with the send that it
-    /// made first and sends nothing again; with another input it is a CONFLICT.
+    /// A text of the client's own, 1 to 200 bytes, that makes repeating safe: the same key with the same input answers with
+    /// the send that it made first and sends nothing again; with another input it is a CONFLICT.
     idempotency_key: Option<String>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct SendUserInput {
     /// The phone number. Without a country code it is read in the country of the conversation's line. One with digits that
     /// is no valid number is taken, and its deployment fails with `INVALID_PHONE`; a text without digits is refused.
     phone: String,
-    /// Values for the flow, for example to fill the template with.
+    /// Values for the flow, for example to fill the template with; at most 100.
     variables: Option<Vec<VariableInput>>,
 }
 
