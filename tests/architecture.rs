@@ -113,14 +113,13 @@ struct Source {
 impl Source {
     /// The modules that are named from the root, and the lines that name them: `crate::one::…`, `crate::{one, two::…}`.
     fn imports(&self) -> impl Iterator<Item = (usize, &str)> {
-        let imports = |(line, code): (usize, &'_ str)| {
-            let named = code.split("crate::").skip(1).flat_map(|rest| match rest.strip_prefix('{') {
+        self.code().flat_map(|(line, code)| {
+            let paths = code.split("crate::").skip(1).flat_map(|rest| match rest.strip_prefix('{') {
                 Some(list) => list.split('}').next().unwrap_or_default().split(',').collect(),
                 None => vec![rest],
             });
-            named.map(|path| (line, first_name(path.trim()))).collect::<Vec<_>>()
-        };
-        self.code().flat_map(imports)
+            paths.map(move |path| (line, first_name(path.trim())))
+        })
     }
 
     fn lines_with<'s>(&'s self, word: &'s str) -> impl Iterator<Item = usize> {
