@@ -41,7 +41,31 @@ pub fn parse_token_id(text: &str) -> Option<TokenId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Tokens, Viewer};
+    use crate::domain::clock::SystemClock;
     use crate::domain::id::new_key;
+
+    #[tokio::test]
+    async fn a_token_opens_its_workspace_until_it_is_revoked() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("bluetick.db").display());
+        let db = Database::connect(&url, 2).await.unwrap();
+        db.migrate().await.unwrap();
+        let scopes = "write".parse().unwrap();
+        let new = create_token(&db, &SystemClock, "acme", scopes).await.unwrap();
+        let other = create_token(&db, &SystemClock, "acme", scopes).await.unwrap();
+
+        let listed = tokens::list(&db).await.unwrap();
+        assert_eq!(listed.iter().map(|token| token.id).collect::<Vec<_>>(), [new.id, other.id]);
+        let viewer = Viewer { workspace: listed[0].workspace, scopes };
+        assert_eq!(Tokens::new(db.clone()).viewer(new.token.expose()).await.unwrap(), Some(viewer));
+
+        assert!(tokens::revoke(&db, new.id, SystemClock.now()).await.unwrap());
+        // Another node, or the same one a moment later: nothing is remembered.
+        let later = Tokens::new(db);
+        assert_eq!(later.viewer(new.token.expose()).await.unwrap(), None);
+        assert_eq!(later.viewer(other.token.expose()).await.unwrap(), Some(viewer));
+    }
 
     #[test]
     fn a_tokens_id_is_read_only_as_it_is_written() {

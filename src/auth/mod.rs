@@ -2,6 +2,8 @@
 //!
 //! A token belongs to one workspace. It is random, shown once, and stored as a hash.
 
+#[cfg(test)]
+pub(crate) mod held;
 mod issue;
 mod secret;
 mod tokens;

@@ -64,97 +64,56 @@ const fn viewer_of(token: &Token) -> Viewer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
-    use crate::domain::clock::Timestamp;
-    use crate::domain::id::{TokenId, WorkspaceId, new_key};
-
-    /// What a database would hold, and how often it was asked.
-    #[derive(Default)]
-    struct Held {
-        tokens: Mutex<Vec<(String, Token)>>,
-        asked: AtomicUsize,
-    }
-
-    impl Held {
-        fn find(self: &Arc<Self>) -> Find {
-            let held = Arc::clone(self);
-            Arc::new(move |hash| {
-                held.asked.fetch_add(1, Ordering::SeqCst);
-                let tokens = held.tokens.lock().unwrap();
-                let found = tokens.iter().find(|(known, _)| *known == hash).map(|(_, token)| token.clone());
-                futures_util::future::ready(Ok(found)).boxed()
-            })
-        }
-
-        fn add(&self) -> String {
-            let token = secret::generate(&mut rand::rng()).expose().to_owned();
-            let row = Token {
-                id: TokenId(new_key()),
-                workspace: WorkspaceId(new_key()),
-                workspace_name: "acme".to_owned(),
-                scopes: 3,
-                created_at: Timestamp::MIN,
-                revoked_at: None,
-            };
-            self.tokens.lock().unwrap().push((secret::hash(&token), row));
-            token
-        }
-    }
+    use crate::auth::held::Held;
 
     const LONG: Duration = Duration::from_hours(1);
 
     #[tokio::test]
     async fn a_token_is_looked_up_once_in_a_while() {
-        let held = Arc::new(Held::default());
+        let held = Held::default();
         let tokens = Tokens::remembering(held.find(), LONG);
-        let token = held.add();
+        let token = held.add("read,write");
         let unknown = secret::generate(&mut rand::rng());
         for _ in 0..10 {
             assert!(tokens.viewer(&token).await.unwrap().is_some());
             assert_eq!(tokens.viewer(unknown.expose()).await.unwrap(), None);
         }
-        assert_eq!(held.asked.load(Ordering::SeqCst), 2);
+        assert_eq!(held.asked(), 2);
     }
 
     #[tokio::test]
     async fn a_revoked_token_stops_as_soon_as_its_look_up_is_forgotten() {
-        let held = Arc::new(Held::default());
+        let held = Held::default();
         let (remembering, forgetting) =
             (Tokens::remembering(held.find(), LONG), Tokens::remembering(held.find(), Duration::ZERO));
-        let token = held.add();
+        let token = held.add("read,write");
         assert!(remembering.viewer(&token).await.unwrap().is_some());
         assert!(forgetting.viewer(&token).await.unwrap().is_some());
 
-        held.tokens.lock().unwrap().clear();
+        held.revoke(&token);
         assert!(remembering.viewer(&token).await.unwrap().is_some());
         assert_eq!(forgetting.viewer(&token).await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn what_is_no_token_is_not_looked_up() {
-        let held = Arc::new(Held::default());
+        let held = Held::default();
         let tokens = Tokens::remembering(held.find(), LONG);
         for text in ["", "bt_", "secret", &"x".repeat(1_000_000)] {
             assert_eq!(tokens.viewer(text).await.unwrap(), None);
         }
-        assert_eq!(held.asked.load(Ordering::SeqCst), 0);
+        assert_eq!(held.asked(), 0);
     }
 
     #[tokio::test]
     async fn a_failing_database_is_told_and_not_remembered() {
-        let failing = Arc::new(AtomicUsize::new(1));
-        let count = Arc::clone(&failing);
-        let find: Find = Arc::new(move |_| {
-            let failed = count.swap(0, Ordering::SeqCst) == 1;
-            let answer = if failed { Err(StorageError::Corrupt("token")) } else { Ok(None) };
-            futures_util::future::ready(answer).boxed()
-        });
-        let tokens = Tokens::remembering(find, LONG);
-        let token = secret::generate(&mut rand::rng());
-        assert!(tokens.viewer(token.expose()).await.is_err());
-        assert_eq!(tokens.viewer(token.expose()).await.unwrap(), None);
+        let held = Held::default();
+        let tokens = Tokens::remembering(held.find(), LONG);
+        let token = held.add("read");
+        held.set_away(true);
+        assert!(tokens.viewer(&token).await.is_err());
+        held.set_away(false);
+        assert!(tokens.viewer(&token).await.unwrap().is_some());
     }
 }

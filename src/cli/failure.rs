@@ -28,7 +28,8 @@ impl Failure {
         let mut text = format!("bluetick: {}", self.cause);
         let mut source = self.cause.source();
         while let Some(cause) = source {
-            text.push_str(&format!(": {cause}"));
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
             source = cause.source();
         }
         note(text);

@@ -26,7 +26,7 @@ use crate::telemetry;
 #[derive(Parser)]
 #[command(name = "bluetick", version)]
 struct Arguments {
-    /// The settings file; without it BLUETICK_CONFIG names one, and without that the defaults hold.
+    /// The settings file; without it `BLUETICK_CONFIG` names one, and without that the defaults hold.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]

@@ -11,7 +11,7 @@ use super::worker::status;
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
 use crate::domain::fact::{Fact, MessageName, Person, StatusFact, Target};
-use crate::domain::failure::{FailureReason, ProviderFailure, Refusal};
+use crate::domain::failure::{FailureReason, ProviderFailure};
 use crate::domain::id::MessageId;
 use crate::domain::merge::MessageFacts;
 use crate::recorder::RecordError;
@@ -22,7 +22,7 @@ use crate::whatsapp::template::{OutgoingTemplate, Recipient};
 /// The first wait before a message is tried again; it doubles with each attempt.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between attempts.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// How often recording an answer is tried before the outcome is left to webhooks.
 const RECORD_TRIES: u32 = 6;
 

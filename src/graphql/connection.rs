@@ -175,3 +175,42 @@ impl<L: List> Description for Edge<L> {
 pub(crate) fn int(count: i64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{InputType, Value};
+
+    use super::super::types::message::Messages;
+    use super::*;
+    use crate::domain::id::new_key;
+
+    fn refused(input: PageInput) -> String {
+        input.read(&Messages::OfUser(new_key().into())).unwrap_err().to_string()
+    }
+
+    fn size(value: i64) -> Given<i32> {
+        Given::parse(Some(Value::from(value))).unwrap()
+    }
+
+    #[test]
+    fn page_arguments_at_fault_are_named() {
+        let some = |text: &str| Some(text.to_owned());
+        let none = PageInput::default;
+        assert!(refused(PageInput { first: Some(size(201)), ..none() }).starts_with("Argument \"first\" is 201"));
+        assert!(refused(PageInput { last: Some(size(-1)), ..none() }).starts_with("Argument \"last\" is -1"));
+        assert!(
+            refused(PageInput { first: Some(size(1 << 40)), ..none() }).starts_with("Argument \"first\" is no Int")
+        );
+        assert!(refused(PageInput { after: some("x"), ..none() }).starts_with("Argument \"after\" is not a cursor"));
+        assert!(
+            refused(PageInput { first: Some(size(1)), last: Some(size(1)), ..none() }).contains("exclude each other")
+        );
+        let other_list = Key::number(1, new_key()).cursor("sends");
+        assert!(refused(PageInput { before: Some(other_list), ..none() }).starts_with("Argument \"before\""));
+    }
+
+    #[test]
+    fn a_count_beyond_int_is_the_largest_int() {
+        assert_eq!((int(7), int(i64::MAX)), (7, i32::MAX));
+    }
+}

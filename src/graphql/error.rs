@@ -194,3 +194,51 @@ const fn scope_word(scope: Scope) -> &'static str {
         Scope::Admin => "ADMIN",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::Error;
+
+    use super::*;
+
+    fn finished(error: ApiError) -> ServerError {
+        let error = Error::from(error).into_server_error(async_graphql::Pos::default());
+        let error = error.with_path(vec![PathSegment::Field("conversation".into())]);
+        finish(Response::from_errors(vec![error]), "r-1").errors.remove(0)
+    }
+
+    fn extension(error: &ServerError, name: &str) -> Option<String> {
+        let value = error.extensions.as_ref()?.get(name)?.clone();
+        value.into_json().unwrap().as_str().map(str::to_owned)
+    }
+
+    #[test]
+    fn every_error_has_its_code() {
+        let cause: Cause = Arc::new(Broken("secret"));
+        for (error, code) in [
+            (ApiError::argument("id", "is malformed"), "BAD_USER_INPUT"),
+            (ApiError::Page(PageFault::BothSizes), "BAD_USER_INPUT"),
+            (ApiError::NotFound("send", "sendId"), "NOT_FOUND"),
+            (ApiError::Forbidden(Scope::Admin), "FORBIDDEN"),
+            (ApiError::Unavailable(cause.clone()), "UNAVAILABLE"),
+            (ApiError::Internal(cause.clone()), "INTERNAL"),
+        ] {
+            assert_eq!(extension(&finished(error), "code").as_deref(), Some(code));
+        }
+    }
+
+    #[test]
+    fn a_fault_hides_its_cause_and_tells_the_request() {
+        let error = finished(ApiError::from(StorageError::Corrupt("phone number")));
+        assert_eq!(error.message, "The server failed to answer this (request r-1)");
+        assert_eq!(extension(&error, "requestId").as_deref(), Some("r-1"));
+        let error = finished(ApiError::from(RecordError::Full));
+        assert_eq!(error.message, "The server cannot answer this now, try again later (request r-1)");
+    }
+
+    #[tokio::test]
+    async fn what_the_framework_finds_has_a_code_too() {
+        let response = super::super::schema().execute("{ nonsense }").await;
+        assert_eq!(extension(&finish(response, "r-1").errors[0], "code").as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
+    }
+}

@@ -68,3 +68,35 @@ fn reason<T: InputType>(error: InputValueError<T>) -> String {
     let detail = told.strip_prefix(&format!("Failed to parse \"{}\": ", T::type_name())).unwrap_or(&told);
     format!("is no {}: {detail}", T::type_name())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scalars::DateTime;
+    use super::*;
+
+    fn told<T: InputType + Copy + std::fmt::Debug>(value: Value) -> String {
+        Given::<T>::parse(Some(value)).unwrap().read(&Place::of("input").field("x")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_invalid_scalar_names_its_place_and_what_is_wrong_with_it() {
+        assert_eq!(
+            told::<DateTime>(Value::from("9999-01-01T00:00:00Z")),
+            "Argument \"input.x\" is no DateTime: it lies outside the years 1970 to 2099"
+        );
+        assert!(told::<DateTime>(Value::from("0000-01-01T00:00:00Z")).ends_with("1970 to 2099"));
+        assert!(told::<DateTime>(Value::from("yesterday")).contains("it is not written as RFC 3339 asks"));
+        assert_eq!(
+            told::<i32>(Value::from(3_000_000_000_i64)),
+            "Argument \"input.x\" is no Int: Only integers from -2147483648 to 2147483647 are accepted."
+        );
+    }
+
+    #[test]
+    fn what_is_well_formed_is_read() {
+        let given = Given::<i32>::parse(Some(Value::from(5))).unwrap();
+        assert_eq!(given.read(&Place::of("first")).unwrap(), 5);
+        assert_eq!(given.to_value(), Value::from(5));
+        assert_eq!(Given::<i32>::read_argument(None, "first").unwrap(), None);
+    }
+}

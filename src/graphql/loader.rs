@@ -13,7 +13,7 @@ use dataloader::{BatchFn, cached};
 use futures_util::future::{BoxFuture, try_join_all};
 
 use super::error::{ApiError, Result};
-use crate::storage::{Found, StorageError, Tenant};
+use crate::storage::{Found, StorageError};
 
 /// Loads values by key, each once.
 pub(crate) struct Loader<K: Key, V: Value>(cached::Loader<K, Result<Option<V>>, Batch<K, V>>);
@@ -72,9 +72,8 @@ impl<K: Key, V: Value> BatchFn<K, Result<Option<V>>> for Batch<K, V> {
 
 /// Loads what is asked for of many parents with arguments: parents with equal arguments share one statement.
 pub(crate) async fn grouped<P: Key, A: Key, V, F: Future<Output = Found<P, V>>>(
-    tenant: &Tenant,
     keys: Vec<(P, A)>,
-    fetch: impl Fn(Tenant, Vec<P>, A) -> F,
+    fetch: impl Fn(Vec<P>, A) -> F,
 ) -> Found<(P, A), V> {
     let mut groups: HashMap<A, Vec<P>> = HashMap::new();
     for (parent, arguments) in keys {
@@ -82,7 +81,7 @@ pub(crate) async fn grouped<P: Key, A: Key, V, F: Future<Output = Found<P, V>>>(
     }
     let fetch = &fetch;
     let loads = groups.into_iter().map(|(arguments, parents)| async move {
-        let found = fetch(tenant.clone(), parents, arguments.clone()).await?;
+        let found = fetch(parents, arguments.clone()).await?;
         Ok::<_, StorageError>(found.into_iter().map(move |(parent, value)| ((parent, arguments.clone()), value)))
     });
     Ok(try_join_all(loads).await?.into_iter().flatten().collect())
@@ -94,33 +93,20 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_graphql::{Context, EmptyMutation, EmptySubscription, Object, Request, Schema};
+    use futures_util::FutureExt;
 
     use super::*;
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    struct Set {
-        a: Loader<usize, usize>,
-        b: Loader<usize, usize>,
-        c: Loader<usize, usize>,
-        d: Loader<usize, usize>,
-    }
-
-    fn loader(count: &Arc<Count>) -> Loader<usize, usize> {
-        let count = count.clone();
-        Loader::new(move |keys| {
-            count.0.fetch_add(1, Ordering::Relaxed);
-            Box::pin(async move {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-                Ok(keys.into_iter().map(|key| (key, key)).collect())
-            })
-        })
-    }
 
     struct Query;
     struct Parent(usize);
     struct Child(usize);
+
+    struct Set {
+        first: Loader<usize, usize>,
+        second: Loader<usize, usize>,
+        third: Loader<usize, usize>,
+        deeper: Loader<usize, usize>,
+    }
 
     #[Object]
     impl Query {
@@ -131,49 +117,104 @@ mod tests {
 
     #[Object]
     impl Parent {
-        async fn a(&self, ctx: &Context<'_>) -> Child {
-            Child(ctx.data_unchecked::<Set>().a.load(self.0).await.unwrap().unwrap())
+        async fn first(&self, ctx: &Context<'_>) -> Result<Child> {
+            Ok(Child(ctx.data_unchecked::<Set>().first.load(self.0).await?.unwrap()))
         }
-        async fn b(&self, ctx: &Context<'_>) -> Child {
-            Child(ctx.data_unchecked::<Set>().b.load(self.0).await.unwrap().unwrap())
+
+        async fn second(&self, ctx: &Context<'_>) -> Result<Child> {
+            Ok(Child(ctx.data_unchecked::<Set>().second.load(self.0).await?.unwrap()))
         }
-        async fn c(&self, ctx: &Context<'_>) -> Child {
-            Child(ctx.data_unchecked::<Set>().c.load(self.0).await.unwrap().unwrap())
+
+        async fn third(&self, ctx: &Context<'_>) -> Result<Child> {
+            Ok(Child(ctx.data_unchecked::<Set>().third.load(self.0).await?.unwrap()))
         }
     }
 
     #[Object]
     impl Child {
-        async fn d(&self, ctx: &Context<'_>) -> usize {
-            ctx.data_unchecked::<Set>().d.load(self.0).await.unwrap().unwrap()
+        async fn deeper(&self, ctx: &Context<'_>) -> Result<usize> {
+            Ok(ctx.data_unchecked::<Set>().deeper.load(self.0).await?.unwrap())
         }
     }
 
-    async fn run(query: &'static str, free: bool) -> (usize, usize) {
-        let counts = [Arc::new(Count::default()), Arc::new(Count::default())];
-        let set = Set { a: loader(&counts[0]), b: loader(&counts[0]), c: loader(&counts[0]), d: loader(&counts[1]) };
-        let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
-        let request = Request::new(query).data(set);
-        let work = async move { schema.execute(request).await };
-        let response =
-            tokio::spawn(async move { if free { tokio::task::unconstrained(work).await } else { work.await } })
-                .await
-                .unwrap();
-        assert!(response.is_ok(), "{response:?}");
-        (counts[0].0.load(Ordering::Relaxed), counts[1].0.load(Ordering::Relaxed))
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn probe() {
-        for query in [
-            "{ parents(count: 50) { a { d } } }",
-            "{ parents(count: 200) { a { d } } }",
-            "{ parents(count: 50) { a { d } b { d } c { d } } }",
-            "{ parents(count: 200) { a { d } b { d } c { d } } }",
-        ] {
-            for free in [false, true] {
-                println!("{query} free={free} {:?}", run(query, free).await);
+    /// A loader that finds every key itself after a turn, and counts its batches.
+    fn counting(batches: &Arc<AtomicUsize>) -> Loader<usize, usize> {
+        let batches = batches.clone();
+        Loader::new(move |keys| {
+            batches.fetch_add(1, Ordering::Relaxed);
+            async move {
+                tokio::task::yield_now().await;
+                Ok(keys.into_iter().map(|key| (key, key)).collect())
             }
+            .boxed()
+        })
+    }
+
+    async fn batches_of(query: &str) -> (usize, usize) {
+        let counts = [Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0))];
+        let [edges, deeper] = &counts;
+        let set =
+            Set { first: counting(edges), second: counting(edges), third: counting(edges), deeper: counting(deeper) };
+        let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+        let response = tokio::task::unconstrained(schema.execute(Request::new(query).data(set))).await;
+        assert_eq!(response.errors, []);
+        (edges.load(Ordering::Relaxed), deeper.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn siblings_share_one_batch_whatever_their_number() {
+        for count in [1, 50, 200, 2_000] {
+            let query = format!("{{ parents(count: {count}) {{ first {{ deeper }} }} }}");
+            assert_eq!(batches_of(&query).await, (1, 1), "{count}");
         }
+    }
+
+    #[tokio::test]
+    async fn edges_side_by_side_do_not_split_each_others_batches() {
+        for count in [50, 200] {
+            let query = format!(
+                "{{ parents(count: {count}) {{ first {{ deeper }} second {{ deeper }} third {{ deeper }} }} }}"
+            );
+            let (edges, deeper) = batches_of(&query).await;
+            assert_eq!(edges, 3, "{count}");
+            assert!(deeper <= 3, "{count}: {deeper}");
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_of_a_dropped_batch_are_loaded_for_whoever_still_waits() {
+        let batches = Arc::new(AtomicUsize::new(0));
+        let loader = counting(&batches);
+        let (mut dropped, mut kept) = (Box::pin(loader.load(1)), Box::pin(loader.load(2)));
+        // Both put their keys in; then the first drives the batch and is dropped before it comes back.
+        assert!(futures_util::poll!(&mut dropped).is_pending() && futures_util::poll!(&mut kept).is_pending());
+        assert!(futures_util::poll!(&mut dropped).is_pending());
+        drop(dropped);
+        assert_eq!(kept.await.unwrap(), Some(2));
+        assert_eq!(batches.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_not_there_is_none_and_a_failed_batch_fails_all_its_keys() {
+        let empty: Loader<usize, usize> = Loader::new(|_| async { Ok(HashMap::new()) }.boxed());
+        assert_eq!(empty.load(1).await.unwrap(), None);
+        let broken: Loader<usize, usize> = Loader::new(|_| async { Err(StorageError::Corrupt("row")) }.boxed());
+        let (one, other) = tokio::join!(broken.load(1), broken.load(2));
+        assert!(matches!((one, other), (Err(ApiError::Internal(_)), Err(ApiError::Internal(_)))));
+    }
+
+    #[tokio::test]
+    async fn parents_with_equal_arguments_are_asked_for_together() {
+        let asked = std::sync::Mutex::new(Vec::new());
+        let keys = vec![(1, 'a'), (2, 'b'), (3, 'a')];
+        let found = grouped(keys, |mut parents: Vec<i32>, argument| {
+            parents.sort_unstable();
+            asked.lock().unwrap().push((argument, parents.clone()));
+            async move { Ok(parents.into_iter().map(|parent| (parent, parent * 10)).collect()) }
+        });
+        assert_eq!(found.await.unwrap(), HashMap::from([((1, 'a'), 10), ((2, 'b'), 20), ((3, 'a'), 30)]));
+        let mut asked = asked.into_inner().unwrap();
+        asked.sort_unstable();
+        assert_eq!(asked, [('a', vec![1, 3]), ('b', vec![2])]);
     }
 }

@@ -41,8 +41,9 @@ macro_rules! fetch {
         $find(&$tenant, &$keys).await
     };
     (grouped $find:path, $tenant:ident, $keys:ident) => {
-        grouped(&$tenant, $keys, |tenant, parents, arguments| async move {
-            $find(&tenant, &parents, &arguments).await
+        grouped($keys, |parents, arguments| {
+            let tenant = $tenant.clone();
+            async move { $find(&tenant, &parents, &arguments).await }
         })
         .await
     };

@@ -37,7 +37,7 @@ mod user_error;
 
 use std::pin::pin;
 
-use async_graphql::{Request, Response};
+use async_graphql::{Request, Response, SDLExportOptions};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 
@@ -103,7 +103,8 @@ pub(crate) fn schema() -> Schema {
 
 /// The schema in GraphQL's own language: types by name, fields and enum values as they are declared. It ends with a newline.
 pub fn sdl() -> String {
-    schema().sdl() + "\n"
+    let options = SDLExportOptions::new().use_space_ident().prefer_single_line_descriptions().include_specified_by();
+    schema().sdl_with_options(options) + "\n"
 }
 
 /// The stream, each of its items computed outside tokio's cooperative budget; see [`Api::execute`].

@@ -24,7 +24,7 @@ pub(crate) struct Json(Value);
 /// An instant as RFC 3339 writes it, for example `2026-11-22T10:00:00.25Z`. Answers are always in UTC, written with `Z`,
 /// and exact to the microsecond. Arguments may carry any offset; what is finer than a microsecond is dropped, and years
 /// before 1970 or after 2099 are refused.
-#[Scalar]
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
@@ -81,9 +81,9 @@ impl From<&Phone> for PhoneNumber {
     }
 }
 
-impl From<&String> for PhoneNumber {
-    fn from(phone: &String) -> Self {
-        Self(phone.clone())
+impl From<String> for PhoneNumber {
+    fn from(phone: String) -> Self {
+        Self(phone)
     }
 }
 
@@ -109,4 +109,22 @@ fn fault_of_instant(text: &str) -> &'static str {
         return "it lies outside the years 1970 to 2099";
     }
     "it is not written as RFC 3339 asks, for example 2026-11-22T10:00:00Z"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_told_in_utc_to_the_microsecond() {
+        let given = <DateTime as ScalarType>::parse(Value::from("2026-11-22T12:00:00.1234567+02:00")).unwrap();
+        assert_eq!(ScalarType::to_value(&given), Value::from("2026-11-22T10:00:00.123456Z"));
+    }
+
+    #[test]
+    fn stored_json_comes_back_in_its_order() {
+        let json = Json::stored(r#"{"b":1,"a":[null,true,"x",1.5]}"#).unwrap();
+        assert_eq!(json.text().unwrap(), r#"{"b":1,"a":[null,true,"x",1.5]}"#);
+        assert!(matches!(Json::stored("{"), Err(ApiError::Internal(_))));
+    }
 }

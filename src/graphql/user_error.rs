@@ -64,3 +64,11 @@ impl Refusals {
         self.0
     }
 }
+
+#[cfg(test)]
+impl Refusals {
+    /// Where something was found wrong.
+    pub(crate) fn places(&self) -> Vec<String> {
+        self.0.iter().filter_map(|error| error.field.as_ref()).map(|field| field.join(".")).collect()
+    }
+}

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 
 use super::negotiation::Media;
 use crate::telemetry::RequestId;
@@ -56,6 +56,26 @@ pub(super) enum Kind {
     Unavailable,
     /// A fault of the server's.
     Internal,
+}
+
+/// A refusal's body.
+#[derive(Serialize)]
+struct Written {
+    errors: [WrittenError; 1],
+}
+
+/// A GraphQL error, as it is written.
+#[derive(Serialize)]
+pub(super) struct WrittenError {
+    message: Cow<'static, str>,
+    extensions: Extensions,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Extensions {
+    code: &'static str,
+    request_id: String,
 }
 
 impl Kind {
@@ -136,12 +156,12 @@ impl Refusal {
     }
 
     /// The GraphQL error, for the request of this id. Faults tell the id also to those who read nothing but the sentence.
-    pub(super) fn error(&self, request_id: &RequestId) -> serde_json::Value {
+    pub(super) fn error(&self, request_id: &RequestId) -> WrittenError {
         let message = match self.kind {
             Kind::Internal | Kind::Unavailable => Cow::Owned(format!("{} (request {request_id})", self.message)),
             _ => self.message.clone(),
         };
-        json!({ "message": message, "extensions": { "code": self.kind.code(), "requestId": request_id.as_str() } })
+        WrittenError { message, extensions: Extensions { code: self.kind.code(), request_id: request_id.to_string() } }
     }
 
     /// The response, for the request of this id.
@@ -149,10 +169,10 @@ impl Refusal {
         if let Some(cause) = &self.cause {
             log(self.kind, cause.as_ref(), request_id);
         }
-        let error = self.error(request_id);
+        let errors = [self.error(request_id)];
+        let body = serde_json::to_string(&Written { errors }).unwrap_or_default();
         self.headers.push((CONTENT_TYPE, self.media.header()));
-        (self.kind.status(), AppendHeaders(self.headers), Body::from(json!({ "errors": [error] }).to_string()))
-            .into_response()
+        (self.kind.status(), AppendHeaders(self.headers), Body::from(body)).into_response()
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) fn metrics(
     followed: Followed,
     every: Duration,
 ) -> impl Stream<Item = Result<Arc<Metrics>, StorageError>> + Send + use<> {
-    let follower = Follower { hub, tenant, current: None, watched: None, shown: None, every, next: Instant::now() };
-    let start = (follower, followed);
+    let subscriber = Follower { hub, tenant, current: None, watched: None, shown: None, every, next: Instant::now() };
+    let start = (subscriber, followed);
     stream::try_unfold(start, |(mut follower, followed)| async move {
         let metrics = follower.next(followed).await?;
         Ok(metrics.map(|metrics| (metrics, (follower, followed))))
@@ -34,7 +34,7 @@ pub(super) fn metrics(
 }
 
 pub(super) fn changes(
-    hub: Hub,
+    hub: &Hub,
     tenant: Tenant,
     version: VersionId,
     after: Option<i64>,
@@ -49,7 +49,7 @@ pub(super) fn changes(
     chunks.map_ok(|chunk| stream::iter(chunk.into_iter().map(Ok))).try_flatten()
 }
 
-pub(super) fn ticks(hub: Hub, version: VersionId, every: Duration) -> impl Stream<Item = ()> + Send + use<> {
+pub(super) fn ticks(hub: &Hub, version: VersionId, every: Duration) -> impl Stream<Item = ()> + Send + use<> {
     let watched = hub.watch(version);
     let revision = watched.revision.subscribe();
     let start = (watched, revision, None::<Instant>);

@@ -88,13 +88,13 @@ impl Hub {
         version: VersionId,
         after: Option<i64>,
     ) -> impl Stream<Item = Result<Change, StorageError>> + Send + use<> {
-        follow::changes(self.clone(), tenant, version, after)
+        follow::changes(self, tenant, version, after)
     }
 
     /// An item at once and after each change of the version, never faster than `every`: for whoever then reads something
     /// of their own.
     pub fn ticks(&self, version: VersionId, every: Duration) -> impl Stream<Item = ()> + Send + use<> {
-        follow::ticks(self.clone(), version, every)
+        follow::ticks(self, version, every)
     }
 
     /// The version's entry; it stays while anybody holds it.

@@ -73,8 +73,8 @@ impl Bulk {
     fn statement(&self, backend: DbBackend) -> String {
         let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
         let source = match backend {
-            DbBackend::Sqlite => self.from_json(),
-            _ => self.from_arrays(),
+            DbBackend::Sqlite => self.json_source(),
+            _ => self.array_source(),
         };
         format!("INSERT INTO {} ({}) {source} ON CONFLICT {}", self.table, names.join(", "), self.on_known())
     }
@@ -91,15 +91,15 @@ impl Bulk {
         }
     }
 
-    fn from_json(&self) -> String {
-        let values: Vec<_> = self.columns.iter().enumerate().map(|(at, (_, kind))| kind.from_json(at)).collect();
+    fn json_source(&self) -> String {
+        let values: Vec<_> = self.columns.iter().enumerate().map(|(at, (_, kind))| kind.json_value(at)).collect();
         // SQLite wants a WHERE before ON CONFLICT, to tell it from a join's ON.
         format!("SELECT {} FROM json_each($1) WHERE true", values.join(", "))
     }
 
-    fn from_arrays(&self) -> String {
+    fn array_source(&self) -> String {
         let columns = || self.columns.iter().enumerate();
-        let values: Vec<_> = columns().map(|(at, (_, kind))| kind.from_array(at)).collect();
+        let values: Vec<_> = columns().map(|(at, (_, kind))| kind.array_value(at)).collect();
         let arrays: Vec<_> = columns().map(|(at, (_, kind))| format!("${}::{}[]", at + 1, kind.array_type())).collect();
         let names: Vec<_> = columns().map(|(at, _)| format!("c{at}")).collect();
         format!("SELECT {} FROM UNNEST({}) AS given({})", values.join(", "), arrays.join(", "), names.join(", "))
@@ -115,7 +115,7 @@ impl Bulk {
 
 impl Kind {
     /// The value at a place of a JSON row, as SQLite reads it.
-    fn from_json(self, at: usize) -> String {
+    fn json_value(self, at: usize) -> String {
         match self {
             Self::Uuid => format!("unhex(value ->> {at})"),
             _ => format!("value ->> {at}"),
@@ -123,7 +123,7 @@ impl Kind {
     }
 
     /// The value of an array's column, as PostgreSQL reads it, with its null restored.
-    fn from_array(self, at: usize) -> String {
+    fn array_value(self, at: usize) -> String {
         match self {
             Self::Uuid => format!("NULLIF(c{at}, '{}')", Uuid::nil()),
             Self::SmallInt => format!("NULLIF(c{at}, {NO_NUMBER})::smallint"),

@@ -1,6 +1,6 @@
 //! Contacts: who is meant by a phone, a WhatsApp id or the provider's id of a user.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use entity::contacts;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
@@ -20,7 +20,6 @@ use crate::domain::phone::Phone;
 pub(super) struct Contact {
     pub(super) id: ContactId,
     pub(super) person: Person,
-    pub(super) opted_out: bool,
     created_at: Timestamp,
     opted_out_at: Option<Timestamp>,
 }
@@ -84,19 +83,18 @@ impl Directory {
 /// order of the keys, before any version is locked.
 pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp) -> Result<Directory, StorageError> {
     let mut directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
-    let missing: BTreeMap<_, _> =
-        keys.iter().filter(|key| directory.find(key).is_none()).map(|key| (key, ())).collect();
+    let missing: BTreeSet<_> = keys.iter().filter(|key| directory.find(key).is_none()).collect();
     if missing.is_empty() {
         return Ok(directory);
     }
     let mut made = Directory::default();
     let mut rows = Vec::new();
-    for (key, ()) in missing {
+    for key in missing {
         if made.find(key).is_some() {
             continue;
         }
         let person = Person { key: key.clone(), name: None };
-        let contact = Contact { id: new_key().into(), person, opted_out: false, created_at: now, opted_out_at: None };
+        let contact = Contact { id: new_key().into(), person, created_at: now, opted_out_at: None };
         rows.push(row(tenant.workspace(), &contact));
         made.enter(contact);
     }
@@ -153,12 +151,12 @@ async fn read(
     let mut given = Given::new(db.get_database_backend());
     let workspace = given.value(workspace.0);
     let names = [("wa_id", wa_ids), ("provider_user_id", user_ids), ("phone", phones)];
-    let named: Vec<_> = names.iter().filter(|(_, texts)| !texts.is_empty()).collect();
-    let named: Vec<_> = named.into_iter().map(|(column, texts)| given.any_text(column, texts)).collect();
-    if named.is_empty() {
+    let given_names = names.iter().filter(|(_, texts)| !texts.is_empty());
+    let ways: Vec<_> = given_names.map(|(column, texts)| given.any_text(column, texts)).collect();
+    if ways.is_empty() {
         return Ok(Directory::default());
     }
-    load(db, given, &format!("workspace_id = {workspace} AND ({})", named.join(" OR "))).await
+    load(db, given, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR "))).await
 }
 
 async fn load(db: &impl ConnectionTrait, given: Given, condition: &str) -> Result<Directory, StorageError> {
@@ -178,7 +176,6 @@ fn contact(row: contacts::Model) -> Result<Contact, StorageError> {
     Ok(Contact {
         id: row.id.into(),
         person: Person { key, name },
-        opted_out: row.opted_out_at.is_some(),
         created_at: some_time(row.created_at)?,
         opted_out_at: time(row.opted_out_at)?,
     })

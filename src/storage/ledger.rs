@@ -131,14 +131,14 @@ impl Locked {
         workspace: WorkspaceId,
         moves: &[(VersionId, &UserMove)],
     ) -> Result<(), StorageError> {
-        let moved: Vec<_> = moves.iter().filter(|(_, user)| user.before != Some(user.after)).collect();
-        let versions: std::collections::BTreeSet<_> = moved.iter().map(|(version, _)| *version).collect();
+        let shifts: Vec<_> = moves.iter().filter(|(_, user)| user.before != Some(user.after)).collect();
+        let versions: std::collections::BTreeSet<_> = shifts.iter().map(|(version, _)| *version).collect();
         if versions.is_empty() {
             return Ok(());
         }
         let mut tallies = read_tallies(db, &versions.iter().copied().collect::<Vec<_>>()).await?;
         let before = tallies.clone();
-        for (version, user) in moved {
+        for (version, user) in shifts {
             tallies.entry(*version).or_default().shift(user.before, user.after);
         }
         let rows = versions.iter().flat_map(|version| {

@@ -99,7 +99,7 @@ pub async fn waiting_for(tenant: &Tenant, keys: &[String]) -> Result<Vec<Offered
     let keys = given.any_text("key", &keys.iter().map(String::as_str).collect::<Vec<_>>());
     let sql = format!("SELECT * FROM parked WHERE workspace_id = {workspace} AND {keys}");
     let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
-    rows.into_iter().map(|row| Ok(read(row, Timestamp::MIN)?.offered)).collect()
+    rows.into_iter().map(|row| Ok(read(&row, Timestamp::MIN)?.offered)).collect()
 }
 
 /// Parked facts of any workspace whose time is up, or which wait for a message that is known by now.
@@ -112,7 +112,7 @@ pub async fn due(db: &Database, now: Timestamp, limit: u64) -> Result<Vec<Parked
          WHERE m.workspace_id = p.workspace_id AND m.provider_message_id = p.key) LIMIT {limit}"
     );
     let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
-    rows.into_iter().map(|row| read(row, now)).collect()
+    rows.iter().map(|row| read(row, now)).collect()
 }
 
 async fn clear(db: &impl ConnectionTrait, workspace: WorkspaceId, places: &[uuid::Uuid]) -> Result<(), StorageError> {
@@ -127,7 +127,7 @@ async fn clear(db: &impl ConnectionTrait, workspace: WorkspaceId, places: &[uuid
     Ok(())
 }
 
-fn read(row: parked::Model, now: Timestamp) -> Result<Parked, StorageError> {
+fn read(row: &parked::Model, now: Timestamp) -> Result<Parked, StorageError> {
     let fact = serde_json::from_str(&row.fact).map_err(|_| StorageError::Corrupt("parked fact"))?;
     let expired = row.expires_at <= now.micros();
     Ok(Parked { workspace: row.workspace_id.into(), offered: Offered { fact, parked: Some(row.id), expired } })

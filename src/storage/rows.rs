@@ -11,7 +11,7 @@ use crate::domain::code::Coded;
 use crate::domain::fact::Content;
 use crate::domain::failure::{ProviderFailure, Refusal};
 use crate::domain::id::WorkspaceId;
-use crate::domain::merge::{DeploymentFacts, MessageFacts, Session};
+use crate::domain::merge::{DeploymentFacts, MessageFacts, Session, Variables};
 use crate::domain::standing::Cell;
 
 /// A deployment's row with what its line and its first message add.
@@ -225,7 +225,7 @@ pub(super) fn deployment_entry(found: DeploymentRow) -> Result<DeploymentEntry, 
         began: time(row.began_at)?,
         made: row.send_id.is_some() && !found.external,
         first: None,
-        variables: Default::default(),
+        variables: Variables::default(),
         cell_before: None,
     })
 }

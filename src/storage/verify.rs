@@ -88,7 +88,7 @@ impl Verifier<'_> {
         }
         self.found.versions += 1;
         let name = VersionId(version.id).to_string();
-        self.compare(&name, "totalDeployments", version.total_deployments, attempts);
+        self.compare(&name, "totalDeployments", &version.total_deployments, &attempts);
         let kept = ledger::read_tallies(self.db, &[version.id.into()]).await?.remove(&version.id.into());
         self.compare_tallies(&name, &kept.unwrap_or_default(), &tally);
         self.log(version, &name, &tally).await
@@ -116,7 +116,7 @@ impl Verifier<'_> {
             let id: DeploymentId = row.id.into();
             let facts = DeploymentFacts { answered: answers.get(&id).copied(), ..deployment_facts(&row)? };
             let name = id.to_string();
-            self.compare(&name, "answeredAt", row.answered_at, facts.answered.map(Timestamp::micros));
+            self.compare(&name, "answeredAt", &row.answered_at, &facts.answered.map(Timestamp::micros));
             let cell = Cell::of(&facts, firsts.get(&id));
             if let Some(send) = row.send_id {
                 self.sends.entry(send.into()).or_default().add(cell, 1);
@@ -159,11 +159,11 @@ impl Verifier<'_> {
         for user in users {
             let name = UserId(user.id).to_string();
             let Some((number, cell)) = latest.get(&user.id) else {
-                self.compare(&name, "deployments", user.deployments, 0);
+                self.compare(&name, "deployments", &user.deployments, &0);
                 continue;
             };
-            self.compare(&name, "deployments", user.deployments, *number);
-            self.compare(&name, "standing", user_entry(user)?.standing(), *cell);
+            self.compare(&name, "deployments", &user.deployments, number);
+            self.compare(&name, "standing", &user_entry(user)?.standing(), cell);
             tally.add(*cell, 1);
         }
         Ok(())
@@ -187,8 +187,8 @@ impl Verifier<'_> {
             count += times;
             last = last.max(newest);
         }
-        self.compare(name, "revision", version.revision, last);
-        self.compare(name, "changes", version.revision, count);
+        self.compare(name, "revision", &version.revision, &last);
+        self.compare(name, "changes", &version.revision, &count);
         let name = format!("{name} log");
         self.compare_tallies(&name, &moved, tally);
         Ok(())
@@ -214,11 +214,11 @@ impl Verifier<'_> {
 
     fn compare_tallies(&mut self, of: &str, kept: &Tally, counted: &Tally) {
         for (cell, kept, counted) in kept.differences(counted) {
-            self.compare(of, &format!("{cell:?}"), kept, counted);
+            self.compare(of, &format!("{cell:?}"), &kept, &counted);
         }
     }
 
-    fn compare<T: PartialEq + std::fmt::Debug>(&mut self, of: &str, what: &str, kept: T, counted: T) {
+    fn compare<T: PartialEq + std::fmt::Debug>(&mut self, of: &str, what: &str, kept: &T, counted: &T) {
         if kept != counted {
             let (kept, counted) = (format!("{kept:?}"), format!("{counted:?}"));
             self.found.differences.push(Difference { of: of.to_owned(), what: what.to_owned(), kept, counted });

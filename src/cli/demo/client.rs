@@ -29,6 +29,6 @@ impl Client {
         if let Some(errors) = errors {
             return Err(Failure::failed(format!("the demo's own call was refused: {errors}")));
         }
-        Ok(answer["data"].take())
+        Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
     }
 }

@@ -123,7 +123,7 @@ async fn show_progress(client: &Client, send: &story::Sent) -> Result<(), Failur
     loop {
         ticks.tick().await;
         let data = client.query(story::PROGRESS, serde_json::json!({ "id": send.conversation })).await?;
-        let line = progress_line(&data["conversation"]["metrics"]);
+        let line = progress_line(data.pointer("/conversation/metrics").unwrap_or(&Value::Null));
         if line != shown {
             note(&line);
             shown = line;
@@ -132,8 +132,11 @@ async fn show_progress(client: &Client, send: &story::Sent) -> Result<(), Failur
 }
 
 fn progress_line(metrics: &Value) -> String {
-    let figure = |name: &str| metrics[name].as_i64().unwrap_or_default();
-    let rate = metrics["responseRate"].as_f64().map_or_else(|| "–".to_owned(), |rate| format!("{rate:.1} %"));
+    let figure = |name: &str| metrics.get(name).and_then(Value::as_i64).unwrap_or_default();
+    let rate = metrics
+        .get("responseRate")
+        .and_then(Value::as_f64)
+        .map_or_else(|| "–".to_owned(), |rate| format!("{rate:.1} %"));
     format!(
         "users {}  sent {}  in process {}  failed {}  read {}  responses {}  response rate {rate}",
         figure("totalUsers"),

@@ -82,7 +82,7 @@ async fn begin(client: &Client, conversation: &str, users: Vec<Value>) -> Result
 /// The id of what a mutation made.
 async fn made(client: &Client, mutation: &str, input: Value, what: &str) -> Result<String, Failure> {
     let data = client.query(mutation, json!({ "input": input })).await?;
-    let id = data["payload"][what]["id"].as_str();
+    let id = data.pointer(&format!("/payload/{what}/id")).and_then(Value::as_str);
     id.map(str::to_owned).ok_or_else(|| Failure::failed(format!("the demo could not make its {what}")))
 }
 

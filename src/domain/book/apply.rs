@@ -82,7 +82,7 @@ impl Book {
     }
 
     fn apply_to_deployment(&mut self, of: &Target, facts: &DeploymentFacts) -> Applied {
-        let Some(id) = self.deployment_of(of) else { return self.missing(of) };
+        let Some(id) = self.deployment_of(of) else { return missing(of) };
         if let Some(deployment) = self.deployments.get_mut(&id) {
             deployment.facts.merge(facts);
         }
@@ -91,7 +91,7 @@ impl Book {
     }
 
     fn apply_variable(&mut self, of: &Target, name: &str, value: &VariableValue) -> Applied {
-        let Some(id) = self.deployment_of(of) else { return self.missing(of) };
+        let Some(id) = self.deployment_of(of) else { return missing(of) };
         let news = self.deployments.get_mut(&id).is_some_and(|one| merge_variable(&mut one.variables, name, value));
         if news {
             self.touched.variables.insert((id, name.to_owned()));
@@ -250,13 +250,6 @@ impl Book {
         }
     }
 
-    fn missing(&self, of: &Target) -> Applied {
-        match of {
-            Target::Deployment(_) => Applied::Nowhere("unknown_deployment"),
-            Target::Message(name) => waits(name),
-        }
-    }
-
     pub(super) fn touch_deployment(&mut self, id: DeploymentId) {
         self.touched.deployments.insert(id);
         self.touch_deployment_of_first(id);
@@ -277,6 +270,13 @@ impl Book {
             let user = deployment.user;
             self.touch_user(user).add(kind);
         }
+    }
+}
+
+fn missing(of: &Target) -> Applied {
+    match of {
+        Target::Deployment(_) => Applied::Nowhere("unknown_deployment"),
+        Target::Message(name) => waits(name),
     }
 }
 

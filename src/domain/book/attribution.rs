@@ -20,7 +20,7 @@ pub(super) enum Attribution {
 
 /// What a message waits for that another system sent to a contact whom no deployment on the line reaches yet: the
 /// contact's own message, which begins one, may still be on its way.
-pub fn contact_awaited(line: LineId, contact: ContactId) -> String {
+fn contact_awaited(line: LineId, contact: ContactId) -> String {
     format!("{line}/{contact}")
 }
 

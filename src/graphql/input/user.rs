@@ -221,3 +221,115 @@ fn read_variables(list: &[VariableFilter], place: &Place) -> Result<filter::User
     let read = |(index, variable): (usize, &VariableFilter)| variable.read_at(&place.item(index));
     list.iter().enumerate().map(read).collect::<Result<_>>().map(filter::UserFilter::Any)
 }
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{InputType, Value};
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::filter::UserFilter::{
+        Activity, All, Any, Deployed, Failure, Not, Phone, Send, Session, Variable,
+    };
+    use crate::domain::id::{SendId, UserId, new_key};
+    use crate::domain::{failure, standing};
+
+    fn parse(filter: serde_json::Value) -> UserFilter {
+        UserFilter::parse(Some(Value::from_json(filter).unwrap())).unwrap()
+    }
+
+    fn read(filter: serde_json::Value) -> filter::UserFilter {
+        parse(filter).read().unwrap()
+    }
+
+    fn refused(filter: serde_json::Value) -> String {
+        parse(filter).read().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_filter_and_an_empty_and_match_everybody_and_an_empty_or_or_list_nobody() {
+        assert_eq!(read(json!({})), filter::UserFilter::everybody());
+        assert_eq!(read(json!({"and": []})), All(vec![]));
+        assert_eq!(read(json!({"or": []})), NOBODY);
+        assert_eq!(read(json!({"variables": []})), NOBODY);
+        assert_eq!(read(json!({"stage": []})), filter::UserFilter::Stage(vec![]));
+        assert_eq!(read(json!({"phone": null, "stage": null, "or": null})), filter::UserFilter::everybody());
+    }
+
+    #[test]
+    fn fields_all_hold_and_values_are_alternatives() {
+        let filter = read(json!({"deploymentStatus": ["READ", "FAILED", "READ"], "stage": [null, "FINISHED"]}));
+        let status =
+            filter::UserFilter::Status(vec![standing::DeploymentStatus::Read, standing::DeploymentStatus::Failed]);
+        let stage = filter::UserFilter::Stage(vec![None, Some(standing::Stage::Finished)]);
+        assert_eq!(filter, All(vec![status, stage]));
+        let session = vec![Some(standing::SessionStatus::Agent)];
+        let failure = vec![failure::FailureReason::OptedOut];
+        assert_eq!(
+            read(json!({"not": {"or": [{"sessionStatus": ["AGENT"]}, {"failureReason": "OPTED_OUT"}]}})),
+            Not(Box::new(Any(vec![Session(session), Failure(failure)])))
+        );
+    }
+
+    #[test]
+    fn other_columns_are_read_into_the_domains_terms() {
+        let at = |text| Timestamp::parse(text).unwrap();
+        let send = SendId(new_key());
+        let range = filter::TimeRange { from: Some(at("2026-01-01T00:00:00Z")), to: Some(at("2026-01-02T00:00:00Z")) };
+        assert_eq!(read(json!({"phone": "57300"})), Phone("57300".into()));
+        assert_eq!(
+            read(json!({"deployedAt": {"from": "2026-01-01T01:00:00+01:00", "to": "2026-01-02T00:00:00Z"}})),
+            Deployed(range)
+        );
+        assert_eq!(read(json!({"lastActivityAt": {}})), Activity(filter::TimeRange::default()));
+        assert_eq!(read(json!({"sendId": send.to_string()})), Send(send));
+        assert_eq!(read(json!({"sendId": UserId(new_key()).to_string()})), NOBODY);
+    }
+
+    #[test]
+    fn variables_are_asked_for_by_value_or_existence() {
+        let has = |equals: Option<&str>| Variable { name: "city".into(), equals: equals.map(str::to_owned) };
+        let one = |variable| Any(vec![variable]);
+        assert_eq!(read(json!({"variables": [{"name": "city", "equals": "Cali"}]})), one(has(Some("Cali"))));
+        let both = json!({"variables": [{"name": "city", "equals": "Cali", "exists": true}]});
+        assert_eq!(read(both), one(has(Some("Cali"))));
+        assert_eq!(read(json!({"variables": [{"name": "city", "exists": true}]})), one(has(None)));
+        let absent = json!({"variables": [{"name": "city", "exists": false}]});
+        assert_eq!(read(absent), one(Not(Box::new(has(None)))));
+    }
+
+    #[test]
+    fn faults_name_their_place() {
+        let cases = [
+            (json!({"variables": [{"name": "a"}]}), "filter.variables.0"),
+            (json!({"variables": [{"name": "a", "equals": "b", "exists": false}]}), "filter.variables.0"),
+            (json!({"variables": [{"name": " ", "exists": true}]}), "filter.variables.0.name"),
+            (json!({"variables": [{"name": "a", "equals": "b\u{0}"}]}), "filter.variables.0.equals"),
+            (json!({"and": [{}, {"sendId": "nonsense"}]}), "filter.and.1.sendId"),
+            (json!({"not": {"phone": "\u{0}"}}), "filter.not.phone"),
+            (json!({"or": [{"deployedAt": {"from": "9999-01-01T00:00:00Z"}}]}), "filter.or.0.deployedAt.from"),
+            (json!({"lastActivityAt": {"to": "soon"}}), "filter.lastActivityAt.to"),
+            (
+                json!({"deployedAt": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}}),
+                "filter.deployedAt",
+            ),
+        ];
+        for (filter, place) in cases {
+            let told = refused(filter);
+            assert!(told.starts_with(&format!("Argument \"{place}\" ")), "{told}");
+        }
+        let told = refused(json!({"deployedAt": {"from": "9999-01-01T00:00:00Z"}}));
+        assert!(told.ends_with("is no DateTime: it lies outside the years 1970 to 2099"), "{told}");
+    }
+
+    #[test]
+    fn depth_and_number_of_conditions_are_bounded() {
+        let nested = |depth| (1..depth).fold(json!({"phone": "1"}), |inner, _| json!({"not": inner}));
+        assert!(parse(nested(8)).read().is_ok());
+        assert_eq!(refused(nested(9)), "Argument \"filter\" nests deeper than 8 filters");
+        let wide = |count| json!({"or": vec![json!({"phone": "1"}); count]});
+        assert!(parse(wide(99)).read().is_ok());
+        assert_eq!(refused(wide(101)), "Argument \"filter\" holds more than 100 conditions");
+    }
+}

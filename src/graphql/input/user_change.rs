@@ -80,3 +80,49 @@ impl ChangeFilter {
         concerned && (stands(change.after) || change.before.is_some_and(stands))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{InputType, Value};
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::id::{SendId, new_key};
+    use crate::domain::standing;
+    use crate::domain::user::ChangeKinds;
+
+    fn change(before: Option<standing::DeploymentStatus>, after: standing::DeploymentStatus) -> Change {
+        let cell = |status| Cell { status, ..Cell::QUEUED };
+        Change {
+            revision: 1,
+            user: new_key().into(),
+            at: Timestamp::MIN,
+            kinds: ChangeKinds::default(),
+            before: before.map(cell),
+            after: cell(after),
+        }
+    }
+
+    fn read(filter: serde_json::Value) -> ChangeFilter {
+        UserChangeFilter::parse(Some(Value::from_json(filter).unwrap())).unwrap().read().unwrap()
+    }
+
+    #[test]
+    fn a_change_is_asked_for_where_the_user_enters_or_leaves() {
+        let sent = read(json!({"deploymentStatus": ["SENT"]}));
+        assert!(sent.matches(&change(None, standing::DeploymentStatus::Sent)));
+        assert!(sent.matches(&change(Some(standing::DeploymentStatus::Sent), standing::DeploymentStatus::Read)));
+        assert!(!sent.matches(&change(Some(standing::DeploymentStatus::Queued), standing::DeploymentStatus::Read)));
+        assert!(!read(json!({"stage": []})).matches(&change(None, standing::DeploymentStatus::Sent)));
+    }
+
+    #[test]
+    fn one_user_may_be_asked_for_and_an_id_of_something_else_is_nobodys() {
+        let change = change(None, standing::DeploymentStatus::Sent);
+        assert!(read(json!({})).matches(&change));
+        assert!(read(json!({"userId": change.user.to_string()})).matches(&change));
+        assert!(!read(json!({"userId": UserId(new_key()).to_string()})).matches(&change));
+        assert!(!read(json!({"userId": SendId(new_key()).to_string()})).matches(&change));
+    }
+}

@@ -143,3 +143,30 @@ fn too_many_variables(count: usize) -> Fault {
 fn too_many(count: usize) -> Fault {
     Fault(format!("holds {count} users; at most {MOST_USERS} are taken"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_value_at_fault() {
+        let fault = || Fault::new("is wrong");
+        for (refused, field) in [
+            (Refused::NoConversation, "conversationId"),
+            (Refused::Archived, "conversationId"),
+            (Refused::Inbound, "conversationId"),
+            (Refused::Count(0), "users"),
+            (Refused::Count(10_001), "users"),
+            (Refused::Phone(3, fault()), "users.3.phone"),
+            (Refused::VariableCount(3, 101), "users.3.variables"),
+            (Refused::Variable(3, 1, fault()), "users.3.variables.1"),
+            (Refused::Key(fault()), "idempotencyKey"),
+            (Refused::KeyTaken, "idempotencyKey"),
+        ] {
+            let mut refusals = Refusals::default();
+            refuse(refused, &Place::of("input"), &mut refusals);
+            let told = refusals.places();
+            assert_eq!(told, [format!("input.{field}")]);
+        }
+    }
+}

@@ -57,8 +57,7 @@ impl SendSubscription {
         let session = ctx.session()?;
         let ticks = session.backend.hub.ticks(send.version, every);
         let frames = news(ticks.then(move |()| Frame::read(session, send.id)));
-        let last = |frame: &Result<Frame>| frame.as_ref().map_or(true, |frame| frame.seen.is_over());
-        Ok(until(frames, last).map(|frame| Ok(frame?.into())))
+        Ok(until(frames, is_last).map(|frame| Ok(frame?.into())))
     }
 }
 
@@ -79,9 +78,9 @@ impl From<Frame> for Fresh<Send> {
     }
 }
 
-impl Seen {
-    fn is_over(&self) -> bool {
-        matches!(self.state, SendState::Completed | SendState::Canceled)
+impl AsRef<Seen> for Frame {
+    fn as_ref(&self) -> &Seen {
+        &self.seen
     }
 }
 
@@ -92,12 +91,46 @@ async fn find_send(ctx: &Context<'_>, id: &ID) -> Result<Arc<domain::send::Send>
 }
 
 /// Frames that differ from the one before.
-fn news(frames: impl Stream<Item = Result<Frame>>) -> impl Stream<Item = Result<Frame>> {
+fn news<F: AsRef<Seen>>(frames: impl Stream<Item = Result<F>>) -> impl Stream<Item = Result<F>> {
     let marked = frames.scan(None, |last, frame| {
-        let seen = frame.as_ref().ok().map(|frame| frame.seen.clone());
+        let seen = frame.as_ref().ok().map(|frame| frame.as_ref().clone());
         let same = seen.is_some() && *last == seen;
         *last = seen;
         future::ready(Some((!same).then_some(frame)))
     });
     marked.filter_map(future::ready)
+}
+
+/// Whether a frame is the last: an error, or the end of the send.
+fn is_last<F: AsRef<Seen>>(frame: &Result<F>) -> bool {
+    frame.as_ref().map_or(true, |frame| matches!(frame.as_ref().state, SendState::Completed | SendState::Canceled))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+    use crate::domain::standing::{Cell, DeploymentStatus};
+
+    impl AsRef<Self> for Seen {
+        fn as_ref(&self) -> &Self {
+            self
+        }
+    }
+
+    fn seen(state: SendState, queued: i64) -> Seen {
+        let tally = [(Cell::QUEUED, queued), (Cell { status: DeploymentStatus::Sent, ..Cell::QUEUED }, 3)];
+        Seen { state, tally: Arc::new(tally.into_iter().collect()) }
+    }
+
+    #[tokio::test]
+    async fn frames_that_tell_nothing_new_are_left_out_and_the_last_one_ends_the_stream() {
+        let (one, two) = (seen(SendState::Sending, 2), seen(SendState::Sending, 1));
+        let done = seen(SendState::Completed, 0);
+        let ticks = [one.clone(), one.clone(), two.clone(), done.clone()].map(Ok);
+        let frames = news(stream::iter(ticks).chain(stream::pending()));
+        let told: Vec<_> = until(frames, is_last).map(Result::ok).collect().await;
+        assert_eq!(told, [Some(one), Some(two), Some(done)]);
+    }
 }

@@ -71,7 +71,7 @@ impl User {
 
     /// The phone number. Null only where WhatsApp hides it; `whatsappId` then stands for the user.
     async fn phone(&self, ctx: &Context<'_>) -> Option<Result<PhoneNumber>> {
-        self.0.row(ctx).await.map(|row| row.phone.as_ref().map(PhoneNumber::from)).transpose()
+        self.0.row(ctx).await.map(|row| row.phone.clone().map(PhoneNumber::from)).transpose()
     }
 
     /// WhatsApp's id of the account. It need not be the digits of the number. Null until WhatsApp told it.
@@ -281,4 +281,34 @@ pub(crate) async fn page_of_users(
 fn total_by_tally(metrics: &Metrics, filter: &filter::UserFilter) -> Option<i64> {
     let decided = metrics.tally().cells().map(|(cell, count)| Some(if filter.matches(cell)? { count } else { 0 }));
     decided.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::id::new_key;
+    use crate::domain::metrics::VersionHead;
+    use crate::domain::standing::Cell;
+
+    fn metrics(cells: &[(domain::standing::DeploymentStatus, i64)]) -> Metrics {
+        let head =
+            VersionHead { id: new_key().into(), number: 1, revision: 1, as_of: Timestamp::MIN, total_deployments: 0 };
+        Metrics::new(head, cells.iter().map(|&(status, count)| (Cell { status, ..Cell::QUEUED }, count)).collect())
+    }
+
+    #[test]
+    fn a_count_comes_from_the_tally_where_every_cell_decides() {
+        use domain::standing::DeploymentStatus::{Read, Sent};
+
+        let metrics = metrics(&[(Read, 5), (Sent, 7)]);
+        let read = filter::UserFilter::Status(vec![Read]);
+        let phone = filter::UserFilter::Phone("57".into());
+        let both = filter::UserFilter::All(vec![read.clone(), phone.clone()]);
+        let either = filter::UserFilter::Any(vec![filter::UserFilter::everybody(), phone.clone()]);
+        assert_eq!(total_by_tally(&metrics, &filter::UserFilter::everybody()), Some(12));
+        assert_eq!(total_by_tally(&metrics, &filter::UserFilter::Not(Box::new(read))), Some(7));
+        assert_eq!(total_by_tally(&metrics, &either), Some(12));
+        assert_eq!((total_by_tally(&metrics, &phone), total_by_tally(&metrics, &both)), (None, None));
+    }
 }

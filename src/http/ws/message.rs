@@ -26,6 +26,15 @@ pub(super) enum FromClient {
     Complete(String),
 }
 
+/// What is told of an operation.
+#[derive(Serialize)]
+struct OfOperation<'a, P> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    payload: &'a P,
+}
+
 /// Reads a client's message.
 pub(super) fn read(text: &str) -> Result<FromClient, Closing> {
     let Ok(Value::Object(mut members)) = serde_json::from_str(text) else {
@@ -78,20 +87,12 @@ pub(super) fn pong(payload: &Value) -> Message {
 
 /// A result of an operation.
 pub(super) fn next(id: &str, response: &impl Serialize) -> Message {
-    /// As `json!`, but in one pass over what may be long.
-    #[derive(Serialize)]
-    struct Next<'a, R> {
-        id: &'a str,
-        #[serde(rename = "type")]
-        kind: &'static str,
-        payload: &'a R,
-    }
-    text(&Next { id, kind: "next", payload: response })
+    text(&OfOperation { id, kind: "next", payload: response })
 }
 
 /// An operation failed, and has ended.
 pub(super) fn error(id: &str, errors: &impl Serialize) -> Message {
-    text(&json!({ "id": id, "type": "error", "payload": errors }))
+    text(&OfOperation { id, kind: "error", payload: errors })
 }
 
 /// An operation has ended.

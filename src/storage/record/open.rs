@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use entity::{messages, users, variables};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, QueryResult};
+use entity::{messages, users};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 use uuid::Uuid;
 
 use super::named::Named;
@@ -200,12 +200,12 @@ async fn named_variables(
     book: &mut Book,
 ) -> Result<(), StorageError> {
     let ids: Vec<DeploymentId> = book.deployments.keys().copied().collect();
-    let names: Vec<_> = named.variables.iter().map(String::as_str).collect();
+    let variables: Vec<_> = named.variables.iter().map(String::as_str).collect();
     let mut given = Given::new(db.get_database_backend());
     let workspace = given.value(workspace.0);
-    let (ids, names) = (given.any_id("deployment_id", &ids), given.any_text("name", &names));
-    let sql = format!("SELECT * FROM variables WHERE workspace_id = {workspace} AND {ids} AND {names}");
-    for row in variables::Model::find_by_statement(given.statement(sql)).all(db).await? {
+    let (ids, variables) = (given.any_id("deployment_id", &ids), given.any_text("name", &variables));
+    let sql = format!("SELECT * FROM variables WHERE workspace_id = {workspace} AND {ids} AND {variables}");
+    for row in entity::variables::Model::find_by_statement(given.statement(sql)).all(db).await? {
         let value = VariableValue { at: some_time(row.at)?, value: row.value };
         if let Some(deployment) = book.deployments.get_mut(&row.deployment_id.into()) {
             deployment.variables.insert(row.name, value);

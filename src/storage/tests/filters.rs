@@ -14,7 +14,7 @@ use super::on_both_databases;
 use super::seed::{Seed, UserSeed, at};
 use crate::domain::failure::FailureReason;
 use crate::domain::filter::{TimeRange, UserFilter};
-use crate::domain::id::{SendId, UserId, VersionId};
+use crate::domain::id::{SendId, UserId, VersionId, new_key};
 use crate::domain::page::{Key, Page, Slice};
 use crate::domain::standing::{Cell, DeploymentStatus, SessionStatus, Stage};
 use crate::domain::tally::Tally;
@@ -85,9 +85,9 @@ async fn lists_counts_and_tallies_agree_on_any_filter(db: Database) {
     for _ in 0..3 {
         let seed = Seed::new(&db).await;
         let (conversation, first) = seed.conversation("A conversation", 1).await;
-        let send = seed.send_row(conversation, first, 1);
-        let sends = [SendId(send.id), SendId(crate::domain::id::new_key())];
-        seed.insert(vec![send]).await;
+        let row = seed.send_row(conversation, first, 1);
+        let sends = [SendId(row.id), SendId(new_key())];
+        seed.insert(vec![row]).await;
         let mut users = vec(user(sends[0]), 20..40).new_tree(&mut runner).unwrap().current();
         // Phones are unique in a workspace; a tail leaves their beginnings alike.
         for (number, user) in users.iter_mut().enumerate() {
@@ -132,9 +132,10 @@ async fn a_user_without_activity_is_in_no_range_but_the_boundless(db: Database) 
 /// Lists of values are read branch by branch; every combination of orders and directions has to come out merged.
 async fn a_list_of_values_pages_as_one_list(db: Database) {
     let seed = Seed::new(&db).await;
-    let users = (0..40).map(|number| UserSeed {
-        deployed_at: i64::from(number % 7),
-        cell: Cell { status: DeploymentStatus::ALL[number as usize % 6], ..Cell::QUEUED },
+    let unfailed = DeploymentStatus::ALL[..6].iter().cycle();
+    let users = (0..40).zip(unfailed).map(|(number, &status)| UserSeed {
+        deployed_at: number % 7,
+        cell: Cell { status, ..Cell::QUEUED },
         ..UserSeed::default()
     });
     let world = World::seed(seed, users.collect()).await;
@@ -213,10 +214,8 @@ impl World {
         loop {
             let mut slices = self.pages(walk, from.clone(), &[version]).await;
             let mut slice = slices.remove(&version).unwrap();
-            let (more, behind) = match walk.backward {
-                true => (slice.has_previous, slice.has_next),
-                false => (slice.has_next, slice.has_previous),
-            };
+            let (next, previous) = (slice.has_next, slice.has_previous);
+            let (more, behind) = if walk.backward { (previous, next) } else { (next, previous) };
             assert_eq!(behind, from.is_some());
             assert!(slice.rows.len() == walk.size || !more);
             if walk.backward {

@@ -9,6 +9,7 @@ mod histories;
 mod lines;
 mod metrics;
 mod pages;
+mod plans;
 mod seed;
 mod tokens;
 mod users;

@@ -10,10 +10,11 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, ModelTrait};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Direction, Version};
+use crate::domain::failure::FailureReason;
 use crate::domain::id::{ConversationId, DeploymentId, LineId, SendId, UserId, VersionId, new_key};
 use crate::domain::line::Line;
 use crate::domain::phone::Phone;
-use crate::domain::standing::Cell;
+use crate::domain::standing::{Cell, SessionStatus, Stage};
 use crate::storage::{Database, Tenant, conversations, lines};
 
 /// What models have in common that inserting them needs.
@@ -156,9 +157,9 @@ impl Seed {
             deployments: i32::try_from(seed.sends.len()).unwrap(),
             deployed_at: seed.deployed_at,
             status: seed.cell.status.code(),
-            stage: seed.cell.stage.map(|stage| stage.code()),
-            session_status: seed.cell.session_status.map(|status| status.code()),
-            failure_reason: seed.cell.failure_reason.map(|reason| reason.code()),
+            stage: seed.cell.stage.map(Stage::code),
+            session_status: seed.cell.session_status.map(SessionStatus::code),
+            failure_reason: seed.cell.failure_reason.map(FailureReason::code),
             activity_at: seed.activity_at,
         }
     }

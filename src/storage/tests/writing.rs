@@ -27,7 +27,7 @@ on_both_databases!(
     a_message_of_nobody_else_begins_the_inbound_conversation,
 );
 
-const PARKING: Parking = Parking { messages: Duration::from_secs(600), others: Duration::from_secs(604_800) };
+const PARKING: Parking = Parking { messages: Duration::from_mins(10), others: Duration::from_hours(168) };
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_700_000_000 + seconds).unwrap()

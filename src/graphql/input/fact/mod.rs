@@ -5,6 +5,8 @@ mod message;
 mod reader;
 mod session;
 mod status;
+#[cfg(test)]
+mod tests;
 mod variable;
 
 use async_graphql::OneofObject;
