@@ -15,14 +15,31 @@
 mod access;
 mod architecture;
 mod conversations;
+mod history;
 mod lines;
+mod metrics;
+mod record_facts;
+mod sends;
 mod support;
+mod users;
+mod webhooks;
 
 use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
-    let trials = [access::trials(), architecture::trials(), conversations::trials(), lines::trials()];
+    let trials = [
+        access::trials(),
+        architecture::trials(),
+        conversations::trials(),
+        history::trials(),
+        lines::trials(),
+        metrics::trials(),
+        record_facts::trials(),
+        sends::trials(),
+        users::trials(),
+        webhooks::trials(),
+    ];
     libtest_mimic::run(&Arguments::from_args(), trials.into_iter().flatten().collect()).exit_code()
 }

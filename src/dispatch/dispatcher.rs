@@ -45,6 +45,12 @@ pub(super) struct Inner {
     served: Mutex<HashSet<LineId>>,
 }
 
+/// A line that this node serves; it is one no longer when this goes, also where a worker panics.
+struct Served {
+    inner: Arc<Inner>,
+    line: LineId,
+}
+
 impl Dispatcher {
     /// A dispatcher of these parts.
     pub fn new(parts: Parts) -> Self {
@@ -73,7 +79,8 @@ impl Dispatcher {
         let lines = outbox::lines_to_serve(&parts.db, now, now.minus(parts.settings.unknown_grace)).await?;
         for line in lines {
             if self.0.take(line.id) {
-                parts.tasks.spawn(serve(Arc::clone(&self.0), line, shutdown.clone()));
+                let served = Served { inner: Arc::clone(&self.0), line: line.id };
+                parts.tasks.spawn(serve(served, line, shutdown.clone()));
             }
         }
         Ok(())
@@ -84,18 +91,20 @@ impl Inner {
     fn take(&self, line: LineId) -> bool {
         self.served.lock().unwrap_or_else(PoisonError::into_inner).insert(line)
     }
+}
 
-    fn leave(&self, line: LineId) {
-        self.served.lock().unwrap_or_else(PoisonError::into_inner).remove(&line);
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.inner.served.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.line);
     }
 }
 
-async fn serve(inner: Arc<Inner>, line: LineToServe, shutdown: CancellationToken) {
-    let id = line.id;
-    if let Err(error) = worker::serve(&inner, line, &shutdown).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, line.id = %id, "a line is not served for a while");
+async fn serve(served: Served, line: LineToServe, shutdown: CancellationToken) {
+    let inner = &served.inner;
+    if let Err(error) = worker::serve(inner, line, &shutdown).await {
+        let line = served.line;
+        tracing::warn!(error = &error as &dyn std::error::Error, line.id = %line, "a line is not served for a while");
         let rest = inner.parts.settings.look;
         tokio::select! { () = shutdown.cancelled() => {}, () = tokio::time::sleep(rest) => {} }
     }
-    inner.leave(id);
 }

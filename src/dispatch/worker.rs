@@ -110,6 +110,10 @@ impl Worker<'_> {
             if (round.idle && round.calls.is_empty()) || shutdown.is_cancelled() {
                 return Ok(());
             }
+            if round.ready.is_empty() && round.calls.is_empty() {
+                // All that was claimed was refused before any call; there may be more.
+                continue;
+            }
             let may_call = !round.ready.is_empty() && round.calls.len() < IN_FLIGHT;
             tokio::select! {
                 biased;
