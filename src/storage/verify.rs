@@ -134,16 +134,17 @@ impl Verifier<'_> {
         rows.into_iter().map(|row| message_entry(row).map(|entry| (entry.deployment, entry.facts))).collect()
     }
 
-    /// The earliest answer of each deployment, at or after its first message in whole seconds.
+    /// The earliest answer of each deployment: at or after its first message in whole seconds, and where the user began,
+    /// after that beginning.
     async fn answers(&self, users: &[UserId]) -> Result<HashMap<DeploymentId, Timestamp>, StorageError> {
         let mut given = Given::new(self.db.get_database_backend());
         let users = given.any_id("a.user_id", users);
         let (sender, reaction) = (given.value(Sender::User.code()), given.value(MessageKind::Reaction.code()));
         let sql = format!(
-            "SELECT a.deployment_id, MIN(a.at) FROM messages a \
+            "SELECT a.deployment_id, MIN(a.at) FROM messages a JOIN deployments d ON d.id = a.deployment_id \
              JOIN messages f ON f.deployment_id = a.deployment_id AND f.first \
              WHERE {users} AND a.sender = {sender} AND a.kind <> {reaction} AND a.at >= f.at - f.at % 1000000 \
-             GROUP BY a.deployment_id"
+             AND (d.send_id IS NOT NULL OR a.at > d.began_at) GROUP BY a.deployment_id"
         );
         let mut answers = HashMap::new();
         for row in self.db.query_all_raw(given.statement(sql)).await? {
