@@ -89,7 +89,7 @@ pub enum PageFault {
 impl Page {
     /// The page that a client asks for. `list` names the list and its order, so that a cursor of another is refused.
     pub fn read(list: &str, arguments: &PageArguments) -> Result<Self, PageFault> {
-        let (argument, wanted, backward) = match (arguments.first, arguments.last) {
+        let (side, wanted, backward) = match (arguments.first, arguments.last) {
             (Some(_), Some(_)) => return Err(PageFault::BothSizes),
             (None, Some(last)) => ("last", Some(last), true),
             (first, None) => ("first", first, false),
@@ -99,7 +99,7 @@ impl Page {
             Some(given) => usize::try_from(given)
                 .ok()
                 .filter(|&size| size <= LARGEST_SIZE)
-                .ok_or(PageFault::Size { argument, given })?,
+                .ok_or(PageFault::Size { argument: side, given })?,
         };
         let key = |argument, cursor: &Option<String>| match cursor {
             None => Ok(None),
