@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::clock::Timestamp;
 use super::contact::{ContactKey, ProfileName};
 use super::fact::{Content, Person};
+use super::failure::Failure;
 use super::id::{ContactId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId};
 use super::merge::{DeploymentFacts, MessageFacts, Variables};
 use super::message::Sender;
@@ -22,6 +23,7 @@ use super::standing::Cell;
 use super::user::ChangeKinds;
 
 pub use apply::Applied;
+pub use attribution::contact_awaited;
 pub use settle::{SendMove, Settlement, UserMove};
 
 /// The rows that a batch touches. Everything is public to storage, which fills it and reads it back.
@@ -39,6 +41,8 @@ pub struct Book {
     pub names: HashMap<String, MessageId>,
     /// People that messages are from and to.
     pub contacts: HashMap<ContactId, Person>,
+    /// Why deployments had failed when the book was opened.
+    failures: HashMap<DeploymentId, Failure>,
     touched: Touched,
 }
 
@@ -153,8 +157,8 @@ impl Book {
 
     /// Enters a deployment as it stands before the batch: call it after its first message was entered.
     pub fn enter_deployment(&mut self, mut deployment: DeploymentEntry) {
-        let first = deployment.first.and_then(|id| self.messages.get(&id));
-        deployment.cell_before = Some(Cell::of(&deployment.facts, first.map(|message| &message.facts)));
+        deployment.cell_before = Some(self.cell_of(&deployment));
+        self.failures.extend(self.failure_of(&deployment).map(|failure| (deployment.id, failure)));
         self.deployments.insert(deployment.id, deployment);
     }
 
