@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The program `bluetick`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bluetick::cli::main()
+}

@@ -15,6 +15,8 @@ pub struct Model {
     pub line_id: Uuid,
     /// What the workspace calls it; need not be unique.
     pub name: String,
+    /// The name without regard to case, as `domain` folds it: what a search for a part of the name looks at.
+    pub name_folded: String,
     /// Who begins: 0 the user (inbound), 1 the company (outbound).
     pub direction: i16,
     /// How many versions there are, which is the number of the current one; at least 1.

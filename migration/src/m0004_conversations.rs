@@ -10,6 +10,7 @@ pub(crate) const STEP: Step = Step {
             workspace_id uuid NOT NULL REFERENCES workspaces,
             line_id uuid NOT NULL REFERENCES lines,
             name text COLLATE "C" NOT NULL,
+            name_folded text COLLATE "C" NOT NULL,
             direction smallint NOT NULL CHECK (direction BETWEEN 0 AND 1),
             versions integer NOT NULL CHECK (versions >= 1),
             created_at bigint NOT NULL,

@@ -1,6 +1,18 @@
 //! Who is asking: API tokens, their scopes, and the viewer that a token makes of a request.
+//!
+//! A token belongs to one workspace. It is random, shown once, and stored as a hash.
+
+#[cfg(test)]
+pub(crate) mod held;
+mod issue;
+mod secret;
+mod tokens;
 
 use std::fmt;
+use std::str::FromStr;
+
+pub use issue::{NewToken, create_token, parse_token_id};
+pub use tokens::Tokens;
 
 use crate::domain::id::WorkspaceId;
 
@@ -18,6 +30,11 @@ pub enum Scope {
 /// A set of scopes. Each includes those below it: ADMIN writes, WRITE reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Scopes(i16);
+
+/// A word that names no scope, or none at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a scope; there are read, write and admin, separated by commas")]
+pub struct UnknownScope(String);
 
 /// Who is asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +59,64 @@ impl Scopes {
         self.0
     }
 
+    /// The scope and those that it includes.
+    pub const fn of(scope: Scope) -> Self {
+        Self((scope as i16) * 2 - 1)
+    }
+
     /// Whether the set allows what needs `scope`: a scope includes those below it.
     pub const fn allow(self, scope: Scope) -> bool {
         self.0 >= scope as i16
     }
 }
 
+impl FromStr for Scopes {
+    type Err = UnknownScope;
+
+    /// Reads `read,write,admin`, in any order. What a scope includes need not be named.
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+        let scope = |word: &str| match word.trim() {
+            "read" => Ok(Scope::Read),
+            "write" => Ok(Scope::Write),
+            "admin" => Ok(Scope::Admin),
+            other => Err(UnknownScope(other.to_owned())),
+        };
+        text.split(',').try_fold(Self(0), |Self(bits), word| Ok(Self(bits | Self::of(scope(word)?).0)))
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [(Scope::Read, "read"), (Scope::Write, "write"), (Scope::Admin, "admin")];
+        let held: Vec<_> =
+            words.iter().filter(|(scope, _)| self.0 & *scope as i16 != 0).map(|(_, word)| *word).collect();
+        formatter.write_str(&held.join(","))
+    }
+}
+
 impl fmt::Debug for Scopes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_set().entries(Self::ALL.iter().filter(|&&scope| self.0 & scope as i16 != 0)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_includes_those_below_it() {
+        let write: Scopes = "write".parse().unwrap();
+        assert!(write.allow(Scope::Read) && write.allow(Scope::Write) && !write.allow(Scope::Admin));
+        assert_eq!(write.to_string(), "read,write");
+        assert_eq!("admin".parse(), "write, read,admin".parse::<Scopes>());
+        assert_eq!(Scopes::from_bits(write.bits()), write);
+    }
+
+    #[test]
+    fn a_word_that_is_no_scope_is_refused() {
+        for text in ["", "read,", "READ", "owner"] {
+            assert!(text.parse::<Scopes>().is_err(), "{text}");
+        }
     }
 }

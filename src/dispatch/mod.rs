@@ -1,67 +1,33 @@
-//! Sends out: submitting them, and the dispatcher that calls the provider.
+//! Sends out: taking submissions in, and the dispatcher that calls the provider.
+//!
+//! A submission stores its users, deployments, first messages and outbox rows in one transaction. A dispatcher owns a line
+//! by a lease in the database, so exactly one node sends on it and one local limiter keeps its rate. It claims before it
+//! calls, and what it learns is facts, recorded like any other.
+//!
+//! No message is ever sent twice: sent again by itself is only what certainly did not arrive. Every other call without an
+//! answer that was recorded waits for a webhook, and after a grace period its outcome is unknown.
 
-use crate::domain::clock::Timestamp;
-use crate::domain::id::{ConversationId, SendId};
-use crate::domain::input::Fault;
-use crate::storage::{StorageError, Tenant};
+mod call;
+mod dispatcher;
+pub mod sends;
+mod worker;
 
-/// The most users of one submission.
-pub const MOST_USERS: usize = 10_000;
+use std::time::Duration;
 
-/// One submission of users to a conversation's current version, as it comes in.
-#[derive(Debug, Clone)]
-pub struct Submission {
-    /// What to send.
-    pub conversation: ConversationId,
-    /// To whom.
-    pub users: Vec<Recipient>,
-    /// When it is due, if later than now.
-    pub scheduled_at: Option<Timestamp>,
-    /// The same key with the same input returns the send that it first made.
-    pub idempotency_key: Option<String>,
-}
+pub use dispatcher::{Dispatcher, Parts};
+pub use sends::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Sends, Submission};
 
-/// A user to send to.
-#[derive(Debug, Clone)]
-pub struct Recipient {
-    /// The phone as given.
-    pub phone: String,
-    /// Named values.
-    pub variables: Vec<(String, String)>,
-}
-
-/// Why a submission is refused; nothing was stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
-    /// The conversation is not there.
-    NoConversation,
-    /// The conversation is archived.
-    Archived,
-    /// The conversation is inbound: its users begin it.
-    Inbound,
-    /// More than [`MOST_USERS`], or none.
-    Count(usize),
-    /// The phone of the user at this place.
-    Phone(usize, Fault),
-    /// The variable at this place of the user at that place: (user, variable).
-    Variable(usize, usize, Fault),
-    /// The idempotency key.
-    Key(Fault),
-    /// The idempotency key was used with another input.
-    KeyTaken,
-}
-
-/// Takes sends in. Cheap to clone.
-#[derive(Clone)]
-pub struct Sends {}
-
-impl Sends {
-    /// Stores a send with its users, deployments and first messages in one transaction.
-    pub async fn submit(
-        &self,
-        tenant: &Tenant,
-        submission: Submission,
-    ) -> Result<Result<SendId, Vec<Refused>>, StorageError> {
-        todo!()
-    }
+/// How the dispatcher works.
+#[derive(Debug, Clone, Copy)]
+pub struct DispatchSettings {
+    /// How long a lease lasts; another node takes a dead one's line over after so long.
+    pub lease: Duration,
+    /// How often lines with work are looked for.
+    pub look: Duration,
+    /// How long the outcome of a call may stay open before it is unknown.
+    pub unknown_grace: Duration,
+    /// How long a line rests after an error of the line or its account.
+    pub line_rest: Duration,
+    /// How often a message that the provider asks to send later is tried before it fails.
+    pub attempts: i32,
 }

@@ -58,13 +58,9 @@ impl Timestamp {
 
     /// The beginning of this instant's second. The provider counts in whole seconds, so what it says happened at second
     /// 5 may have happened after what we saw at 5.4.
+    #[must_use]
     pub const fn floor_to_second(self) -> Self {
         Self(self.0 - self.0 % Self::MICROS_PER_SECOND)
-    }
-
-    /// The last microsecond of this instant's second.
-    pub const fn ceil_to_second(self) -> Self {
-        Self(self.floor_to_second().0 + Self::MICROS_PER_SECOND - 1)
     }
 
     /// This instant plus a duration, at most the last one accepted.
@@ -124,9 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn seconds_round_down_and_up_to_their_edges() {
+    fn seconds_round_down() {
         let instant = Timestamp::from_micros(5_400_000).unwrap();
         assert_eq!(instant.floor_to_second().micros(), 5_000_000);
-        assert_eq!(instant.ceil_to_second().micros(), 5_999_999);
     }
 }

@@ -1,5 +1,13 @@
 //! Enums with a fixed number per value, which is what the database and the tally's cells store.
 
+/// A word that is stored as a number.
+pub trait Coded: Copy + 'static {
+    /// The stored number.
+    fn to_code(self) -> i16;
+    /// The word of a stored number; `None` for a number that no word has.
+    fn of_code(code: i16) -> Option<Self>;
+}
+
 /// Declares a closed set of words, each with its stored code and its name in the API.
 ///
 /// Codes are forever: a value may be added at the end, never moved, since stored rows carry the code.
@@ -33,6 +41,16 @@ macro_rules! coded {
                 match self {
                     $(Self::$variant => $word,)+
                 }
+            }
+        }
+
+        impl $crate::domain::code::Coded for $name {
+            fn to_code(self) -> i16 {
+                self.code()
+            }
+
+            fn of_code(code: i16) -> Option<Self> {
+                Self::from_code(code)
             }
         }
     };

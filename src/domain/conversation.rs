@@ -58,3 +58,25 @@ pub struct ConversationFilter {
     /// Whether they are archived.
     pub archived: Option<bool>,
 }
+
+/// A name without regard to case, so that a part of it is found in any case: `STRASSE` in `Straße`, `ñandú` in `ÑANDÚ`.
+///
+/// Character by character, so that a part of a name folds to a part of the folded name. Upwards first, because letters
+/// that differ in lower case only (`ς`, `σ`) are one in upper case.
+pub fn fold_name(name: &str) -> String {
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_name_is_found_in_any_case() {
+        for (part, name) in [("ÑANDÚ", "El ñandú"), ("strasse", "Hauptstraße"), ("ΑΣ", "ασα"), ("ας", "ΚΑΣ"), ("", "a")]
+        {
+            assert!(fold_name(name).contains(&fold_name(part)), "{part} in {name}");
+        }
+        assert!(!fold_name("nandu").contains(&fold_name("ñandú")));
+    }
+}

@@ -92,8 +92,8 @@ enum Retry {
     After(Duration),
 }
 
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(24 * 3_600);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Codes of a template that comes back by itself: paused for its quality, or throttled.
 const TEMPLATE_COMES_BACK: [i32; 2] = [132_015, 132_069];

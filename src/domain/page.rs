@@ -89,12 +89,12 @@ pub enum PageFault {
 impl Page {
     /// The page that a client asks for. `list` names the list and its order, so that a cursor of another is refused.
     pub fn read(list: &str, arguments: &PageArguments) -> Result<Self, PageFault> {
-        let (argument, given, backward) = match (arguments.first, arguments.last) {
+        let (argument, wanted, backward) = match (arguments.first, arguments.last) {
             (Some(_), Some(_)) => return Err(PageFault::BothSizes),
             (None, Some(last)) => ("last", Some(last), true),
             (first, None) => ("first", first, false),
         };
-        let size = match given {
+        let size = match wanted {
             None => DEFAULT_SIZE,
             Some(given) => usize::try_from(given)
                 .ok()

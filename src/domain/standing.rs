@@ -3,7 +3,7 @@
 //! Nothing holds a state that events push around. A [`Cell`] is a pure function of the facts known of a deployment and of
 //! its first message, so it cannot depend on the order in which they arrived.
 
-use super::code::coded;
+use super::code::{Coded, coded};
 use super::failure::FailureReason;
 use super::merge::{DeploymentFacts, MessageFacts};
 
@@ -110,17 +110,18 @@ impl Cell {
         let part = |shift: u32, bits: u32| i16::try_from((code >> shift) & ((1 << bits) - 1)).ok();
         let cell = Self {
             status: DeploymentStatus::from_code(part(0, STAGE_SHIFT)?)?,
-            stage: optional(part(STAGE_SHIFT, 2)?, Stage::from_code)?,
-            session_status: optional(part(SESSION_SHIFT, 3)?, SessionStatus::from_code)?,
-            failure_reason: optional(part(FAILURE_SHIFT, 6)?, FailureReason::from_code)?,
+            stage: optional(part(STAGE_SHIFT, 2)?),
+            session_status: optional(part(SESSION_SHIFT, 3)?),
+            failure_reason: optional(part(FAILURE_SHIFT, 6)?),
         };
         (cell.code() == code).then_some(cell)
     }
 }
 
-/// Reads a part that counts from 1, where 0 is none: outer `None` for a number that means nothing.
-fn optional<T>(part: i16, from_code: fn(i16) -> Option<T>) -> Option<Option<T>> {
-    if part == 0 { Some(None) } else { from_code(part - 1).map(Some) }
+/// Reads a part that counts from 1, where 0 is none. A number that means nothing is none, too; that the cell's own number
+/// differs then tells it.
+fn optional<T: Coded>(part: i16) -> Option<T> {
+    T::of_code(part - 1)
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use super::clock::Timestamp;
 use super::id::{UserId, VersionId};
-use super::phone::Phone;
 use super::standing::Cell;
 
 /// One individual user of one version.
@@ -12,8 +11,8 @@ pub struct User {
     pub id: UserId,
     /// The version it is a user of.
     pub version: VersionId,
-    /// The contact's number; none only where WhatsApp hides it.
-    pub phone: Option<Phone>,
+    /// The contact's number: E.164, or the text as it was given; none only where WhatsApp hides it.
+    pub phone: Option<String>,
     /// WhatsApp's id of the contact.
     pub whatsapp_id: Option<String>,
     /// The contact's profile name.

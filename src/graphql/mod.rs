@@ -1,1 +1,113 @@
-//! The GraphQL API.
+//! The GraphQL API: what frontends, scripts and operators read, change and follow.
+//!
+//! The schema is the code's: types, arguments and their descriptions are the Rust items in `types`, `input`, `query`,
+//! `mutation` and `subscription`, one file per noun, and `schema.graphql` is what they print. Reads go from a resolver to a
+//! loader to storage; writes go to the recorder or to dispatch.
+//!
+//! Three things decide what a query costs. **Objects are lazy**: one that is referred to is its id until a field needs more
+//! (`lazy`). **Every edge goes through a loader** (`loader`, `loaders`), so that what fifty users ask for is one statement;
+//! batches are whole only where all siblings are polled in one turn, which is why requests run outside tokio's cooperative
+//! budget. **Counting is a field**, not a part of a page (`connection`), and what the tally knows is summed there.
+//!
+//! Loaders remember, so each request gets its own, and so does each payload of a mutation and each frame of a subscription
+//! (`fresh`). Errors carry their causes to one place, which gives them codes, logs faults and hides their causes (`error`).
+//! What is wrong with an argument is told with its place (`given`, `place`); what a mutation refuses is data (`user_error`).
+//!
+//! This module may import the domain, configuration, storage, the recorder, the hub, dispatch and auth. It knows nothing of
+//! HTTP: [`Api::execute`] and [`Api::stream`] take a request and whoever sends it.
+
+mod connection;
+mod error;
+mod fresh;
+mod given;
+mod input;
+mod lazy;
+mod loader;
+mod loaders;
+mod mutation;
+mod place;
+mod query;
+mod scalars;
+mod session;
+mod subscription;
+#[cfg(test)]
+mod tests;
+mod types;
+mod user_error;
+
+use std::pin::pin;
+
+use async_graphql::{Request, Response, SDLExportOptions};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt};
+
+pub use self::error::Code;
+use self::loaders::Loaders;
+use self::session::Session;
+pub use self::session::{Backend, Caller};
+
+/// The schema. It holds no data, so it can be made without a database.
+pub(crate) type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
+
+/// The API: the schema, and what it stands on. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    schema: Schema,
+    backend: Backend,
+}
+
+impl Api {
+    /// The API on a backend.
+    pub fn new(backend: Backend) -> Self {
+        Self { schema: schema(), backend }
+    }
+
+    /// Answers a query or a mutation. Every error of the response has its `extensions.code`.
+    pub async fn execute(&self, request: Request, caller: &Caller) -> Response {
+        let response = match self.prepare(request, caller) {
+            // Resolvers load in batches, and a batch is whole where all siblings are polled in one turn. tokio's budget
+            // would end the turn after 128 locks, which a page of fifty users with three edges each exceeds.
+            Ok(request) => tokio::task::unconstrained(self.schema.execute(request)).await,
+            Err(response) => *response,
+        };
+        error::finish(response, &caller.request_id)
+    }
+
+    /// Answers any operation: a subscription with a response for each frame until it ends, anything else with one response.
+    /// Every error has its `extensions.code`. Dropping the stream ends the operation.
+    pub fn stream(&self, request: Request, caller: Caller) -> impl Stream<Item = Response> + Send + use<> {
+        let responses = match self.prepare(request, &caller) {
+            Ok(request) => unconstrained(self.schema.execute_stream(request)).boxed(),
+            Err(response) => stream::iter([*response]).boxed(),
+        };
+        responses.map(move |response| error::finish(response, &caller.request_id))
+    }
+
+    /// Parses the document and attaches what resolvers need; a document that is no GraphQL is answered at once.
+    fn prepare(&self, mut request: Request, caller: &Caller) -> Result<Request, Box<Response>> {
+        if let Err(mut error) = request.parsed_query().map(|_| ()) {
+            Code::ParseFailed.mark(&mut error);
+            return Err(Box::new(Response::from_errors(vec![error])));
+        }
+        let session = Session::new(caller.viewer, self.backend.clone());
+        let loaders = Loaders::new(session.tenant.clone());
+        Ok(request.data(session).data(loaders))
+    }
+}
+
+/// The schema.
+pub(crate) fn schema() -> Schema {
+    Schema::build(query::Query::default(), mutation::Mutation::default(), subscription::Subscription::default())
+        .finish()
+}
+
+/// The schema in GraphQL's own language: types by name, fields and enum values as they are declared. It ends with a newline.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().use_space_ident().prefer_single_line_descriptions().include_specified_by();
+    schema().sdl_with_options(options) + "\n"
+}
+
+/// The stream, each of its items computed outside tokio's cooperative budget; see [`Api::execute`].
+fn unconstrained(mut stream: BoxStream<'static, Response>) -> impl Stream<Item = Response> + Send {
+    stream::poll_fn(move |context| pin!(tokio::task::unconstrained(stream.next())).poll(context))
+}

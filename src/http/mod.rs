@@ -1,1 +1,75 @@
-//! HTTP.
+//! HTTP: GraphQL over POST, GET and WebSocket, the provider's webhooks, health, and the explorer.
+//!
+//! What async-graphql leaves to its host is done here: content negotiation, methods, bodies, status codes, sockets, and
+//! the end of an operation when its client leaves. async-graphql parses, validates and executes.
+//!
+//! [`boundary`] surrounds every request; handlers answer or return a [`refusal::Refusal`]; [`operation`] carries GraphQL
+//! out and knows nothing of transports. May import everything but `app` and `cli`.
+
+mod authorization;
+mod body;
+mod boundary;
+mod graphiql;
+mod graphql;
+mod health;
+pub mod ingest;
+mod negotiation;
+pub mod operation;
+mod parameters;
+mod refusal;
+mod serve;
+mod shutdown;
+#[cfg(test)]
+mod tests;
+mod webhooks;
+mod ws;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{any, get};
+
+pub use health::Probe;
+pub use serve::serve;
+pub use shutdown::Shutdown;
+pub use webhooks::Webhooks;
+
+use crate::auth::Tokens;
+use crate::config::{HttpSettings, WebsocketSettings};
+use operation::Operations;
+use refusal::{Kind, Refusal};
+
+/// What the routes stand on.
+pub struct Services {
+    /// Carries GraphQL operations out.
+    pub operations: Operations,
+    /// Tells whom tokens stand for.
+    pub tokens: Tokens,
+    /// Takes webhooks in.
+    pub webhooks: Webhooks,
+    /// What must answer for the server to be ready.
+    pub database: Arc<dyn Probe>,
+    /// Limits of requests.
+    pub http: HttpSettings,
+    /// Limits of sockets.
+    pub websocket: WebsocketSettings,
+    /// The server's end.
+    pub shutdown: Shutdown,
+}
+
+/// All routes.
+pub fn router(services: Services) -> Router {
+    Router::new()
+        .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/graphql/ws", any(ws::upgrade))
+        .route("/graphiql", get(graphiql::page))
+        .route("/graphiql.js", get(graphiql::script))
+        .route("/webhooks/whatsapp", get(webhooks::subscribe).post(webhooks::receive))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .fallback(|| async { Refusal::new(Kind::NotFound, "There is nothing at this address") })
+        .method_not_allowed_fallback(|| async { Refusal::new(Kind::MethodNotAllowed, "Not by this method") })
+        .layer(from_fn(boundary::guard))
+        .with_state(Arc::new(services))
+}

@@ -67,6 +67,12 @@ impl Database {
         self.writer.begin_with_options(options).await
     }
 
+    /// Lets a test see every statement that is read with.
+    #[cfg(test)]
+    pub(super) fn observe(&mut self, see: impl Fn(&sea_orm::Statement) + Send + Sync + 'static) {
+        self.reader.set_metric_callback(move |info| see(info.statement));
+    }
+
     /// Begins a transaction in which all reads see one instant.
     pub(super) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
         self.reader.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await

@@ -1,18 +1,56 @@
 //! Messages: a user's history, and a deployment's part of it.
 
+use super::facts::{self, fact_columns};
+use super::pages::{List, Lists};
+use super::query::Query;
+use super::row::Row;
+use super::source::{self, Source};
 use super::{Found, StorageError, Tenant};
 use crate::domain::id::{DeploymentId, MessageId, UserId};
-use crate::domain::message::Message;
-use crate::domain::page::{Page, Slice};
+use crate::domain::message::{Message, MessageKind, Sender};
+use crate::domain::page::{Key, Page, Slice};
+
+const MESSAGES: Source<Message> = Source {
+    table: "messages",
+    columns: concat!(
+        "messages.id, messages.user_id, messages.deployment_id, messages.sender, messages.kind, messages.text, ",
+        "messages.payload, messages.provider_message_id, messages.at, ",
+        fact_columns!("messages"),
+    ),
+    joins: "",
+    read,
+};
+
+const OF_USERS: Lists<UserId, Message> = Lists {
+    list: List {
+        source: &MESSAGES,
+        order: "at",
+        descending: false,
+        key: |message| Key::number(message.at.micros(), message.id.0),
+    },
+    within: |user| format!("messages.user_id = {user}"),
+    parent: |message| message.user,
+};
+
+const OF_DEPLOYMENTS: Lists<DeploymentId, Message> = Lists {
+    list: List {
+        source: &MESSAGES,
+        order: "at",
+        descending: false,
+        key: |message| Key::number(message.at.micros(), message.id.0),
+    },
+    within: of_deployment,
+    parent: |message| message.deployment,
+};
 
 /// Messages by id.
 pub async fn find_many(tenant: &Tenant, ids: &[MessageId]) -> Found<MessageId, Message> {
-    todo!()
+    MESSAGES.find_many(tenant, ids, |message| message.id).await
 }
 
 /// A page of each user's history, oldest first.
 pub async fn pages_of_users(tenant: &Tenant, users: &[UserId], page: &Page) -> Found<UserId, Slice<Message>> {
-    todo!()
+    OF_USERS.pages(tenant, users, page).await
 }
 
 /// A page of each deployment's messages, oldest first.
@@ -21,20 +59,55 @@ pub async fn pages_of_deployments(
     deployments: &[DeploymentId],
     page: &Page,
 ) -> Found<DeploymentId, Slice<Message>> {
-    todo!()
+    OF_DEPLOYMENTS.pages(tenant, deployments, page).await
 }
 
 /// How many messages each user's history has.
 pub async fn counts_of_users(tenant: &Tenant, users: &[UserId]) -> Found<UserId, i64> {
-    todo!()
+    source::counts(tenant, "messages", "user_id", users).await
 }
 
 /// How many messages each deployment has.
 pub async fn counts_of_deployments(tenant: &Tenant, deployments: &[DeploymentId]) -> Found<DeploymentId, i64> {
-    todo!()
+    let mut query = Query::of(tenant);
+    let among = query.among("deployments.id", deployments);
+    let sql = format!(
+        "SELECT deployments.id, count(*) FROM deployments JOIN messages ON {} \
+         WHERE deployments.workspace_id = $1 AND {among} GROUP BY deployments.id",
+        "messages.user_id = deployments.user_id AND messages.deployment_id = deployments.id",
+    );
+    let counts = query.all(sql, |row| Ok((row.id()?, row.value()?))).await?;
+    Ok(source::with_absent(deployments, counts))
 }
 
 /// The messages that these changes of a user's version added, in the order recorded (then by time and key).
 pub async fn added_by(tenant: &Tenant, user: UserId, revisions: &[i64]) -> Result<Vec<Message>, StorageError> {
-    todo!()
+    let mut query = Query::of(tenant);
+    let user = query.bind(user.0);
+    let among = query.among_numbers("messages.revision", revisions);
+    let added = MESSAGES.select(&format!("messages.user_id = {user} AND {among}"));
+    query.all(format!("{added} ORDER BY messages.revision, messages.at, messages.id"), MESSAGES.read).await
+}
+
+/// A deployment's messages are found by way of its user's history, which has the index.
+fn of_deployment(deployment: &str) -> String {
+    format!(
+        "messages.deployment_id = {deployment} AND messages.user_id = \
+         (SELECT deployments.user_id FROM deployments WHERE deployments.id = {deployment})"
+    )
+}
+
+fn read(row: &mut Row<'_>) -> Result<Message, StorageError> {
+    Ok(Message {
+        id: row.id()?,
+        user: row.id()?,
+        deployment: row.id()?,
+        sender: row.code("sender", Sender::from_code)?,
+        kind: row.code("message kind", MessageKind::from_code)?,
+        text: row.value()?,
+        payload: row.value()?,
+        provider_message_id: row.value()?,
+        at: row.time()?,
+        facts: facts::read(row)?,
+    })
 }

@@ -4,24 +4,43 @@
 //! keys at once (they are what loaders call) or by keyset pages; they take one statement each, whatever the number of keys.
 //! Writes that change users go through one door, `ledger`. Where the two databases must differ stands in `dialect`.
 
+mod bulk;
 pub mod changes;
 mod connect;
+mod contacts;
 pub mod conversations;
 pub mod deployments;
 mod dialect;
+mod facts;
+mod fault;
+mod filter;
+mod given;
+pub mod ledger;
 pub mod lines;
 pub mod messages;
 pub mod metrics;
+pub mod outbox;
 mod pages;
+pub mod parked;
+mod query;
+pub mod record;
+mod row;
+mod rows;
 pub mod sends;
+mod source;
+pub mod submit;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 pub mod users;
 pub mod variables;
+pub mod verify;
 pub mod versions;
 
 use std::collections::HashMap;
 
 pub use connect::Database;
+pub use fault::FaultKind;
 
 use crate::domain::id::WorkspaceId;
 
@@ -38,6 +57,9 @@ pub enum StorageError {
     /// The database is away, overloaded, or refused a statement.
     #[error("the database failed")]
     Database(#[from] sea_orm::DbErr),
+    /// What the batch touches was made known by another node meanwhile; the same batch succeeds when begun again.
+    #[error("another node was faster")]
+    Overtaken,
     /// A row holds what no version of this program writes.
     #[error("the database holds a {0} that has no meaning")]
     Corrupt(&'static str),

@@ -1,14 +1,37 @@
 //! Sends as they are read.
 
-use super::{Found, Tenant};
+use super::pages::{List, Lists};
+use super::query::Query;
+use super::row::Row;
+use super::source::{self, Source};
+use super::{Found, StorageError, Tenant};
 use crate::domain::id::{ConversationId, SendId};
-use crate::domain::page::{Page, Slice};
+use crate::domain::page::{Key, Page, Slice};
 use crate::domain::send::Send;
 use crate::domain::tally::Tally;
 
+const SENDS: Source<Send> = Source {
+    table: "sends",
+    columns: "sends.id, sends.conversation_id, sends.version_id, sends.total_users, sends.created_at, \
+              sends.scheduled_at, sends.completed_at, sends.canceled_at",
+    joins: "",
+    read,
+};
+
+const OF_CONVERSATIONS: Lists<ConversationId, Send> = Lists {
+    list: List {
+        source: &SENDS,
+        order: "created_at",
+        descending: true,
+        key: |send| Key::number(send.created_at.micros(), send.id.0),
+    },
+    within: |conversation| format!("sends.conversation_id = {conversation}"),
+    parent: |send| send.conversation,
+};
+
 /// Sends by id.
 pub async fn find_many(tenant: &Tenant, ids: &[SendId]) -> Found<SendId, Send> {
-    todo!()
+    SENDS.find_many(tenant, ids, |send| send.id).await
 }
 
 /// A page of each conversation's sends, newest first.
@@ -17,15 +40,35 @@ pub async fn pages(
     conversations: &[ConversationId],
     page: &Page,
 ) -> Found<ConversationId, Slice<Send>> {
-    todo!()
+    OF_CONVERSATIONS.pages(tenant, conversations, page).await
 }
 
 /// How many sends each conversation has.
 pub async fn counts(tenant: &Tenant, conversations: &[ConversationId]) -> Found<ConversationId, i64> {
-    todo!()
+    source::counts(tenant, "sends", "conversation_id", conversations).await
 }
 
 /// Where the deployments of each send stand.
 pub async fn tallies(tenant: &Tenant, sends: &[SendId]) -> Found<SendId, Tally> {
-    todo!()
+    let mut query = Query::of(tenant);
+    let among = query.among("send_id", sends);
+    let sql = format!("SELECT send_id, cell, deployments FROM send_tally WHERE workspace_id = $1 AND {among}");
+    let mut found = source::with_absent(sends, []);
+    for (send, cell, count) in query.all(sql, |row| Ok((row.id()?, row.cell()?, row.value()?))).await? {
+        found.entry(send).or_insert_with(Tally::default).add(cell, count);
+    }
+    Ok(found)
+}
+
+fn read(row: &mut Row<'_>) -> Result<Send, StorageError> {
+    Ok(Send {
+        id: row.id()?,
+        conversation: row.id()?,
+        version: row.id()?,
+        total_users: row.value()?,
+        created_at: row.time()?,
+        scheduled_at: row.optional_time()?,
+        completed_at: row.optional_time()?,
+        canceled_at: row.optional_time()?,
+    })
 }

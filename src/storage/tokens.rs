@@ -1,8 +1,14 @@
 //! API tokens and the workspaces that they open.
 
+use entity::{tokens, workspaces};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QuerySelect, Set};
+
+use super::query::Query;
+use super::row::Row;
 use super::{Database, StorageError, Tenant};
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{TokenId, WorkspaceId};
+use crate::domain::id::{TokenId, WorkspaceId, new_key};
 
 /// A token without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,30 +29,72 @@ pub struct Token {
 
 /// The workspace of a name, made where it is missing.
 pub async fn get_workspace(db: &Database, name: &str, now: Timestamp) -> Result<WorkspaceId, StorageError> {
-    todo!()
+    let row = workspaces::ActiveModel { id: Set(new_key()), name: Set(name.to_owned()), created_at: Set(now.micros()) };
+    // Whoever comes second inserts nothing and finds what the first inserted.
+    let insert = workspaces::Entity::insert(row).on_conflict_do_nothing_on([workspaces::Column::Name]);
+    insert.exec_without_returning(db.writer()).await?;
+    let named = workspaces::Entity::find().filter(workspaces::Column::Name.eq(name));
+    let workspace = named.one(db.writer()).await?;
+    let missing = || DbErr::RecordNotFound("a workspace that was there a moment ago".to_owned());
+    Ok(workspace.ok_or_else(missing)?.id.into())
 }
 
 /// The workspace's own name.
 pub async fn workspace_name(tenant: &Tenant) -> Result<Option<String>, StorageError> {
-    todo!()
+    let name = workspaces::Entity::find_by_id(tenant.workspace().0).select_only().column(workspaces::Column::Name);
+    Ok(name.into_tuple().one(tenant.database().reader()).await?)
 }
 
 /// Stores a token by the hash of its secret.
 pub async fn create(tenant: &Tenant, hash: &str, scopes: i16, now: Timestamp) -> Result<TokenId, StorageError> {
-    todo!()
+    let id = TokenId(new_key());
+    let row = tokens::ActiveModel {
+        id: Set(id.0),
+        workspace_id: Set(tenant.workspace().0),
+        hash: Set(hash.to_owned()),
+        scopes: Set(scopes),
+        created_at: Set(now.micros()),
+        revoked_at: Set(None),
+    };
+    tokens::Entity::insert(row).exec_without_returning(tenant.database().writer()).await?;
+    Ok(id)
 }
 
 /// The token in force with this hash.
 pub async fn find_by_hash(db: &Database, hash: &str) -> Result<Option<Token>, StorageError> {
-    todo!()
+    let mut query = Query::anywhere(db);
+    let hash = query.bind(hash);
+    let tokens = query.all(select(&format!("tokens.hash = {hash} AND tokens.revoked_at IS NULL")), read).await?;
+    Ok(tokens.into_iter().next())
 }
 
 /// Every token, oldest first.
 pub async fn list(db: &Database) -> Result<Vec<Token>, StorageError> {
-    todo!()
+    Query::anywhere(db).all(format!("{} ORDER BY tokens.created_at, tokens.id", select("TRUE")), read).await
 }
 
 /// Revokes a token, keeping the time of an earlier revocation; `false` where there is none of this id.
 pub async fn revoke(db: &Database, id: TokenId, now: Timestamp) -> Result<bool, StorageError> {
-    todo!()
+    let revoked = Expr::col(tokens::Column::RevokedAt).if_null(now.micros());
+    let update =
+        tokens::Entity::update_many().filter(tokens::Column::Id.eq(id.0)).col_expr(tokens::Column::RevokedAt, revoked);
+    Ok(update.exec(db.writer()).await?.rows_affected > 0)
+}
+
+fn select(condition: &str) -> String {
+    format!(
+        "SELECT tokens.id, tokens.workspace_id, workspaces.name, tokens.scopes, tokens.created_at, tokens.revoked_at \
+         FROM tokens JOIN workspaces ON workspaces.id = tokens.workspace_id WHERE {condition}"
+    )
+}
+
+fn read(row: &mut Row<'_>) -> Result<Token, StorageError> {
+    Ok(Token {
+        id: row.id()?,
+        workspace: row.id()?,
+        workspace_name: row.value()?,
+        scopes: row.value()?,
+        created_at: row.time()?,
+        revoked_at: row.optional_time()?,
+    })
 }

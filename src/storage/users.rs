@@ -1,15 +1,27 @@
 //! The users table: rows by id, keyset pages under filters, exact counts.
 
+use super::filter;
+use super::pages::{List, Lists, Narrowed};
+use super::query::Query;
+use super::row::Row;
+use super::source::{Source, with_absent};
 use super::{Found, StorageError, Tenant};
+use crate::domain::clock::Timestamp;
+use crate::domain::failure::FailureReason;
 use crate::domain::filter::UserFilter;
 use crate::domain::id::{UserId, VersionId};
-use crate::domain::page::{Page, Slice};
+use crate::domain::page::{Key, Page, Slice};
+use crate::domain::standing::{Cell, DeploymentStatus, SessionStatus, Stage};
 use crate::domain::user::{User, UserOrder};
 
-/// Users by id.
-pub async fn find_many(tenant: &Tenant, ids: &[UserId]) -> Found<UserId, User> {
-    todo!()
-}
+const USERS: Source<User> = Source {
+    table: "users",
+    columns: "users.id, users.version_id, contacts.phone, contacts.wa_id, contacts.name, users.deployments, \
+              users.deployed_at, users.status, users.stage, users.session_status, users.failure_reason, \
+              users.activity_at",
+    joins: "JOIN contacts ON contacts.id = users.contact_id",
+    read,
+};
 
 /// Which users of a version are asked for, and in which order. Users pages of several versions in one go share it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,6 +34,11 @@ pub struct UserQuery {
     pub descending: bool,
 }
 
+/// Users by id.
+pub async fn find_many(tenant: &Tenant, ids: &[UserId]) -> Found<UserId, User> {
+    USERS.find_many(tenant, ids, |user| user.id).await
+}
+
 /// A page of each version's users.
 pub async fn pages(
     tenant: &Tenant,
@@ -29,10 +46,64 @@ pub async fn pages(
     query: &UserQuery,
     page: &Page,
 ) -> Found<VersionId, Slice<User>> {
-    todo!()
+    let mut statement = Query::of(tenant);
+    let narrowed = Narrowed {
+        conditions: vec![filter::condition(&mut statement, &query.filter)],
+        branches: match query.order {
+            UserOrder::Deployed => filter::branches(&query.filter),
+            UserOrder::Activity => Vec::new(),
+        },
+    };
+    query.lists().narrowed_pages(statement, narrowed, versions, page).await
 }
 
 /// How many users of each version match, counted by the database. (A filter that cells decide is counted from the tally.)
 pub async fn counts(tenant: &Tenant, versions: &[VersionId], filter: &UserFilter) -> Found<VersionId, i64> {
-    todo!()
+    let mut query = Query::of(tenant);
+    let among = query.among("users.version_id", versions);
+    let matches = filter::condition(&mut query, filter);
+    let sql = format!(
+        "SELECT users.version_id, count(*) FROM users \
+         WHERE users.workspace_id = $1 AND {among} AND {matches} GROUP BY users.version_id"
+    );
+    let counts = query.all(sql, |row| Ok((row.id()?, row.value()?))).await?;
+    Ok(with_absent(versions, counts))
+}
+
+impl UserQuery {
+    fn lists(&self) -> Lists<VersionId, User> {
+        let (order, key): (_, fn(&User) -> Key) = match self.order {
+            UserOrder::Deployed => ("deployed_at", |user| Key::number(user.deployed_at.micros(), user.id.0)),
+            UserOrder::Activity => ("activity_at", |user| Key::number(activity(user), user.id.0)),
+        };
+        Lists {
+            list: List { source: &USERS, order, descending: self.descending, key },
+            within: |version| format!("users.version_id = {version}"),
+            parent: |user| user.version,
+        }
+    }
+}
+
+/// The last activity as it is stored: 0 where there is none, since an order's key is never null.
+fn activity(user: &User) -> i64 {
+    user.last_activity_at.unwrap_or(Timestamp::MIN).micros()
+}
+
+fn read(row: &mut Row<'_>) -> Result<User, StorageError> {
+    Ok(User {
+        id: row.id()?,
+        version: row.id()?,
+        phone: row.value()?,
+        whatsapp_id: row.value()?,
+        name: row.value()?,
+        deployments: row.value()?,
+        deployed_at: row.time()?,
+        cell: Cell {
+            status: row.code("deployment status", DeploymentStatus::from_code)?,
+            stage: row.optional_code("stage", Stage::from_code)?,
+            session_status: row.optional_code("session status", SessionStatus::from_code)?,
+            failure_reason: row.optional_code("failure reason", FailureReason::from_code)?,
+        },
+        last_activity_at: Some(row.time()?).filter(|&at| at > Timestamp::MIN),
+    })
 }

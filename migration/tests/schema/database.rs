@@ -15,6 +15,11 @@ pub(crate) enum Database {
 }
 
 impl Database {
+    /// Whether there is no server for it.
+    pub(crate) fn is_missing(backend: DbBackend) -> bool {
+        backend == DbBackend::Postgres && postgres_server().is_none()
+    }
+
     /// An empty database; none where there is no server for it.
     pub(crate) async fn create(backend: DbBackend) -> Result<Option<Self>, DbErr> {
         if backend == DbBackend::Sqlite {

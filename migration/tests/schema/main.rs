@@ -48,7 +48,8 @@ fn trial<F>(backend: DbBackend, name: &str, test: fn(Database) -> F) -> Trial
 where
     F: Future<Output = Result<(), DbErr>> + Send + 'static,
 {
-    Trial::ignorable_test(format!("{name}::{}", backend.as_str()), move || {
+    let missing = Database::is_missing(backend);
+    let trial = Trial::ignorable_test(format!("{name}::{}", backend.as_str()), move || {
         let runtime = Runtime::new()?;
         let Some(database) = runtime.block_on(Database::create(backend))? else {
             return Ok(Completion::ignored_with("TEST_DATABASE_URL is not set"));
@@ -58,5 +59,7 @@ where
         runtime.block_on(database.remove())?;
         outcome??;
         Ok(Completion::Completed)
-    })
+    });
+    // Where each test is a process of its own, one that ends well has passed: what is to be ignored must be so in the list.
+    trial.with_ignored_flag(missing && std::env::var_os("NEXTEST").is_some())
 }

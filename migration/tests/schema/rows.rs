@@ -125,6 +125,7 @@ pub(crate) fn conversation() -> conversations::Model {
         workspace_id: id(1),
         line_id: id(3),
         name: "Spring sale".to_owned(),
+        name_folded: "spring sale".to_owned(),
         direction: 1,
         versions: 1,
         created_at: AT,

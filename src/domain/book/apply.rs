@@ -82,8 +82,8 @@ impl Book {
     }
 
     fn apply_to_deployment(&mut self, of: &Target, facts: &DeploymentFacts) -> Applied {
-        let Some(id) = self.deployment_of(of) else { return self.missing(of) };
-        let Some(deployment) = self.deployments.get_mut(&id) else { return self.missing(of) };
+        let Some(id) = self.deployment_of(of) else { return missing(of) };
+        let Some(deployment) = self.deployments.get_mut(&id) else { return missing(of) };
         let before = deployment.facts.clone();
         deployment.facts.merge(facts);
         if deployment.facts != before {
@@ -93,7 +93,7 @@ impl Book {
     }
 
     fn apply_variable(&mut self, of: &Target, name: &str, value: &VariableValue) -> Applied {
-        let Some(id) = self.deployment_of(of) else { return self.missing(of) };
+        let Some(id) = self.deployment_of(of) else { return missing(of) };
         let news = self.deployments.get_mut(&id).is_some_and(|one| merge_variable(&mut one.variables, name, value));
         if news {
             self.touched.variables.insert((id, name.to_owned()));
@@ -259,13 +259,6 @@ impl Book {
         }
     }
 
-    fn missing(&self, of: &Target) -> Applied {
-        match of {
-            Target::Deployment(_) => Applied::Nowhere("unknown_deployment"),
-            Target::Message(name) => waits(name),
-        }
-    }
-
     pub(super) fn touch_deployment(&mut self, id: DeploymentId) {
         self.touched.deployments.insert(id);
         self.touch_deployment_of_first(id);
@@ -286,6 +279,13 @@ impl Book {
             let user = deployment.user;
             self.touch_user(user).add(kind);
         }
+    }
+}
+
+fn missing(of: &Target) -> Applied {
+    match of {
+        Target::Deployment(_) => Applied::Nowhere("unknown_deployment"),
+        Target::Message(name) => waits(name),
     }
 }
 

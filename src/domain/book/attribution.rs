@@ -20,7 +20,7 @@ pub(super) enum Attribution {
 
 /// What a message waits for that another system sent to a contact whom no deployment on the line reaches yet: the
 /// contact's own message, which begins one, may still be on its way.
-pub fn contact_awaited(line: LineId, contact: ContactId) -> String {
+pub(super) fn contact_awaited(line: LineId, contact: ContactId) -> String {
     format!("{line}/{contact}")
 }
 
@@ -66,10 +66,15 @@ impl Book {
         let version = self.lines.get(&line)?.inbound?;
         let id = inbound_deployment_key(version, contact);
         let user = user_key(version, contact);
-        self.users.insert(
-            user,
-            UserEntry { id: user, version, contact, deployments: 1, deployed_at: at, cell: None, activity: None },
-        );
+        self.enter_user(UserEntry {
+            id: user,
+            version,
+            contact,
+            deployments: 1,
+            deployed_at: at,
+            cell: None,
+            activity: None,
+        });
         self.deployments.insert(
             id,
             DeploymentEntry {

@@ -6,6 +6,7 @@
 
 mod apply;
 mod attribution;
+mod deploy;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ use super::standing::Cell;
 use super::user::ChangeKinds;
 
 pub use apply::Applied;
-pub use attribution::contact_awaited;
+pub use deploy::NewDeployment;
 pub use settle::{SendMove, Settlement, UserMove};
 
 /// The rows that a batch touches. Everything is public to storage, which fills it and reads it back.
@@ -43,6 +44,7 @@ pub struct Book {
     pub contacts: HashMap<ContactId, Person>,
     /// Why deployments had failed when the book was opened.
     failures: HashMap<DeploymentId, Failure>,
+    users_by_contact: HashMap<(VersionId, ContactId), UserId>,
     touched: Touched,
 }
 
@@ -160,6 +162,12 @@ impl Book {
         deployment.cell_before = Some(self.cell_of(&deployment));
         self.failures.extend(self.failure_of(&deployment).map(|failure| (deployment.id, failure)));
         self.deployments.insert(deployment.id, deployment);
+    }
+
+    /// Enters a user as it stands before the batch.
+    pub fn enter_user(&mut self, user: UserEntry) {
+        self.users_by_contact.insert((user.version, user.contact), user.id);
+        self.users.insert(user.id, user);
     }
 
     fn touch_user(&mut self, id: UserId) -> &mut ChangeKinds {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Book, DeploymentEntry, MessageEntry, UserEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::failure::Failure;
-use crate::domain::id::{ContactId, DeploymentId, SendId, UserId};
+use crate::domain::id::{ContactId, DeploymentId, MessageId, SendId, UserId};
 use crate::domain::standing::Cell;
 use crate::domain::user::{ChangeKind, ChangeKinds};
 
@@ -19,6 +19,8 @@ pub struct Settlement {
     pub sends: Vec<SendMove>,
     /// Deployments whose rows changed.
     pub deployments: Vec<DeploymentId>,
+    /// Messages whose rows changed, or which are new.
+    pub messages: Vec<MessageId>,
     /// Variables that changed: deployment and name.
     pub variables: BTreeSet<(DeploymentId, String)>,
     /// People about whom something was learnt.
@@ -83,11 +85,6 @@ impl Book {
         }
     }
 
-    /// The messages that became dirty.
-    pub fn dirty_messages(&self) -> impl Iterator<Item = &MessageEntry> {
-        self.touched.messages.iter().filter_map(|id| self.messages.get(id))
-    }
-
     /// Works out where everybody touched stands now. `revisions` then number the changes of each user in turn.
     pub fn settle(&mut self) -> Settlement {
         let touched = std::mem::take(&mut self.touched);
@@ -99,6 +96,7 @@ impl Book {
             users,
             sends,
             deployments: touched.deployments.into_iter().collect(),
+            messages: touched.messages.into_iter().collect(),
             variables: touched.variables,
             contacts: touched.contacts,
             known: touched.known,

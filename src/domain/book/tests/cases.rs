@@ -1,18 +1,18 @@
 //! Single cases that once broke the law, told one by one.
 
-use super::history::{Line, WORKSPACE};
+use super::history::{Line, Sent, WORKSPACE};
 use super::model::{Offer, Workspace};
 use crate::domain::book::DeploymentEntry;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Content, Fact, MessageFact, Person, StatusFact, Target};
 use crate::domain::failure::{FailureReason, ProviderFailure};
-use crate::domain::id::{ContactId, reported_message_key};
-use crate::domain::merge::MessageFacts;
+use crate::domain::id::{ContactId, new_key, reported_message_key};
+use crate::domain::merge::{MessageFacts, Variables};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::standing::DeploymentStatus;
 use crate::domain::user::ChangeKind;
 
-/// A line with an inbound conversation, and one person who writes on it.
+/// A line, and one person who writes on it.
 struct Talk {
     line: Line,
     contact: ContactId,
@@ -21,8 +21,12 @@ struct Talk {
 
 impl Talk {
     fn new() -> Self {
+        Self::on(0)
+    }
+
+    fn on(line: usize) -> Self {
         let (lines, contacts) = super::draw::cast();
-        let (line, contact) = (lines[0].clone(), contacts[0]);
+        let (line, contact) = (lines[line].clone(), contacts[0]);
         Self { line, contact, workspace: Workspace::new(&lines, &contacts) }
     }
 
@@ -36,10 +40,10 @@ impl Talk {
             in_reply_to: None,
             content: Content { at: instant(at), kind: MessageKind::Text, text: None, payload: None },
         });
-        self.workspace.record(vec![(fact, Some(self.contact))]);
+        self.workspace.record(&[(fact, Some(self.contact))]);
     }
 
-    /// The deployment that the person's messages began.
+    /// The only deployment.
     fn deployment(&self) -> &DeploymentEntry {
         self.workspace.deployments.values().next().unwrap()
     }
@@ -107,6 +111,28 @@ fn what_was_taken_for_the_beginning_answers_once_an_earlier_message_turns_up() {
     talk.told(Sender::Bot, "hello", 10.6);
     talk.told(Sender::User, "a", 8.0);
     assert_eq!(talk.deployment().facts.answered, Some(instant(10.0)));
+}
+
+#[test]
+fn a_message_told_before_the_send_that_it_belongs_to_is_placed_once_that_is_made() {
+    let mut talk = Talk::on(2);
+    assert!(talk.line.external && talk.line.inbound.is_none());
+    talk.told(Sender::Bot, "hello", 10.6);
+    assert!(talk.workspace.messages.is_empty());
+    talk.workspace.send(&Sent {
+        send: new_key().into(),
+        deployment: new_key().into(),
+        message: new_key().into(),
+        version: talk.line.outbound[0],
+        contact: talk.contact,
+        line: talk.line.id,
+        external: true,
+        queued_at: instant(10.8),
+        variables: Variables::default(),
+        refused: None,
+    });
+    assert!(talk.workspace.parked.is_empty());
+    assert_eq!(talk.deployment().first, Some(reported_message_key(WORKSPACE, "hello")));
 }
 
 #[test]

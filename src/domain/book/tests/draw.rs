@@ -7,12 +7,13 @@ use proptest::sample::{Index, select};
 use uuid::Uuid;
 
 use super::history::{History, Line, Sent, Step};
-use crate::domain::arbitrary::{provider_failure, refusal, session, timestamp, variable};
+use crate::domain::arbitrary::{provider_failure, refusal, session, timestamp, variable, variables};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::{ContactKey, ProfileName};
 use crate::domain::fact::{Content, Fact, MessageFact, MessageName, Person, StatusFact, Target};
+use crate::domain::failure::Refusal;
 use crate::domain::id::ContactId;
-use crate::domain::merge::{MessageFacts, Session, VariableValue};
+use crate::domain::merge::{MessageFacts, Session, VariableValue, Variables};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::phone::Phone;
 
@@ -27,6 +28,8 @@ struct DrawnSend {
     dispatched_at: Vec<Timestamp>,
     /// The provider's answer, which names the message both ways.
     accepted_at: Option<Timestamp>,
+    variables: Variables,
+    refused: Option<Refusal>,
 }
 
 /// A fact or, for a message, its reports.
@@ -88,14 +91,18 @@ pub(super) fn history() -> impl Strategy<Value = History> {
 
 fn drawn_send() -> impl Strategy<Value = DrawnSend> {
     let calls = prop_oneof![1 => vec(timestamp(), 0..1), 4 => vec(timestamp(), 1..2), 1 => vec(timestamp(), 2..3)];
-    (line(), 0_usize..2, contact(), timestamp(), calls, option::weighted(0.8, timestamp())).prop_map(
-        |(line, version, contact, queued_at, dispatched_at, accepted_at)| DrawnSend {
+    let place = (line(), 0_usize..2, contact());
+    let accepted_at = option::weighted(0.8, timestamp());
+    (place, timestamp(), calls, accepted_at, variables(), option::weighted(0.2, refusal())).prop_map(
+        |((line, version, contact), queued_at, dispatched_at, accepted_at, variables, refused)| DrawnSend {
             line,
             version,
             contact,
             queued_at,
             dispatched_at,
             accepted_at,
+            variables,
+            refused,
         },
     )
 }
@@ -228,6 +235,8 @@ impl Cast {
             line: line.id,
             external: line.external,
             queued_at: send.queued_at,
+            variables: send.variables.clone(),
+            refused: send.refused,
         }
     }
 

@@ -16,7 +16,9 @@ use uuid::Uuid;
 use super::oracle::Reading;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, StatusFact, Target};
+use crate::domain::failure::Refusal;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, SendId, VersionId, WorkspaceId};
+use crate::domain::merge::Variables;
 
 pub(super) const WORKSPACE: WorkspaceId = WorkspaceId(Uuid::from_u128(1));
 
@@ -56,6 +58,8 @@ pub(super) struct Sent {
     pub(super) line: LineId,
     pub(super) external: bool,
     pub(super) queued_at: Timestamp,
+    pub(super) variables: Variables,
+    pub(super) refused: Option<Refusal>,
 }
 
 /// An order in which a history arrives, with repetitions, and the sizes of the batches.
@@ -156,7 +160,7 @@ fn needed_before(step: &Step, steps: &[Step]) -> Vec<usize> {
             let named = |sent: &Sent| names_our_own(fact, sent);
             let makes = |other: &Step| match other {
                 Step::Send(sent) => named(sent),
-                _ => begins(other, steps).is_some_and(|(sent, _)| named(sent)),
+                Step::Fact(..) => begins(other, steps).is_some_and(|(sent, _)| named(sent)),
             };
             places.filter(|&place| makes(&steps[place])).collect()
         }

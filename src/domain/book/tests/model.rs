@@ -6,12 +6,10 @@ use std::fmt::Debug;
 
 use super::history::{History, Line, Sent, Step, WORKSPACE};
 use crate::domain::book::{
-    Applied, Book, DeploymentEntry, MessageEntry, Settlement, UserEntry, UserMove, contact_awaited,
+    Applied, Book, DeploymentEntry, MessageEntry, NewDeployment, Settlement, UserEntry, UserMove,
 };
-use crate::domain::fact::{Content, Fact, Person};
+use crate::domain::fact::{Fact, Person};
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId, user_key};
-use crate::domain::merge::{DeploymentFacts, MessageFacts, Variables};
-use crate::domain::message::{MessageKind, Sender};
 use crate::domain::standing::Cell;
 use crate::domain::tally::Tally;
 
@@ -60,7 +58,7 @@ impl Workspace {
             {
                 batch.push((fact.clone(), *contact));
             }
-            workspace.record(batch);
+            workspace.record(&batch);
         }
         workspace
     }
@@ -92,37 +90,30 @@ impl Workspace {
             .collect()
     }
 
-    /// Makes a deployment, as a submission does.
-    fn send(&mut self, sent: &Sent) {
-        let id = user_key(sent.version, sent.contact);
-        let at = sent.queued_at;
-        let user = self.users.entry(id).or_insert(UserEntry {
-            id,
-            version: sent.version,
+    /// Makes a deployment, as a submission does, and gives its rows the ids that the history's facts know them by.
+    pub(super) fn send(&mut self, sent: &Sent) {
+        let mut book = Book::default();
+        let users = self.users.values().filter(|user| (user.version, user.contact) == (sent.version, sent.contact));
+        users.for_each(|user| book.enter_user(user.clone()));
+        book.deploy(NewDeployment {
             contact: sent.contact,
-            deployments: 0,
-            deployed_at: at,
-            cell: None,
-            activity: None,
+            version: sent.version,
+            line: sent.line,
+            send: sent.send,
+            queued_at: sent.queued_at,
+            variables: sent.variables.clone(),
+            template: (!sent.external).then(|| "{}".to_owned()),
+            refused: sent.refused,
         });
-        user.deployments += 1;
-        user.deployed_at = at;
-        let former = user.cell.replace(Cell::QUEUED);
-        let number = user.deployments;
-        self.tallies.entry(sent.version).or_default().shift(former, Cell::QUEUED);
-        self.sends.entry(sent.send).or_default().shift(None, Cell::QUEUED);
-        if !sent.external {
-            self.messages.insert(sent.message, first_message(sent, id));
-        }
-        self.deployments.insert(sent.deployment, deployment(sent, id, number));
-        if sent.external {
-            self.offer_again(&BTreeSet::from([contact_awaited(sent.line, sent.contact)]));
-        }
+        let mut settlement = book.settle();
+        rename(&mut book, &mut settlement, sent);
+        self.write(&book, &settlement);
+        self.offer_again(&settlement.known);
     }
 
     /// Records a batch, and after it whatever waited for what the batch made known.
-    pub(super) fn record(&mut self, batch: Vec<Offer>) {
-        let known = self.commit(&batch).known;
+    pub(super) fn record(&mut self, batch: &[Offer]) {
+        let known = self.commit(batch).known;
         self.offer_again(&known);
     }
 
@@ -130,7 +121,7 @@ impl Workspace {
         let ready: Vec<_> = self.parked.keys().filter(|(key, _)| known.contains(key)).cloned().collect();
         let batch: Vec<Offer> = ready.iter().filter_map(|key| self.parked.remove(key)).collect();
         if !batch.is_empty() {
-            self.record(batch);
+            self.record(&batch);
         }
     }
 
@@ -143,26 +134,29 @@ impl Workspace {
                 self.parked.insert((key, written), (fact.clone(), *contact));
             }
         }
-        let before: BTreeMap<_, _> = self.users.keys().map(|&id| (id, self.visible(id))).collect();
-        let mut messages = self.messages.clone();
-        messages.extend(book.dirty_messages().map(|message| (message.id, message.clone())));
         for (id, from) in book.unanswered() {
-            let answers = messages.values().filter(|one| one.deployment == id && one.answers());
+            let stored = self.messages.values().filter(|one| !book.messages.contains_key(&one.id));
+            let answers = stored.chain(book.messages.values()).filter(|one| one.deployment == id && one.answers());
             let answered = answers.map(|one| one.content.at).filter(|&at| from.is_some_and(|from| at >= from)).min();
             book.set_answered(id, answered);
         }
         let settlement = book.settle();
-        self.write(&book, &settlement, messages);
-        self.check_untouched(&book);
-        self.check_first_messages();
-        self.check_changes(&settlement, &before);
-        self.check_tallies();
+        self.write(&book, &settlement);
         settlement
     }
 
-    /// Writes what is dirty, and nothing else.
-    fn write(&mut self, book: &Book, settlement: &Settlement, messages: BTreeMap<MessageId, MessageEntry>) {
-        self.messages = messages;
+    /// Writes what is dirty, and nothing else; then looks whether all is well.
+    fn write(&mut self, book: &Book, settlement: &Settlement) {
+        let before = self.users.keys().map(|&id| (id, self.visible(id))).collect();
+        self.write_dirty(book, settlement);
+        self.check_untouched(book);
+        self.check_first_messages();
+        self.check_changes(settlement, &before);
+        self.check_tallies();
+    }
+
+    fn write_dirty(&mut self, book: &Book, settlement: &Settlement) {
+        self.messages.extend(settlement.messages.iter().map(|id| (*id, book.messages[id].clone())));
         for id in &settlement.deployments {
             let mut row = book.deployments[id].clone();
             row.variables = self.deployments.remove(id).map(|one| one.variables).unwrap_or_default();
@@ -198,36 +192,23 @@ impl Workspace {
     }
 }
 
-fn first_message(sent: &Sent, user: UserId) -> MessageEntry {
-    MessageEntry {
-        id: sent.message,
-        user,
-        deployment: sent.deployment,
-        line: sent.line,
-        sender: Sender::Company,
-        content: Content { at: sent.queued_at, kind: MessageKind::Template, text: None, payload: None },
-        provider_message_id: None,
-        first: true,
-        facts: MessageFacts::default(),
-        revision: None,
+/// A deployment just made has ids by chance; here they are those that the history says, and a user's is derived.
+fn rename(book: &mut Book, settlement: &mut Settlement, sent: &Sent) {
+    let user = user_key(sent.version, sent.contact);
+    let mut row = book.users.drain().next().unwrap().1;
+    row.id = user;
+    book.enter_user(row);
+    let mut row = book.deployments.drain().next().unwrap().1;
+    (row.id, row.user) = (sent.deployment, user);
+    row.first = row.first.map(|_| sent.message);
+    book.deployments.insert(row.id, row);
+    let message = book.messages.drain().next().map(|(_, row)| row);
+    if let Some(row) = message {
+        book.enter_message(MessageEntry { id: sent.message, user, deployment: sent.deployment, ..row });
     }
-}
-
-fn deployment(sent: &Sent, user: UserId, number: i32) -> DeploymentEntry {
-    DeploymentEntry {
-        id: sent.deployment,
-        user,
-        version: sent.version,
-        contact: sent.contact,
-        line: sent.line,
-        send: Some(sent.send),
-        number,
-        queued_at: sent.queued_at,
-        began: sent.external.then_some(sent.queued_at),
-        made: !sent.external,
-        first: (!sent.external).then_some(sent.message),
-        facts: DeploymentFacts::default(),
-        variables: Variables::default(),
-        cell_before: None,
-    }
+    settlement.users.iter_mut().for_each(|one| one.user = user);
+    settlement.deployments.fill(sent.deployment);
+    settlement.messages.fill(sent.message);
+    let variables = std::mem::take(&mut settlement.variables).into_iter();
+    settlement.variables = variables.map(|(_, name)| (sent.deployment, name)).collect();
 }

@@ -22,7 +22,7 @@ impl Named {
     fn by(&mut self, fact: &Fact) {
         match fact {
             Fact::Status(StatusFact { of, .. }) | Fact::Session { of, .. } | Fact::Finished { of, .. } => {
-                self.target(of)
+                self.target(of);
             }
             Fact::Variable { of, name, .. } => {
                 self.target(of);
@@ -69,7 +69,9 @@ impl Workspace {
         };
         let messages: Vec<_> = self.messages.values().filter(is_named).collect();
         named.deployments.extend(messages.iter().map(|message| message.deployment));
-        messages.into_iter().for_each(|message| book.enter_message(message.clone()));
+        for message in messages {
+            book.enter_message(message.clone());
+        }
         for deployment in self.deployments.values() {
             let by_contact = named.pairs.contains(&(deployment.line, deployment.contact));
             if by_contact || named.deployments.contains(&deployment.id) {
@@ -87,7 +89,7 @@ impl Workspace {
         }
         let mut deployment = deployment.clone();
         deployment.variables.retain(|name, _| variables.contains(name));
-        book.users.insert(deployment.user, self.users[&deployment.user].clone());
+        book.enter_user(self.users[&deployment.user].clone());
         book.enter_deployment(deployment);
     }
 }

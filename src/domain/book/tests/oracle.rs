@@ -213,7 +213,8 @@ impl<'a> Reading<'a> {
         let sessions = facts
             .iter()
             .filter_map(|fact| if let Fact::Session { session, .. } = fact { Some(*session) } else { None });
-        let mut variables = BTreeMap::new();
+        let sent = self.sent.iter().find(|sent| sent.deployment == deployment);
+        let mut variables = sent.map(|sent| sent.variables.clone()).unwrap_or_default();
         for fact in &facts {
             if let Fact::Variable { name, value, at, .. } = fact {
                 let told = VariableValue { at: *at, value: value.clone() };
@@ -226,7 +227,7 @@ impl<'a> Reading<'a> {
     }
 
     /// What was told of the deployment as a whole, and of its first message.
-    fn statuses(&self, deployment: DeploymentId, facts: &[&'a Fact]) -> Vec<&'a MessageFacts> {
+    fn statuses(&self, deployment: DeploymentId, facts: &[&Fact]) -> Vec<MessageFacts> {
         let sent = self.sent.iter().find(|sent| sent.deployment == deployment && !sent.external);
         let first = self.first_reported(deployment).map(|(_, name)| name);
         let counts = |of: &Target| match of {
@@ -240,10 +241,11 @@ impl<'a> Reading<'a> {
             },
         };
         let told = facts.iter().filter_map(|fact| match fact {
-            Fact::Status(status) if counts(&status.of) => Some(&status.facts),
+            Fact::Status(status) if counts(&status.of) => Some(status.facts.clone()),
             _ => None,
         });
-        told.collect()
+        let refused = self.sent.iter().find(|sent| sent.deployment == deployment).and_then(|sent| sent.refused);
+        told.chain([MessageFacts { refused, ..MessageFacts::default() }]).collect()
     }
 
     fn is_reported(&self, name: &str) -> bool {
@@ -288,8 +290,8 @@ fn target(fact: &Fact) -> Option<&Target> {
 }
 
 /// The design's list, line by line.
-fn status(told: &[&MessageFacts], responded: bool) -> (DeploymentStatus, Option<FailureReason>) {
-    let any = |is: fn(&MessageFacts) -> bool| told.iter().any(|facts| is(facts));
+fn status(told: &[MessageFacts], responded: bool) -> (DeploymentStatus, Option<FailureReason>) {
+    let any = |is: fn(&MessageFacts) -> bool| told.iter().any(is);
     let left = any(|told| told.accepted.is_some() || told.held.is_some() || told.sent.is_some());
     let provider = told.iter().filter_map(|told| told.failed.clone());
     let provider = provider.map(|told| (told.at, told.code, told.reason, told.text)).min().map(|least| least.2);

@@ -1,0 +1,104 @@
+//! What can be chosen on the command line.
+
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::database::Kind;
+
+/// Measures Bluetick against a hand-written handler. BENCH_DATABASE_URL names a PostgreSQL superuser's database, beside
+/// which one is made and dropped again; postgres://root@127.0.0.1:5432/postgres where it is not set.
+#[derive(Parser)]
+#[command(name = "bench")]
+pub(crate) struct Options {
+    /// On which database.
+    #[arg(long, value_enum, default_value = "both")]
+    pub(crate) database: Databases,
+    /// Users of the versions to load, smallest first; the largest is what most is measured on.
+    #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
+    pub(crate) users: Vec<u64>,
+    /// Users of the version that facts are recorded of: three facts each.
+    #[arg(long, default_value_t = 300_000)]
+    pub(crate) ingest_users: u64,
+    /// How long each is driven in each round.
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) seconds: f64,
+    /// How often all that are compared take their turn.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: usize,
+    /// Requests in flight while reads are measured.
+    #[arg(long, default_value_t = 16)]
+    pub(crate) concurrency: usize,
+    /// Subscribers of metrics.
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) watchers: usize,
+    /// Only these parts.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "reads,watch,ingest")]
+    pub(crate) only: Vec<Part>,
+    /// Recount everything with Bluetick's own `verify` at the end.
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Run an external program while each contender is driven (for profiling): called with its name and process id.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) probe: Option<String>,
+    #[command(subcommand)]
+    pub(crate) role: Option<Role>,
+}
+
+/// On which database.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Databases {
+    /// PostgreSQL.
+    Postgres,
+    /// SQLite.
+    Sqlite,
+    /// One after the other.
+    Both,
+}
+
+/// A part of the measurements.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Queries.
+    Reads,
+    /// Subscriptions.
+    Watch,
+    /// Webhooks.
+    Ingest,
+}
+
+/// What else the program can be.
+#[derive(Subcommand)]
+pub(crate) enum Role {
+    /// The limit: a hand-written server on a database that was loaded before.
+    #[command(hide = true)]
+    Limit {
+        /// The database.
+        url: String,
+        /// Address and port.
+        listen: String,
+    },
+}
+
+impl Options {
+    /// Whether a part is measured.
+    pub(crate) fn wants(&self, part: Part) -> bool {
+        self.only.contains(&part)
+    }
+
+    /// How long each is driven in each round.
+    pub(crate) fn slice(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+}
+
+impl Databases {
+    /// The databases in turn.
+    pub(crate) fn kinds(self) -> Vec<Kind> {
+        match self {
+            Self::Postgres => vec![Kind::Postgres],
+            Self::Sqlite => vec![Kind::Sqlite],
+            Self::Both => vec![Kind::Postgres, Kind::Sqlite],
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Builds everything; start and shutdown.

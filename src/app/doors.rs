@@ -1,0 +1,93 @@
+//! Where HTTP's doors lead to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::{Request, Response};
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{BoxStream, StreamExt};
+use moka::future::Cache;
+
+use crate::domain::fact::{Fact, Kept};
+use crate::domain::id::WorkspaceId;
+use crate::graphql;
+use crate::http::ingest::{Door, Owner};
+use crate::http::operation::{Api, Caller};
+use crate::recorder::{RecordError, Recorder};
+use crate::storage::{Database, StorageError, lines};
+
+/// The most lines whose owners are remembered.
+const MOST_LINES: u64 = 100_000;
+
+/// From HTTP to the GraphQL API.
+pub(super) struct GraphqlDoor(pub(super) graphql::Api);
+
+/// From webhooks to the recorder.
+pub(super) struct WebhookDoor {
+    database: Database,
+    recorder: Recorder,
+    /// Whose line a provider's id names. It never changes, so it is read once; an unknown id may become known any time.
+    owners: Cache<String, Owner>,
+}
+
+impl WebhookDoor {
+    pub(super) fn new(database: Database, recorder: Recorder) -> Self {
+        Self { database, recorder, owners: Cache::new(MOST_LINES) }
+    }
+
+    async fn owner(&self, phone_number_id: &str) -> Result<Option<Owner>, StorageError> {
+        if let Some(owner) = self.owners.get(phone_number_id).await {
+            return Ok(Some(owner));
+        }
+        let owner = lines::owner(&self.database, phone_number_id).await?;
+        if let Some(owner) = owner {
+            self.owners.insert(phone_number_id.to_owned(), owner).await;
+        }
+        Ok(owner)
+    }
+}
+
+impl Door for WebhookDoor {
+    fn lines(&self, phone_number_ids: Vec<String>) -> BoxFuture<'_, Result<HashMap<String, Owner>, StorageError>> {
+        async move {
+            let mut owners = HashMap::with_capacity(phone_number_ids.len());
+            for id in phone_number_ids {
+                if let Some(owner) = self.owner(&id).await? {
+                    owners.insert(id, owner);
+                }
+            }
+            Ok(owners)
+        }
+        .boxed()
+    }
+
+    fn record(&self, workspace: WorkspaceId, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>> {
+        async move { self.recorder.record(workspace, facts).await.map(drop) }.boxed()
+    }
+
+    fn keep(&self, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>> {
+        let kept: Vec<Kept> = facts.into_iter().filter_map(kept).collect();
+        async move { self.recorder.keep(&kept).await }.boxed()
+    }
+}
+
+impl Api for GraphqlDoor {
+    fn execute(self: Arc<Self>, request: Request, caller: Caller) -> BoxFuture<'static, Response> {
+        async move { self.0.execute(request, &translated(&caller)).await }.boxed()
+    }
+
+    fn subscribe(self: Arc<Self>, request: Request, caller: Caller) -> BoxStream<'static, Response> {
+        self.0.stream(request, translated(&caller)).boxed()
+    }
+}
+
+fn translated(caller: &Caller) -> graphql::Caller {
+    graphql::Caller { viewer: caller.viewer, request_id: caller.request_id.to_string().into() }
+}
+
+fn kept(fact: Fact) -> Option<Kept> {
+    match fact {
+        Fact::Kept(kept) => Some(kept),
+        _ => None,
+    }
+}

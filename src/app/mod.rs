@@ -1,0 +1,197 @@
+//! Builds everything; start and shutdown.
+//!
+//! A shutdown goes from the outside inwards, so that nothing acknowledged is lost: the HTTP server takes nothing new and
+//! finishes what it has, dispatchers finish the calls under way and give their leases back, and the recorder commits what
+//! waits. All work of the background runs on one tracker, which is what the end waits for.
+
+mod doors;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::doors::{GraphqlDoor, WebhookDoor};
+use crate::auth::Tokens;
+use crate::config::Settings;
+use crate::dispatch::{self, DispatchSettings, Dispatcher, Sends};
+use crate::domain::clock::Clock;
+use crate::graphql;
+use crate::http::ingest::Ingest;
+use crate::http::operation::Operations;
+use crate::http::{self, Services, Shutdown, Webhooks};
+use crate::live::Hub;
+use crate::recorder::{Recorder, RecorderSettings};
+use crate::storage::parked::Parking;
+use crate::storage::{Database, StorageError};
+use crate::whatsapp::client::{self, ClientError, CloudApi};
+
+/// How often parked facts are looked through.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often lines with work are looked for, beside the nudge of a send on this node.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long a line rests after an error of the line or its account.
+const LINE_REST: Duration = Duration::from_secs(30);
+/// How often a message that the provider asks to send later is tried.
+const ATTEMPTS: i32 = 5;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory {0}")]
+    DataDirectory(String, #[source] std::io::Error),
+    /// The database cannot be reached or brought up to date.
+    #[error("cannot open the database")]
+    Database(#[from] StorageError),
+    /// The listener is broken.
+    #[error("cannot listen")]
+    Listener(#[source] std::io::Error),
+    /// The provider's settings cannot be used.
+    #[error("the settings under [whatsapp] cannot be used")]
+    Provider(#[from] ClientError),
+}
+
+/// A running server.
+pub struct Server {
+    /// The address that it listens on.
+    pub address: SocketAddr,
+    /// What it writes to.
+    pub database: Database,
+    shutdown: CancellationToken,
+    serving: TaskTracker,
+}
+
+/// What the parts of a server share.
+struct Parts {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    database: Database,
+    /// All work of the background.
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+/// Opens the database that the settings name, and brings its schema up to date.
+pub async fn open_database(settings: &Settings) -> Result<Database, StartError> {
+    if settings.database.url.is_none() {
+        let made = std::fs::create_dir_all(&settings.data_dir);
+        made.map_err(|error| StartError::DataDirectory(settings.data_dir.display().to_string(), error))?;
+    }
+    let url = settings.database_url();
+    let database = Database::connect(url.expose(), settings.database.connections.get()).await?;
+    database.migrate().await?;
+    Ok(database)
+}
+
+impl Server {
+    /// Starts a server on a listener. It can be called when this returns.
+    pub async fn start(listener: TcpListener, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let address = listener.local_addr().map_err(StartError::Listener)?;
+        let database = open_database(&settings).await?;
+        let (tasks, serving, shutdown) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
+        let grace = settings.http.shutdown;
+        let parts = Parts { settings, clock, database: database.clone(), tasks: tasks.clone(), shutdown };
+        let end = Shutdown::new(parts.shutdown.clone());
+        let router = http::router(parts.services(end.clone())?);
+        serving.spawn(async move {
+            if let Err(error) = http::serve(listener, router, end, grace).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the server stopped listening");
+            }
+            finish(&tasks, grace).await;
+        });
+        Ok(Self { address, database, shutdown: parts.shutdown, serving })
+    }
+
+    /// Ends the server, and returns when it has ended.
+    pub async fn shutdown(self) {
+        self.shutdown.cancel();
+        self.serving.close();
+        self.serving.wait().await;
+    }
+}
+
+impl Parts {
+    /// What the routes stand on; starts what runs in the background.
+    fn services(&self, end: Shutdown) -> Result<Services, StartError> {
+        let Self { settings, clock, database, .. } = self;
+        let hub = Hub::new(database.clone());
+        let recorder = self.recorder(&hub);
+        let work = Arc::new(Notify::new());
+        self.start_dispatcher(&recorder, &work)?;
+        self.tasks.spawn(hub.clone().poll(settings.live.poll, self.shutdown.clone()));
+        self.tasks.spawn(recorder.clone().sweep(self.shutdown.clone()));
+        let webhooks = Ingest::new(Arc::new(WebhookDoor::new(database.clone(), recorder.clone())), clock.clone());
+        let sends = Sends::new(hub.clone(), clock.clone(), work);
+        let api = graphql::Api::new(graphql::Backend {
+            database: database.clone(),
+            recorder,
+            sends,
+            hub,
+            clock: clock.clone(),
+        });
+        Ok(Services {
+            operations: Operations::new(Arc::new(GraphqlDoor(api)), settings.http.request_timeout),
+            tokens: Tokens::new(database.clone()),
+            webhooks: Webhooks::new(&settings.whatsapp, webhooks),
+            database: Arc::new(database.clone()),
+            http: settings.http.clone(),
+            websocket: settings.websocket.clone(),
+            shutdown: end,
+        })
+    }
+
+    fn recorder(&self, hub: &Hub) -> Recorder {
+        let Settings { recorder, parking, .. } = &self.settings;
+        let settings = RecorderSettings {
+            queue_facts: recorder.queue_facts.get(),
+            batch_facts: recorder.batch_facts.get(),
+            parking: Parking { messages: parking.replies, others: parking.statuses },
+            sweep: SWEEP,
+        };
+        Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), self.tasks.clone(), settings)
+    }
+
+    /// Without an access token nothing can be sent; then messages wait in the outbox.
+    fn start_dispatcher(&self, recorder: &Recorder, work: &Arc<Notify>) -> Result<(), StartError> {
+        let Settings { whatsapp, dispatch, .. } = &self.settings;
+        let Some(token) = &whatsapp.access_token else {
+            tracing::warn!("whatsapp.access_token is not set, so nothing is sent");
+            return Ok(());
+        };
+        let api = client::Settings {
+            call_timeout: whatsapp.timeout,
+            ..client::Settings::new(&whatsapp.base_url, token.clone())
+        };
+        let settings = DispatchSettings {
+            lease: dispatch.lease,
+            look: LOOK,
+            unknown_grace: dispatch.unknown_grace,
+            line_rest: LINE_REST,
+            attempts: ATTEMPTS,
+        };
+        let dispatcher = Dispatcher::new(dispatch::Parts {
+            db: self.database.clone(),
+            recorder: recorder.clone(),
+            api: CloudApi::new(&api)?,
+            clock: self.clock.clone(),
+            work: Arc::clone(work),
+            tasks: self.tasks.clone(),
+            settings,
+        });
+        self.tasks.spawn(dispatcher.run(self.shutdown.clone()));
+        Ok(())
+    }
+}
+
+/// Waits for the background to finish what it has in hand.
+async fn finish(tasks: &TaskTracker, grace: Duration) {
+    tasks.close();
+    if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+        tracing::warn!("work was still under way at the end; what was not acknowledged comes again");
+    }
+}

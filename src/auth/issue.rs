@@ -1,0 +1,78 @@
+//! Makes tokens, and names them.
+
+use uuid::Uuid;
+
+use super::{Scopes, secret};
+use crate::config::Secret;
+use crate::domain::clock::Clock;
+use crate::domain::id::TokenId;
+use crate::storage::{Database, StorageError, Tenant, tokens};
+
+/// A token just made: the only time that it is shown.
+#[derive(Debug)]
+pub struct NewToken {
+    /// Its id, for revoking it.
+    pub id: TokenId,
+    /// The token.
+    pub token: Secret,
+}
+
+/// Makes a token for the workspace of this name, and the workspace where it is missing.
+pub async fn create_token(
+    db: &Database,
+    clock: &impl Clock,
+    name: &str,
+    scopes: Scopes,
+) -> Result<NewToken, StorageError> {
+    let now = clock.now();
+    let workspace = tokens::get_workspace(db, name, now).await?;
+    let token = secret::generate(&mut rand::rng());
+    let tenant = Tenant::new(db.clone(), workspace);
+    let id = tokens::create(&tenant, &secret::hash(token.expose()), scopes.bits(), now).await?;
+    Ok(NewToken { id, token })
+}
+
+/// Reads a token's id, `tok_…`, as lists show it.
+pub fn parse_token_id(text: &str) -> Option<TokenId> {
+    let id = text.strip_prefix(TokenId::PREFIX)?.strip_prefix('_').and_then(|digits| Uuid::try_parse(digits).ok())?;
+    Some(TokenId(id)).filter(|id| id.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Tokens, Viewer};
+    use crate::domain::clock::SystemClock;
+    use crate::domain::id::new_key;
+
+    #[tokio::test]
+    async fn a_token_opens_its_workspace_until_it_is_revoked() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("bluetick.db").display());
+        let db = Database::connect(&url, 2).await.unwrap();
+        db.migrate().await.unwrap();
+        let scopes = "write".parse().unwrap();
+        let new = create_token(&db, &SystemClock, "acme", scopes).await.unwrap();
+        let other = create_token(&db, &SystemClock, "acme", scopes).await.unwrap();
+
+        let listed = tokens::list(&db).await.unwrap();
+        assert_eq!(listed.iter().map(|token| token.id).collect::<Vec<_>>(), [new.id, other.id]);
+        let viewer = Viewer { workspace: listed[0].workspace, scopes };
+        assert_eq!(Tokens::new(db.clone()).viewer(new.token.expose()).await.unwrap(), Some(viewer));
+
+        assert!(tokens::revoke(&db, new.id, SystemClock.now()).await.unwrap());
+        // Another node, or the same one a moment later: nothing is remembered.
+        let later = Tokens::new(db);
+        assert_eq!(later.viewer(new.token.expose()).await.unwrap(), None);
+        assert_eq!(later.viewer(other.token.expose()).await.unwrap(), Some(viewer));
+    }
+
+    #[test]
+    fn a_tokens_id_is_read_only_as_it_is_written() {
+        let id = TokenId(new_key());
+        assert_eq!(parse_token_id(&id.to_string()), Some(id));
+        for text in ["", "tok_", "tok_1", &id.to_string().to_uppercase(), &id.to_string().replace("tok", "conv")] {
+            assert_eq!(parse_token_id(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the demo tells: lines, conversations, one with three versions, one inbound, and a send of some thousand users.
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+use crate::cli::failure::Failure;
+use crate::whatsapp::simulator::Simulator;
+
+/// The provider's id of the demo's line.
+const LINE: &str = "1055500001";
+
+const NAMES: [&str; 10] = ["Ana", "Luis", "Marta", "Jorge", "Lucía", "Andrés", "Sofía", "Pablo", "Elena", "Diego"];
+const CITIES: [&str; 5] = ["Bogotá", "Medellín", "Cali", "Barranquilla", "Cartagena"];
+
+/// Asks for what the progress line shows.
+pub(super) const PROGRESS: &str = "query Progress($id: ID!) { conversation(id: $id) { metrics { totalUsers messagesSent \
+     inProcess sendFailure read responses responseRate } } }";
+
+const CREATE_LINE: &str = "mutation ($input: CreateLineInput!) { payload: createLine(input: $input) \
+     { line { id } userErrors { field code message } } }";
+const CREATE_CONVERSATION: &str = "mutation ($input: CreateConversationInput!) { payload: createConversation(input: $input) \
+     { conversation { id } userErrors { field code message } } }";
+const PUBLISH_VERSION: &str = "mutation ($input: PublishVersionInput!) { payload: publishVersion(input: $input) \
+     { version { id } userErrors { field code message } } }";
+const SEND: &str = "mutation ($input: SendConversationInput!) { payload: sendConversation(input: $input) \
+     { send { id } userErrors { field code message } } }";
+
+/// What was sent.
+pub(super) struct Sent {
+    /// The conversation's id.
+    pub(super) conversation: String,
+    /// The send's id.
+    pub(super) send: String,
+}
+
+/// Sets the scene and begins the send.
+pub(super) async fn tell(client: &Client, simulator: &Simulator, users: u32) -> Result<Sent, Failure> {
+    let line = json!({ "phone": "+576015550100", "phoneNumberId": LINE, "name": "Demo", "messagesPerSecond": 60 });
+    made(client, CREATE_LINE, line, "line").await?;
+    let welcome = create(client, "Welcome", "OUTBOUND", flow("welcome_1")).await?;
+    for template in ["welcome_2", "welcome_3"] {
+        let input = json!({ "conversationId": welcome, "flow": flow(template) });
+        made(client, PUBLISH_VERSION, input, "version").await?;
+    }
+    let reminder = create(client, "Payment reminder", "OUTBOUND", flow("reminder")).await?;
+    let support = json!({ "start": "greet", "steps": { "greet": { "text": "How can we help?" } } });
+    create(client, "Support", "INBOUND", support).await?;
+    begin(client, &reminder, people(users, 40)).await?;
+    for (place, name) in NAMES.iter().enumerate() {
+        let wa_id = format!("57310555{place:04}");
+        simulator.user_writes(LINE, &wa_id, name, "Hello, I have a question").await;
+    }
+    let send = begin(client, &welcome, people(0, users)).await?;
+    Ok(Sent { conversation: welcome, send })
+}
+
+/// Queries worth pasting.
+pub(super) fn queries(sent: &Sent) -> [String; 3] {
+    let Sent { conversation, send } = sent;
+    [
+        format!(
+            "subscription {{ metricsChanged(conversationId: \"{conversation}\") {{ revision totalUsers messagesSent inProcess sendFailure delivered read responses responseRate }} }}\n"
+        ),
+        format!(
+            "{{ conversation(id: \"{conversation}\") {{ name users(first: 5, filter: {{ stage: [IN_FLOW] }}) {{ totalCount nodes {{ phone name deploymentStatus lastActivityAt variables {{ name value }} history {{ nodes {{ sender kind text at status }} }} }} }} }} }}\n"
+        ),
+        format!(
+            "{{ send(id: \"{send}\") {{ state totalUsers progress {{ status count }} conversation {{ metrics {{ byFailure {{ reason count }} }} versions {{ totalCount nodes {{ number publishedAt }} }} }} }} }}\n"
+        ),
+    ]
+}
+
+async fn create(client: &Client, name: &str, direction: &str, flow: Value) -> Result<String, Failure> {
+    let input = json!({ "name": name, "direction": direction, "flow": flow });
+    made(client, CREATE_CONVERSATION, input, "conversation").await
+}
+
+async fn begin(client: &Client, conversation: &str, users: Vec<Value>) -> Result<String, Failure> {
+    made(client, SEND, json!({ "conversationId": conversation, "users": users }), "send").await
+}
+
+/// The id of what a mutation made.
+async fn made(client: &Client, mutation: &str, input: Value, what: &str) -> Result<String, Failure> {
+    let data = client.query(mutation, json!({ "input": input })).await?;
+    let id = data.pointer(&format!("/payload/{what}/id")).and_then(Value::as_str);
+    id.map(str::to_owned).ok_or_else(|| Failure::failed(format!("the demo could not make its {what}")))
+}
+
+fn flow(template: &str) -> Value {
+    json!({ "start": "hello", "steps": {
+        "hello": { "template": { "name": template, "language": "es", "parameters": ["{{first_name}}", "{{city}}"] } },
+        "ask": { "text": "What would you like to know?" },
+    } })
+}
+
+/// Made-up people with numbers of a range of their own: a few have no valid number, and a few no first name.
+fn people(from: u32, count: u32) -> Vec<Value> {
+    (from..from + count).map(person).collect()
+}
+
+fn person(number: u32) -> Value {
+    let pick = |names: &[&'static str], by: u32| names.get(by as usize % names.len()).copied().unwrap_or_default();
+    let phone = if number % 97 == 96 { format!("+57300{number}") } else { format!("+57300{:07}", 1_000_000 + number) };
+    let mut variables = vec![json!({ "name": "city", "value": pick(&CITIES, number / 7) })];
+    if number % 113 != 112 {
+        variables.push(json!({ "name": "first_name", "value": pick(&NAMES, number) }));
+    }
+    json!({ "phone": phone, "variables": variables })
+}

@@ -1,0 +1,59 @@
+//! `bluetick token`.
+
+use std::process::ExitCode;
+
+use super::failure::Failure;
+use super::say;
+use crate::config::Settings;
+use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::id::TokenId;
+use crate::storage::tokens::{self, Token};
+use crate::{app, auth};
+
+/// What to do with tokens.
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Makes a token and prints it, alone. It is shown this once.
+    Create {
+        /// The workspace that it opens; made where it is missing.
+        #[arg(long)]
+        workspace: String,
+        /// What it may do: read, write, admin, separated by commas. Each includes those before it.
+        #[arg(long, default_value = "read")]
+        scopes: auth::Scopes,
+    },
+    /// Lists all tokens, without the tokens themselves.
+    List,
+    /// Revokes a token. It stops working within seconds.
+    Revoke {
+        /// The token's id, as the list shows it.
+        #[arg(value_parser = |text: &str| auth::parse_token_id(text).ok_or("is no token id: see `bluetick token list`"))]
+        id: TokenId,
+    },
+}
+
+/// Makes, lists or revokes tokens.
+pub(super) async fn run(command: Command, settings: &Settings) -> Result<ExitCode, Failure> {
+    let database = app::open_database(settings).await?;
+    match command {
+        Command::Create { workspace, scopes } => {
+            crate::domain::input::check_name(&workspace, crate::domain::input::LONGEST_NAME)
+                .map_err(|fault| Failure::wrong_call(format!("the workspace's name {fault}")))?;
+            let new = auth::create_token(&database, &SystemClock, &workspace, scopes).await?;
+            say(new.token.expose());
+        }
+        Command::List => tokens::list(&database).await?.iter().for_each(|token| say(line(token))),
+        Command::Revoke { id } => {
+            if !tokens::revoke(&database, id, SystemClock.now()).await? {
+                return Err(Failure::failed(format!("there is no token {id}")));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(token: &Token) -> String {
+    let scopes = auth::Scopes::from_bits(token.scopes);
+    let state = token.revoked_at.map_or_else(String::new, |at| format!("  revoked {at}"));
+    format!("{}  {}  {scopes}  created {}{state}", token.id, token.workspace_name, token.created_at)
+}

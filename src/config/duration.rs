@@ -1,0 +1,34 @@
+//! Durations, written in whole units that the setting's name tells.
+
+use std::time::Duration;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+/// Ten years: a longer duration is a mistake, and none within it overflows when it is added to a time.
+const LONGEST: Duration = Duration::from_hours(3_650 * 24);
+
+pub(super) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    units(deserializer, Duration::from_millis(1))
+}
+
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    units(deserializer, Duration::from_secs(1))
+}
+
+pub(super) fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    units(deserializer, Duration::from_mins(1))
+}
+
+pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    units(deserializer, Duration::from_hours(24))
+}
+
+fn units<'de, D: Deserializer<'de>>(deserializer: D, unit: Duration) -> Result<Duration, D::Error> {
+    let count = u32::deserialize(deserializer)?;
+    let duration = unit.saturating_mul(count);
+    if count == 0 || duration > LONGEST {
+        return Err(D::Error::custom(format_args!("{count} is not between 1 and ten years")));
+    }
+    Ok(duration)
+}

@@ -1,0 +1,216 @@
+//! Reads settings: one layer over the other, each setting by its name.
+//!
+//! The compiled-in defaults name every setting and show its kind. So a layer is checked against them before it is laid on,
+//! and a mistake is told in the words of where it was made: the file's key or the variable's name.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::Settings;
+use super::nearest::nearest;
+
+/// The defaults, which are also the documentation.
+const DEFAULTS: &str = include_str!("../../bluetick.toml");
+
+/// What our variables begin with.
+const PREFIX: &str = "BLUETICK_";
+/// The variable that names the file. It is no setting.
+const FILE_VARIABLE: &str = "BLUETICK_CONFIG";
+/// The variable by which hosting platforms tell programs their database.
+const DATABASE_VARIABLE: &str = "DATABASE_URL";
+/// What the name of a variable ends in that gives a path to read a secret from.
+const FILE_SUFFIX: &str = "_FILE";
+/// The settings that can be read from a file of their own.
+const SECRETS: [&str; 4] = ["database.url", "whatsapp.access_token", "whatsapp.app_secret", "whatsapp.verify_token"];
+
+/// Why settings were refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The settings file is not TOML.
+    #[error("{} is not well-formed", path.display())]
+    Malformed {
+        /// Which.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: toml::de::Error,
+    },
+    /// A key or variable that means nothing.
+    #[error("there is no setting {name}; did you mean {nearest}?")]
+    Unknown {
+        /// The key as written.
+        name: String,
+        /// The nearest that there is.
+        nearest: String,
+    },
+    /// A value of the wrong kind.
+    #[error("{name} must be {expected}")]
+    Kind {
+        /// The key or variable.
+        name: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A secret is given both itself and as a file.
+    #[error("{0} and {0}_FILE are both given")]
+    Twice(String),
+    /// A value out of its range.
+    #[error("a setting is out of its range")]
+    Range(#[source] toml::de::Error),
+}
+
+/// Settings by their dotted names, such as `whatsapp.base_url`.
+type Named = BTreeMap<String, Value>;
+
+/// Variables of the environment, by name.
+type Variables = BTreeMap<String, String>;
+
+impl Settings {
+    /// Reads the settings: defaults, then the file (`--config`, or else what `BLUETICK_CONFIG` names), then the environment.
+    pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        Self::read(file, variables(std::env::vars_os())?)
+    }
+
+    /// The compiled-in defaults, with `overrides` by dotted name laid over them.
+    pub fn with(overrides: &[(&str, &str)]) -> Result<Self, SettingsError> {
+        Self::read(None, overrides.iter().map(|(name, value)| (variable_of(name), (*value).to_owned())).collect())
+    }
+
+    fn read(file: Option<&Path>, mut variables: Variables) -> Result<Self, SettingsError> {
+        let named_file = variables.remove(FILE_VARIABLE).map(PathBuf::from);
+        let mut settings = defaults()?;
+        if let Some(path) = file.or(named_file.as_deref()) {
+            lay(&mut settings, read_file(path)?)?;
+        }
+        for (name, value) in given(variables)? {
+            lay_variable(&mut settings, &name, value)?;
+        }
+        Self::deserialize(nested(settings)).map_err(SettingsError::Range)
+    }
+}
+
+/// The variables that concern us. Others may hold whatever they like.
+fn variables(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Variables, SettingsError> {
+    let ours = all.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    ours.filter(|(name, _)| name.starts_with(PREFIX) || name == DATABASE_VARIABLE)
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(SettingsError::Kind { name, expected: "UTF-8" }),
+        })
+        .collect()
+}
+
+/// Resolves what stands for another variable: files of secrets, and the platform's name for the database.
+fn given(mut variables: Variables) -> Result<Variables, SettingsError> {
+    if let Some(url) = variables.remove(DATABASE_VARIABLE) {
+        variables.entry(variable_of("database.url")).or_insert(url);
+    }
+    for name in SECRETS.map(variable_of) {
+        let Some(path) = variables.remove(&format!("{name}{FILE_SUFFIX}")) else { continue };
+        let secret = read_text(Path::new(&path))?.trim_end_matches(['\r', '\n']).to_owned();
+        if variables.insert(name.clone(), secret).is_some() {
+            return Err(SettingsError::Twice(name));
+        }
+    }
+    Ok(variables)
+}
+
+fn defaults() -> Result<Named, SettingsError> {
+    let table = DEFAULTS.parse().map_err(|source| SettingsError::Malformed { path: "bluetick.toml".into(), source })?;
+    Ok(flat(table))
+}
+
+fn read_file(path: &Path) -> Result<Named, SettingsError> {
+    let parsed = read_text(path)?.parse();
+    parsed.map(flat).map_err(|source| SettingsError::Malformed { path: path.to_owned(), source })
+}
+
+fn read_text(path: &Path) -> Result<String, SettingsError> {
+    std::fs::read_to_string(path).map_err(|source| SettingsError::File { path: path.to_owned(), source })
+}
+
+/// A file's settings by their dotted names. A section that is none, or a table too deep, keeps its name and is unknown.
+fn flat(table: Table) -> Named {
+    table.into_iter().flat_map(|(key, value)| flat_entry(key, value)).collect()
+}
+
+fn flat_entry(key: String, value: Value) -> Vec<(String, Value)> {
+    match value {
+        Value::Table(section) => section.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)).collect(),
+        value => vec![(key, value)],
+    }
+}
+
+fn nested(settings: Named) -> Table {
+    let mut table = Table::new();
+    for (name, value) in settings {
+        let Some((section, key)) = name.split_once('.') else {
+            table.insert(name, value);
+            continue;
+        };
+        let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(section) = section {
+            section.insert(key.to_owned(), value);
+        }
+    }
+    table
+}
+
+/// Lays a file's settings over those below.
+fn lay(settings: &mut Named, file: Named) -> Result<(), SettingsError> {
+    for (name, value) in file {
+        let Some(below) = settings.get_mut(&name) else {
+            let nearest = nearest(&name, settings.keys()).cloned().unwrap_or_default();
+            return Err(SettingsError::Unknown { name, nearest });
+        };
+        if !below.same_type(&value) {
+            return Err(SettingsError::Kind { name, expected: kind(below) });
+        }
+        *below = value;
+    }
+    Ok(())
+}
+
+/// Lays a variable over the settings below; its kind is that of the setting.
+fn lay_variable(settings: &mut Named, variable: &str, text: String) -> Result<(), SettingsError> {
+    let names: BTreeMap<String, String> = settings.keys().map(|name| (variable_of(name), name.clone())).collect();
+    let Some(below) = names.get(variable).and_then(|name| settings.get_mut(name)) else {
+        let nearest = nearest(variable, names.keys()).cloned().unwrap_or_default();
+        return Err(SettingsError::Unknown { name: variable.to_owned(), nearest });
+    };
+    let parsed = match below {
+        Value::Integer(_) => text.parse().ok().map(Value::Integer),
+        _ => Some(Value::String(text)),
+    };
+    *below = parsed.ok_or_else(|| SettingsError::Kind { name: variable.to_owned(), expected: kind(below) })?;
+    Ok(())
+}
+
+/// The variable of a setting: `whatsapp.base_url` is `BLUETICK_WHATSAPP_BASE_URL`.
+fn variable_of(name: &str) -> String {
+    format!("{PREFIX}{}", name.replace('.', "_").to_uppercase())
+}
+
+const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Integer(_) => "a whole number",
+        _ => "a text",
+    }
+}
+
+#[cfg(test)]
+mod tests;

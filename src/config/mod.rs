@@ -1,0 +1,186 @@
+//! Settings: what an operator may decide, read once at the start.
+//!
+//! They come from the file `bluetick.toml` that is compiled in (it holds every default, and is the documentation), a file
+//! of the operator's, and the environment; each goes before the one named before it. What nobody would notice is refused:
+//! an unknown key, a value of the wrong kind, a setting given twice.
+//!
+//! This is the only module that reads the environment.
+
+mod duration;
+mod load;
+mod nearest;
+mod secret;
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use load::SettingsError;
+pub use secret::Secret;
+
+/// All settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address and port to listen on.
+    pub listen: String,
+    /// Where the embedded database lives.
+    pub data_dir: PathBuf,
+    /// The database.
+    pub database: DatabaseSettings,
+    /// The provider.
+    pub whatsapp: WhatsappSettings,
+    /// HTTP requests.
+    pub http: HttpSettings,
+    /// Sockets of clients that watch.
+    pub websocket: WebsocketSettings,
+    /// Recording facts.
+    pub recorder: RecorderSettings,
+    /// Watching.
+    pub live: LiveSettings,
+    /// Sending.
+    pub dispatch: DispatchSettings,
+    /// Facts that wait for what they name.
+    pub parking: ParkingSettings,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+/// The database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// Where it is, if not in the data directory; it may carry a password.
+    #[serde(deserialize_with = "secret::unless_empty")]
+    pub url: Option<Secret>,
+    /// Connections held open at most.
+    pub connections: NonZeroU32,
+}
+
+/// The provider.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhatsappSettings {
+    /// Where its API is, up to and with the version.
+    pub base_url: String,
+    /// What authorises us to send.
+    #[serde(deserialize_with = "secret::unless_empty")]
+    pub access_token: Option<Secret>,
+    /// What it signs webhooks with.
+    #[serde(deserialize_with = "secret::unless_empty")]
+    pub app_secret: Option<Secret>,
+    /// What it repeats when webhooks are set up.
+    #[serde(deserialize_with = "secret::unless_empty")]
+    pub verify_token: Option<Secret>,
+    /// How long to wait for its answer.
+    #[serde(rename = "timeout_seconds", deserialize_with = "duration::seconds")]
+    pub timeout: Duration,
+}
+
+/// HTTP requests.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpSettings {
+    /// The longest body of a GraphQL request, in bytes.
+    pub graphql_body_bytes: NonZeroUsize,
+    /// The longest body of a webhook call, in bytes.
+    pub webhook_body_bytes: NonZeroUsize,
+    /// How long a query or mutation may take, and how long a body may take to arrive.
+    #[serde(rename = "request_timeout_seconds", deserialize_with = "duration::seconds")]
+    pub request_timeout: Duration,
+    /// How long a shutdown waits for running requests and open sockets.
+    #[serde(rename = "shutdown_seconds", deserialize_with = "duration::seconds")]
+    pub shutdown: Duration,
+}
+
+/// Sockets of clients that watch.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebsocketSettings {
+    /// Within which a client must introduce itself.
+    #[serde(rename = "init_seconds", deserialize_with = "duration::seconds")]
+    pub init: Duration,
+    /// Between two pings of ours.
+    #[serde(rename = "keep_alive_seconds", deserialize_with = "duration::seconds")]
+    pub keep_alive: Duration,
+    /// Between two looks at whether the client's token is still in force.
+    #[serde(rename = "recheck_seconds", deserialize_with = "duration::seconds")]
+    pub recheck: Duration,
+    /// The longest message of a client, in bytes.
+    pub message_bytes: NonZeroUsize,
+    /// Operations that run at once on one socket.
+    pub operations: NonZeroUsize,
+}
+
+/// Recording facts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecorderSettings {
+    /// Facts that may wait.
+    pub queue_facts: NonZeroUsize,
+    /// Facts recorded by one transaction, about.
+    pub batch_facts: NonZeroUsize,
+}
+
+/// Watching.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveSettings {
+    /// Between two looks at what other nodes have written.
+    #[serde(rename = "poll_ms", deserialize_with = "duration::millis")]
+    pub poll: Duration,
+}
+
+/// Sending.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DispatchSettings {
+    /// After which a line whose node has died is taken over.
+    #[serde(rename = "lease_seconds", deserialize_with = "duration::seconds")]
+    pub lease: Duration,
+    /// How long to wait for a webhook about a message whose call was not answered.
+    #[serde(rename = "unknown_grace_seconds", deserialize_with = "duration::seconds")]
+    pub unknown_grace: Duration,
+}
+
+/// Facts that wait for what they name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParkingSettings {
+    /// How long a reply waits.
+    #[serde(rename = "replies_minutes", deserialize_with = "duration::minutes")]
+    pub replies: Duration,
+    /// How long a status waits.
+    #[serde(rename = "statuses_days", deserialize_with = "duration::days")]
+    pub statuses: Duration,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// How they are written.
+    pub format: LogFormat,
+    /// What is written: a level, or levels by part.
+    pub level: String,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Settings {
+    /// Where the database is: as set, or a file in the data directory.
+    pub fn database_url(&self) -> Secret {
+        let embedded = || Secret::new(format!("sqlite://{}?mode=rwc", self.data_dir.join("bluetick.db").display()));
+        self.database.url.clone().unwrap_or_else(embedded)
+    }
+}

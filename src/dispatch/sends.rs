@@ -1,0 +1,259 @@
+//! Taking submissions in.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::conversation::{Conversation, Direction, Version};
+use crate::domain::failure::FailureReason;
+use crate::domain::flow::{Template, first_template};
+use crate::domain::id::{ConversationId, SendId, new_key};
+use crate::domain::input::{
+    Fault, LONGEST_NAME, LONGEST_VARIABLE_NAME, LONGEST_VARIABLE_VALUE, check_name, check_text,
+};
+use crate::domain::line::Line;
+use crate::domain::merge::{VariableValue, Variables};
+use crate::domain::phone::{Country, Phone};
+use crate::domain::send::Send;
+use crate::live::Hub;
+use crate::recorder::Wake;
+use crate::storage::submit::{NewRecipient, NewSend, Submitted};
+use crate::storage::{FaultKind, StorageError, Tenant, conversations, lines, submit, versions};
+
+/// The most users of one submission.
+pub const MOST_USERS: usize = 10_000;
+
+/// The most variables of one user.
+pub const MOST_VARIABLES: usize = 100;
+
+/// How often a submission that lost a race is begun again.
+const RACES: u32 = 5;
+
+/// One submission of users to a conversation's current version, as it comes in.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// What to send.
+    pub conversation: ConversationId,
+    /// To whom. A phone that occurs again is one user, with the variables that it came with first.
+    pub users: Vec<Recipient>,
+    /// When it is due, if later than now.
+    pub scheduled_at: Option<Timestamp>,
+    /// The same key with the same input returns the send that it first made.
+    pub idempotency_key: Option<String>,
+}
+
+/// A user to send to.
+#[derive(Debug, Clone)]
+pub struct Recipient {
+    /// The phone as given.
+    pub phone: String,
+    /// Named values; of one name the last counts.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Why a submission is refused; nothing was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// The conversation is not there.
+    NoConversation,
+    /// The conversation is archived.
+    Archived,
+    /// The conversation is inbound: its users begin it.
+    Inbound,
+    /// More than [`MOST_USERS`], or none.
+    Count(usize),
+    /// The phone of the user at this place.
+    Phone(usize, Fault),
+    /// More than [`MOST_VARIABLES`] of the user at this place.
+    VariableCount(usize, usize),
+    /// The variable at this place of the user at that place: (user, variable).
+    Variable(usize, usize, Fault),
+    /// The idempotency key.
+    Key(Fault),
+    /// The idempotency key was used with another input.
+    KeyTaken,
+}
+
+/// Takes sends in. Cheap to clone.
+#[derive(Clone)]
+pub struct Sends {
+    hub: Hub,
+    clock: Arc<dyn Clock>,
+    /// Tells the dispatcher of this node that there is work.
+    work: Arc<Notify>,
+}
+
+/// What a conversation's users are sent.
+struct Target {
+    conversation: Conversation,
+    version: Version,
+    line: Line,
+}
+
+impl Sends {
+    /// Sends that wake the watchers of `hub` and nudge the dispatcher by `work`.
+    pub fn new(hub: Hub, clock: Arc<dyn Clock>, work: Arc<Notify>) -> Self {
+        Self { hub, clock, work }
+    }
+
+    /// Stores a send with its users, deployments and first messages in one transaction.
+    pub async fn submit(
+        &self,
+        tenant: &Tenant,
+        submission: Submission,
+    ) -> Result<Result<SendId, Vec<Refused>>, StorageError> {
+        let faults = check(&submission);
+        if !faults.is_empty() {
+            return Ok(Err(faults));
+        }
+        let Some(target) = find_target(tenant, submission.conversation).await? else {
+            return Ok(Err(vec![Refused::NoConversation]));
+        };
+        if let Some(refused) = target.refuses() {
+            return Ok(Err(vec![refused]));
+        }
+        match self.store(tenant, &submission, &target).await {
+            Ok(Err(refused)) => Ok(Err(refused)),
+            Ok(Ok(Submitted::KeyTaken)) => Ok(Err(vec![Refused::KeyTaken])),
+            Ok(Ok(Submitted::Repeated(send))) => Ok(Ok(send)),
+            Ok(Ok(Submitted::Stored(send, revisions))) => {
+                self.hub.wake(&revisions);
+                self.work.notify_one();
+                Ok(Ok(send))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn store(
+        &self,
+        tenant: &Tenant,
+        submission: &Submission,
+        target: &Target,
+    ) -> Result<Result<Submitted, Vec<Refused>>, StorageError> {
+        let mut races = 0;
+        loop {
+            let now = self.clock.now();
+            let new = match target.new_send(submission, now) {
+                Ok(new) => new,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            match submit::submit(tenant, new, now).await {
+                Err(error) if error.kind() == FaultKind::Race && races < RACES => races += 1,
+                result => return result.map(Ok),
+            }
+        }
+    }
+}
+
+impl Target {
+    fn refuses(&self) -> Option<Refused> {
+        match self.conversation.direction {
+            _ if self.conversation.archived_at.is_some() => Some(Refused::Archived),
+            Direction::Inbound => Some(Refused::Inbound),
+            Direction::Outbound => None,
+        }
+    }
+
+    fn new_send(&self, submission: &Submission, now: Timestamp) -> Result<NewSend, Vec<Refused>> {
+        let scheduled_at = submission.scheduled_at.filter(|&due| due > now);
+        let recipients = self.recipients(submission, now)?;
+        let send = Send {
+            id: new_key().into(),
+            conversation: self.conversation.id,
+            version: self.version.id,
+            total_users: i32::try_from(recipients.len()).unwrap_or(i32::MAX),
+            created_at: now,
+            scheduled_at,
+            completed_at: None,
+            canceled_at: None,
+        };
+        let idempotency = submission.idempotency_key.clone().map(|key| (key, digest(submission)));
+        Ok(NewSend { send, line: self.line.id, idempotency, recipients })
+    }
+
+    fn recipients(&self, submission: &Submission, now: Timestamp) -> Result<Vec<NewRecipient>, Vec<Refused>> {
+        let (country, template) = (self.line.phone.country(), self.template());
+        let (mut seen, mut recipients, mut refused) = (HashSet::new(), Vec::new(), Vec::new());
+        for (place, user) in submission.users.iter().enumerate() {
+            match recipient(user, country, template.as_ref(), now) {
+                Ok(one) if seen.insert(one.phone.clone()) => recipients.push(one),
+                Ok(_) => {}
+                Err(fault) => refused.push(Refused::Phone(place, fault)),
+            }
+        }
+        if refused.is_empty() { Ok(recipients) } else { Err(refused) }
+    }
+
+    /// What is sent first; nothing where another system sends.
+    fn template(&self) -> Option<Template> {
+        let flow = serde_json::from_str(&self.version.flow).ok()?;
+        first_template(&flow).filter(|_| !self.line.external)
+    }
+}
+
+async fn find_target(tenant: &Tenant, id: ConversationId) -> Result<Option<Target>, StorageError> {
+    let Some(conversation) = conversations::find_many(tenant, &[id]).await?.remove(&id) else { return Ok(None) };
+    let version = versions::find_many(tenant, &[conversation.current_version]).await?;
+    let version = version.into_values().next().ok_or(StorageError::Corrupt("conversation without a version"))?;
+    let line = lines::find_many(tenant, &[conversation.line]).await?.into_values().next();
+    let line = line.ok_or(StorageError::Corrupt("conversation without a line"))?;
+    Ok(Some(Target { conversation, version, line }))
+}
+
+fn check(submission: &Submission) -> Vec<Refused> {
+    let count = submission.users.len();
+    if count == 0 || count > MOST_USERS {
+        return vec![Refused::Count(count)];
+    }
+    let key = submission.idempotency_key.as_ref().map(|key| check_name(key, LONGEST_NAME));
+    let key = key.and_then(Result::err).map(Refused::Key);
+    let users = submission.users.iter().enumerate().flat_map(|(place, user)| check_variables(place, user));
+    key.into_iter().chain(users).collect()
+}
+
+fn check_variables(place: usize, user: &Recipient) -> Vec<Refused> {
+    if user.variables.len() > MOST_VARIABLES {
+        return vec![Refused::VariableCount(place, user.variables.len())];
+    }
+    let check = |(at, (name, value)): (usize, &(String, String))| {
+        let checked = check_name(name, LONGEST_VARIABLE_NAME).and_then(|()| check_text(value, LONGEST_VARIABLE_VALUE));
+        checked.err().map(|fault| Refused::Variable(place, at, fault))
+    };
+    user.variables.iter().enumerate().filter_map(check).collect()
+}
+
+fn recipient(
+    user: &Recipient,
+    country: Option<Country>,
+    template: Option<&Template>,
+    now: Timestamp,
+) -> Result<NewRecipient, Fault> {
+    let phone = Phone::read(&user.phone, country)?;
+    let value = |text: &String| VariableValue { at: now, value: text.clone() };
+    let variables: Variables = user.variables.iter().map(|(name, text)| (name.clone(), value(text))).collect();
+    let filled = template.map(|template| (template, template.fill(&variables)));
+    let refused = match &filled {
+        _ if !phone.is_valid() => Some(FailureReason::InvalidPhone),
+        Some((_, Err(_))) => Some(FailureReason::TemplateParameters),
+        _ => None,
+    };
+    let template = filled.map(|(template, parameters)| written(template, &parameters.unwrap_or_default()));
+    Ok(NewRecipient { phone, variables, template, refused })
+}
+
+/// What a template message carries: the dispatcher reads it back, and the history shows it.
+fn written(template: &Template, parameters: &[String]) -> String {
+    json!({ "name": template.name, "language": template.language, "parameters": parameters }).to_string()
+}
+
+fn digest(submission: &Submission) -> String {
+    let users: Vec<_> = submission.users.iter().map(|user| json!([user.phone, user.variables])).collect();
+    let scheduled = submission.scheduled_at.map(Timestamp::micros);
+    let input = json!([submission.conversation.to_string(), users, scheduled]);
+    hex::encode(Sha256::digest(input.to_string()))
+}

@@ -1,0 +1,216 @@
+//! Connections, edges and page information of the Relay Cursor Connections specification: one helper for every list.
+//!
+//! async-graphql's own connection computes its additional fields together with the page. Counting costs more than reading
+//! a page, so here `totalCount` is a field that counts when it is selected.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_graphql::{Context, Description, Object, OutputType, SimpleObject, TypeName};
+
+use super::error::{ApiError, Result};
+use super::given::Given;
+use super::loaders::Rows;
+use crate::domain::page::{Key, Page, PageArguments, Slice};
+
+/// A list that is read in pages: what it is called, what its nodes are, and how it is counted.
+pub(crate) trait List: Clone + Send + Sync + 'static {
+    /// The name of its connections.
+    const CONNECTION: &'static str;
+    /// What a connection of it is, for the schema.
+    const ABOUT_CONNECTION: &'static str;
+    /// The name of its edges.
+    const EDGE: &'static str;
+    /// What an edge of it is, for the schema.
+    const ABOUT_EDGE: &'static str;
+    /// Its rows.
+    type Row: Send + Sync + 'static;
+    /// Its nodes.
+    type Node: OutputType + From<Arc<Self::Row>>;
+
+    /// What its cursors are marked with, so that those of another list or order are refused.
+    fn cursors(&self) -> &'static str;
+
+    /// How many nodes the whole list has.
+    fn total(&self, ctx: &Context<'_>) -> impl Future<Output = Result<i64>> + Send;
+}
+
+/// A page of a list.
+pub(crate) struct Connection<L: List> {
+    list: L,
+    rows: Rows<L::Row>,
+}
+
+/// A node of a page, and its place in the list.
+pub(crate) struct Edge<L: List> {
+    cursors: &'static str,
+    key: Key,
+    node: L::Node,
+}
+
+/// Where a page stands in its list.
+#[derive(SimpleObject)]
+pub(crate) struct PageInfo {
+    /// Whether more nodes follow this page; read backward, whether there is anything behind `before`.
+    has_next_page: bool,
+    /// Whether nodes precede this page; read forward, whether there is anything before `after`.
+    has_previous_page: bool,
+    /// The cursor of the page's first node: the `before` of the page in front of it. Null where the page is empty.
+    start_cursor: Option<String>,
+    /// The cursor of the page's last node: the `after` of the page behind it. Null where the page is empty.
+    end_cursor: Option<String>,
+}
+
+/// An argument that gives the size of a page.
+pub(crate) type Size = Option<Given<i32>>;
+
+/// An argument that gives a place in a list.
+pub(crate) type Cursor = Option<String>;
+
+/// The arguments by which a page is asked for.
+#[derive(Default)]
+pub(crate) struct PageInput {
+    /// The first so many.
+    pub(crate) first: Size,
+    /// Behind this cursor.
+    pub(crate) after: Cursor,
+    /// The last so many.
+    pub(crate) last: Size,
+    /// Before this cursor.
+    pub(crate) before: Cursor,
+}
+
+impl PageInput {
+    /// The page asked for.
+    pub(crate) fn read(self, list: &impl List) -> Result<Page> {
+        let arguments = PageArguments {
+            first: Given::read_argument(self.first.as_ref(), "first")?,
+            after: self.after,
+            last: Given::read_argument(self.last.as_ref(), "last")?,
+            before: self.before,
+        };
+        Page::read(list.cursors(), &arguments).map_err(ApiError::Page)
+    }
+}
+
+impl<L: List> Connection<L> {
+    /// A page of a list; a parent of which nothing was found has an empty one.
+    pub(crate) fn new(list: L, rows: Option<Rows<L::Row>>) -> Self {
+        Self { list, rows: rows.unwrap_or_else(|| Arc::new(Slice::empty())) }
+    }
+}
+
+#[Object(name_type, use_type_description)]
+impl<L: List> Connection<L> {
+    /// The nodes of this page, each with its cursor.
+    async fn edges(&self) -> Vec<Edge<L>> {
+        let edge = |(key, row): &(Key, Arc<L::Row>)| Edge {
+            cursors: self.list.cursors(),
+            key: key.clone(),
+            node: row.clone().into(),
+        };
+        self.rows.rows.iter().map(edge).collect()
+    }
+
+    /// The nodes of this page, in the list's order.
+    async fn nodes(&self) -> Vec<L::Node> {
+        self.rows.rows.iter().map(|(_, row)| row.clone().into()).collect()
+    }
+
+    /// Where this page stands in the list.
+    async fn page_info(&self) -> PageInfo {
+        let cursor = |row: Option<&(Key, Arc<L::Row>)>| row.map(|(key, _)| key.cursor(self.list.cursors()));
+        PageInfo {
+            has_next_page: self.rows.has_next,
+            has_previous_page: self.rows.has_previous,
+            start_cursor: cursor(self.rows.rows.first()),
+            end_cursor: cursor(self.rows.rows.last()),
+        }
+    }
+
+    /// How many nodes the whole list has under the same filter, exactly. It is counted only where it is selected.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        self.list.total(ctx).await.map(int)
+    }
+}
+
+#[Object(name_type, use_type_description)]
+impl<L: List> Edge<L> {
+    /// The node's place in the list, to be given as `after` or `before`. It is opaque, and stays good while the list changes.
+    async fn cursor(&self) -> String {
+        self.key.cursor(self.cursors)
+    }
+
+    /// What stands at this place.
+    async fn node(&self) -> &L::Node {
+        &self.node
+    }
+}
+
+impl<L: List> TypeName for Connection<L> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed(L::CONNECTION)
+    }
+}
+
+impl<L: List> Description for Connection<L> {
+    fn description() -> &'static str {
+        L::ABOUT_CONNECTION
+    }
+}
+
+impl<L: List> TypeName for Edge<L> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed(L::EDGE)
+    }
+}
+
+impl<L: List> Description for Edge<L> {
+    fn description() -> &'static str {
+        L::ABOUT_EDGE
+    }
+}
+
+/// A count as GraphQL's `Int`, which ends at 2³¹ − 1.
+pub(crate) fn int(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{InputType, Value};
+
+    use super::super::types::message::Messages;
+    use super::*;
+    use crate::domain::id::new_key;
+
+    fn refused(input: PageInput) -> String {
+        input.read(&Messages::OfUser(new_key().into())).unwrap_err().to_string()
+    }
+
+    fn size(value: i64) -> Given<i32> {
+        Given::parse(Some(Value::from(value))).unwrap()
+    }
+
+    #[test]
+    fn page_arguments_at_fault_are_named() {
+        let some = |text: &str| Some(text.to_owned());
+        let none = PageInput::default;
+        assert!(refused(PageInput { first: Some(size(201)), ..none() }).starts_with("Argument \"first\" is 201"));
+        assert!(refused(PageInput { last: Some(size(-1)), ..none() }).starts_with("Argument \"last\" is -1"));
+        assert!(
+            refused(PageInput { first: Some(size(1 << 40)), ..none() }).starts_with("Argument \"first\" is no Int")
+        );
+        assert!(refused(PageInput { after: some("x"), ..none() }).starts_with("Argument \"after\" is not a cursor"));
+        assert!(
+            refused(PageInput { first: Some(size(1)), last: Some(size(1)), ..none() }).contains("exclude each other")
+        );
+        let other_list = Key::number(1, new_key()).cursor("sends");
+        assert!(refused(PageInput { before: Some(other_list), ..none() }).starts_with("Argument \"before\""));
+    }
+
+    #[test]
+    fn a_count_beyond_int_is_the_largest_int() {
+        assert_eq!((int(7), int(i64::MAX)), (7, i32::MAX));
+    }
+}

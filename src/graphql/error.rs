@@ -1,0 +1,254 @@
+//! The one place that turns errors into GraphQL errors.
+//!
+//! Resolvers return [`ApiError`] and know nothing of codes or request ids. async-graphql carries the error along as the
+//! source of its own; [`finish`] looks at it once the response is complete, gives every error of the response its
+//! `extensions.code`, and logs the causes of faults, each once, however many fields it failed. What a client sees of a
+//! fault is a fixed sentence and the request's id.
+
+use std::collections::HashSet;
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use async_graphql::{PathSegment, Response, ServerError};
+
+use super::place::Place;
+use crate::auth::Scope;
+use crate::domain::input::Fault;
+use crate::domain::page::PageFault;
+use crate::recorder::RecordError;
+use crate::storage::StorageError;
+
+/// Why a field has no value.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// An argument that is malformed or out of range.
+    #[error("Argument \"{0}\" {1}")]
+    Argument(Place, Fault),
+    /// Arguments that name no page.
+    #[error(transparent)]
+    Page(#[from] PageFault),
+    /// What was asked to be followed is not there.
+    #[error("Argument \"{1}\" names no {0} of this workspace")]
+    NotFound(&'static str, &'static str),
+    /// The token does not allow it.
+    #[error("This needs a token with the scope {}", scope_word(*.0))]
+    Forbidden(Scope),
+    /// The database or the recorder cannot answer now; the same request may succeed later.
+    #[error("The server cannot answer this now, try again later")]
+    Unavailable(#[source] Cause),
+    /// A fault of this program or of its data.
+    #[error("The server failed to answer this")]
+    Internal(#[source] Cause),
+}
+
+/// What a fault was caused by; the fields that it failed share it.
+pub(crate) type Cause = Arc<dyn StdError + Send + Sync>;
+
+/// What resolvers return.
+pub(crate) type Result<T, E = ApiError> = std::result::Result<T, E>;
+
+/// A fault without a deeper cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Broken(&'static str);
+
+/// The values of `extensions.code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The document is no GraphQL.
+    ParseFailed,
+    /// The document does not fit the schema.
+    ValidationFailed,
+    /// An argument is malformed or out of range.
+    BadUserInput,
+    /// What was asked to be followed is not there.
+    NotFound,
+    /// There is no token, or none in force.
+    Unauthenticated,
+    /// The token does not allow it.
+    Forbidden,
+    /// Try again later.
+    Unavailable,
+    /// A fault of the server's.
+    Internal,
+}
+
+impl ApiError {
+    /// A fault of this program, told by a sentence for the log.
+    pub(crate) fn broken(what: &'static str) -> Self {
+        Self::Internal(Arc::new(Broken(what)))
+    }
+
+    /// A fault in an argument of the field itself.
+    pub(crate) fn argument(name: &'static str, fault: impl Into<String>) -> Self {
+        Self::Argument(Place::of(name), Fault::new(fault))
+    }
+
+    const fn code(&self) -> Code {
+        match self {
+            Self::Argument(..) | Self::Page(_) => Code::BadUserInput,
+            Self::NotFound(..) => Code::NotFound,
+            Self::Forbidden(_) => Code::Forbidden,
+            Self::Unavailable(_) => Code::Unavailable,
+            Self::Internal(_) => Code::Internal,
+        }
+    }
+
+    const fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::Unavailable(cause) | Self::Internal(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl Code {
+    /// How it is written.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::NotFound => "NOT_FOUND",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// A response that holds nothing but this error.
+    pub fn response(self, message: impl Into<String>) -> Response {
+        let mut error = ServerError::new(message, None);
+        self.mark(&mut error);
+        Response::from_errors(vec![error])
+    }
+
+    /// Writes the code into an error.
+    pub fn mark(self, error: &mut ServerError) {
+        error.extensions.get_or_insert_default().set("code", self.word());
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Corrupt(_) => Self::Internal(Arc::new(error)),
+            StorageError::Database(_) | StorageError::Overtaken => Self::Unavailable(Arc::new(error)),
+        }
+    }
+}
+
+impl From<RecordError> for ApiError {
+    fn from(error: RecordError) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}
+
+/// Gives every error of a response its code; logs the causes of faults and tells the request's id in their place.
+pub(crate) fn finish(mut response: Response, request_id: &str) -> Response {
+    let mut logged = HashSet::new();
+    for error in &mut response.errors {
+        let known = error.source::<ApiError>().cloned();
+        if let Some(code) = code_of(error, known.as_ref()) {
+            code.mark(error);
+        }
+        if let Some(cause) = known.as_ref().and_then(ApiError::cause) {
+            if logged.insert(Arc::as_ptr(cause).cast::<()>()) {
+                log(cause.as_ref(), &error.path, request_id);
+            }
+            error.message = format!("{} (request {request_id})", error.message);
+            error.extensions.get_or_insert_default().set("requestId", request_id);
+        }
+    }
+    response
+}
+
+/// The code that an error lacks. What async-graphql finds by itself is a fault of the document, or, where it names a field,
+/// of an argument's value.
+fn code_of(error: &ServerError, known: Option<&ApiError>) -> Option<Code> {
+    match known {
+        Some(known) => Some(known.code()),
+        None if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) => None,
+        None if error.path.is_empty() => Some(Code::ValidationFailed),
+        None => Some(Code::BadUserInput),
+    }
+}
+
+fn log(cause: &(dyn StdError + Send + Sync + 'static), path: &[PathSegment], request_id: &str) {
+    let field = path.iter().rev().find_map(|segment| match segment {
+        PathSegment::Field(name) => Some(name.as_str()),
+        PathSegment::Index(_) => None,
+    });
+    let chain = std::iter::successors(cause.source(), |&cause| cause.source());
+    let causes: Vec<_> = chain.map(ToString::to_string).collect();
+    tracing::error!(
+        request.id = request_id,
+        graphql.field = field,
+        error = %cause,
+        error.causes = ?causes,
+        "a field could not be answered"
+    );
+}
+
+const fn scope_word(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Read => "READ",
+        Scope::Write => "WRITE",
+        Scope::Admin => "ADMIN",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::Error;
+
+    use super::*;
+
+    fn finished(error: ApiError) -> ServerError {
+        let error = Error::from(error).into_server_error(async_graphql::Pos::default());
+        let error = error.with_path(vec![PathSegment::Field("conversation".into())]);
+        finish(Response::from_errors(vec![error]), "r-1").errors.remove(0)
+    }
+
+    fn extension(error: &ServerError, name: &str) -> Option<String> {
+        let value = error.extensions.as_ref()?.get(name)?.clone();
+        value.into_json().unwrap().as_str().map(str::to_owned)
+    }
+
+    #[test]
+    fn every_error_has_its_code() {
+        let cause: Cause = Arc::new(Broken("secret"));
+        for (error, code) in [
+            (ApiError::argument("id", "is malformed"), "BAD_USER_INPUT"),
+            (ApiError::Page(PageFault::BothSizes), "BAD_USER_INPUT"),
+            (ApiError::NotFound("send", "sendId"), "NOT_FOUND"),
+            (ApiError::Forbidden(Scope::Admin), "FORBIDDEN"),
+            (ApiError::Unavailable(cause.clone()), "UNAVAILABLE"),
+            (ApiError::Internal(cause.clone()), "INTERNAL"),
+        ] {
+            assert_eq!(extension(&finished(error), "code").as_deref(), Some(code));
+        }
+    }
+
+    #[test]
+    fn a_fault_hides_its_cause_and_tells_the_request() {
+        let error = finished(ApiError::from(StorageError::Corrupt("phone number")));
+        assert_eq!(error.message, "The server failed to answer this (request r-1)");
+        assert_eq!(extension(&error, "requestId").as_deref(), Some("r-1"));
+        let error = finished(ApiError::from(RecordError::Full));
+        assert_eq!(error.message, "The server cannot answer this now, try again later (request r-1)");
+    }
+
+    #[test]
+    fn a_code_that_is_there_stays() {
+        let response = finish(Code::ParseFailed.response("it is no GraphQL"), "r-1");
+        assert_eq!(extension(&response.errors[0], "code").as_deref(), Some("GRAPHQL_PARSE_FAILED"));
+    }
+
+    #[tokio::test]
+    async fn what_the_framework_finds_has_a_code_too() {
+        let response = super::super::schema().execute("{ nonsense }").await;
+        assert_eq!(extension(&finish(response, "r-1").errors[0], "code").as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
+    }
+}

@@ -1,0 +1,59 @@
+//! Values that are resolved with loaders of their own.
+//!
+//! A loader never sees a row twice, which is right for one reading and wrong for what comes after a write: the payloads of
+//! a mutation's second field, and every frame of a subscription. async-graphql would let an extension replace the data of
+//! each execution, but with any extension installed every field takes its slower path; wrapping the value does the same
+//! where it is needed and costs nothing elsewhere.
+
+use std::borrow::Cow;
+
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{ContextSelectionSet, Data, OutputType, Positioned, ServerResult, Value};
+
+use super::loaders::Loaders;
+use crate::storage::Tenant;
+
+/// A value, and the loaders that its fields are resolved with. In the schema it is just a `T`.
+pub(crate) struct Fresh<T> {
+    value: T,
+    loaders: Loaders,
+}
+
+impl<T> Fresh<T> {
+    /// A value whose fields see the present.
+    pub(crate) fn new(tenant: &Tenant, value: T) -> Self {
+        Self::with(Loaders::new(tenant.clone()), value)
+    }
+
+    /// A value whose fields see what these loaders saw.
+    pub(crate) const fn with(loaders: Loaders, value: T) -> Self {
+        Self { value, loaders }
+    }
+}
+
+impl<T: OutputType> OutputType for Fresh<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        T::qualified_type_name()
+    }
+
+    fn introspection_type_name(&self) -> Cow<'static, str> {
+        self.value.introspection_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let mut data = Data::default();
+        data.insert(self.loaders.clone());
+        let mut ctx = ctx.clone();
+        ctx.execute_data = Some(&data);
+        self.value.resolve(&ctx, field).await
+    }
+}

@@ -1,0 +1,63 @@
+//! Which conversations, in which order.
+
+use async_graphql::{Enum, InputObject};
+
+use super::super::error::{ApiError, Result};
+use super::super::place::Place;
+use super::super::types::conversation::Direction;
+use super::order::OrderDirection;
+use crate::domain::conversation;
+use crate::domain::input::{LONGEST_NAME, check_text};
+use crate::storage::conversations;
+
+/// Which conversations. All fields that are given must hold; a field that is null or left out asks nothing.
+#[derive(Debug, Clone, Default, InputObject)]
+pub(crate) struct ConversationFilter {
+    /// A part of the name, in upper or lower case; at most 200 bytes.
+    name: Option<String>,
+    /// Who starts the conversation.
+    direction: Option<Direction>,
+    /// True for archived conversations only, false for those in use only.
+    archived: Option<bool>,
+}
+
+/// In which order conversations come.
+#[derive(Debug, Clone, Copy, InputObject)]
+pub(crate) struct ConversationOrder {
+    /// What is compared.
+    field: ConversationOrderField,
+    /// Which end comes first.
+    direction: OrderDirection,
+}
+
+/// What conversations can be ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "conversations::ConversationOrder")]
+pub(crate) enum ConversationOrderField {
+    /// When the conversation was created.
+    #[graphql(name = "CREATED_AT")]
+    Created,
+    /// The name, compared byte by byte.
+    Name,
+}
+
+impl ConversationFilter {
+    /// The filter in the domain's terms.
+    pub(crate) fn read(self) -> Result<conversation::ConversationFilter> {
+        if let Some(name) = &self.name {
+            check_text(name, LONGEST_NAME)
+                .map_err(|fault| ApiError::Argument(Place::of("filter").field("name"), fault))?;
+        }
+        let direction = self.direction.map(Into::into);
+        Ok(conversation::ConversationFilter { name: self.name, direction, archived: self.archived })
+    }
+}
+
+impl ConversationOrder {
+    /// What to compare and whether the greatest comes first; the latest created first where nothing is asked.
+    pub(crate) fn read(order: Option<Self>) -> (conversations::ConversationOrder, bool) {
+        order.map_or((conversations::ConversationOrder::Created, true), |order| {
+            (order.field.into(), order.direction.descending())
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! A message, either way.
+
+use async_graphql::{ID, InputObject};
+
+use super::super::super::error::Result;
+use super::super::super::given::Given;
+use super::super::super::place::Place;
+use super::super::super::scalars::{DateTime, Json};
+use super::super::super::types::message::{MessageKind, Sender};
+use super::super::phone::read_phone;
+use super::Reader;
+use crate::domain::contact::ContactKey;
+use crate::domain::fact::{self, Content, Fact, Person};
+use crate::domain::input::{Fault, LONGEST_PROVIDER_ID, LONGEST_TEXT, check_json, check_name, check_text};
+use crate::domain::phone::{Country, Phone};
+
+/// A message of the user's, or to the user. The user is named by `phone`, by `whatsappId`, or by both.
+#[derive(Debug, InputObject)]
+pub(crate) struct MessageFact {
+    /// The line that it was on.
+    pub(crate) line_id: ID,
+    /// The user's phone number; without a country code it is read in the country of the line. It must be a valid number.
+    phone: Option<String>,
+    /// WhatsApp's id of the user: 1 to 20 digits.
+    whatsapp_id: Option<String>,
+    /// Who wrote it.
+    sender: Sender,
+    /// What it is made of.
+    kind: MessageKind,
+    /// Its words; at most 32,768 bytes.
+    text: Option<String>,
+    /// What its kind carries beyond words; at most 256 KiB of JSON.
+    payload: Option<Json>,
+    /// When it was written.
+    at: Given<DateTime>,
+    /// The provider's id of it; 1 to 512 bytes. Two reports of one id are one message.
+    provider_message_id: String,
+    /// The provider's id of the message that it answers; 1 to 512 bytes. Left out, the time tells which deployment it belongs
+    /// to.
+    in_reply_to: Option<String>,
+}
+
+/// The most digits of a WhatsApp id: E.164 has 15, and WhatsApp adds to some.
+const MOST_DIGITS: usize = 20;
+
+impl MessageFact {
+    /// The fact in the domain's terms; `None` where it was refused.
+    pub(crate) fn read(self, place: &Place, reader: &mut Reader<'_>) -> Result<Option<Fact>> {
+        let at = reader.at(place, &self.at)?;
+        let line = reader.line(place.field("lineId"), &self.line_id)?;
+        let key = self.read_key(place, line.as_ref().and_then(|line| line.phone.country()), reader);
+        self.check_names(place, reader);
+        let payload = self.read_content(place, reader);
+        let Some(((at, line), key)) = at.zip(line).zip(key) else { return Ok(None) };
+        Ok(Some(Fact::Message(fact::MessageFact {
+            line: line.id,
+            person: Person { key, name: None },
+            sender: self.sender.into(),
+            provider_message_id: self.provider_message_id,
+            in_reply_to: self.in_reply_to,
+            content: Content { at, kind: self.kind.into(), text: self.text, payload },
+        })))
+    }
+
+    /// Whom it names.
+    fn read_key(&self, place: &Place, country: Option<Country>, reader: &mut Reader<'_>) -> Option<ContactKey> {
+        if self.phone.is_none() && self.whatsapp_id.is_none() {
+            return reader.refusals.check(place.clone(), Err(Fault::new("needs \"phone\" or \"whatsappId\"")));
+        }
+        let phone = self.phone.as_ref().map(|phone| read_phone(phone, country));
+        let phone = reader.refusals.check(place.field("phone"), phone.transpose())?;
+        let wa_id = self.whatsapp_id.as_ref().map(|id| read_whatsapp_id(id));
+        let wa_id = reader.refusals.check(place.field("whatsappId"), wa_id.transpose())?;
+        Some(ContactKey { phone, wa_id, provider_user_id: None })
+    }
+
+    fn check_names(&self, place: &Place, reader: &mut Reader<'_>) {
+        let id = check_name(&self.provider_message_id, LONGEST_PROVIDER_ID);
+        reader.refusals.check(place.field("providerMessageId"), id);
+        if let Some(id) = &self.in_reply_to {
+            reader.refusals.check(place.field("inReplyTo"), check_name(id, LONGEST_PROVIDER_ID));
+        }
+    }
+
+    /// What it says beyond its text, written out.
+    fn read_content(&self, place: &Place, reader: &mut Reader<'_>) -> Option<String> {
+        if let Some(text) = &self.text {
+            reader.refusals.check(place.field("text"), check_text(text, LONGEST_TEXT));
+        }
+        let payload = self.payload.as_ref().map(read_payload).transpose();
+        reader.refusals.check(place.field("payload"), payload).flatten()
+    }
+}
+
+fn read_whatsapp_id(given: &str) -> std::result::Result<String, Fault> {
+    let digits = given.len() <= MOST_DIGITS && Phone::of_whatsapp_id(given).is_some();
+    if digits { Ok(given.to_owned()) } else { Err(Fault::new("is no WhatsApp id: 1 to 20 digits")) }
+}
+
+fn read_payload(payload: &Json) -> std::result::Result<String, Fault> {
+    check_json(&payload.value()?)?;
+    payload.text()
+}

@@ -1,0 +1,93 @@
+//! How far a message to the user got.
+
+use async_graphql::{ID, InputObject};
+
+use super::super::super::error::Result;
+use super::super::super::given::Given;
+use super::super::super::place::Place;
+use super::super::super::scalars::DateTime;
+use super::super::super::types::failure::FailureReason;
+use super::super::super::types::standing::DeploymentStatus;
+use super::super::super::user_error::Refusals;
+use super::Reader;
+use crate::domain::clock::Timestamp;
+use crate::domain::fact::{self, Fact};
+use crate::domain::failure::{self, ProviderFailure, Refusal};
+use crate::domain::input::{Fault, LONGEST_TEXT, check_text};
+use crate::domain::merge::MessageFacts;
+
+/// How far a message to the user got. It names exactly one of `deploymentId` and `providerMessageId`.
+#[derive(Debug, InputObject)]
+pub(crate) struct StatusFact {
+    /// The deployment, for its first message. One that the workspace does not have is `NOT_FOUND`.
+    pub(crate) deployment_id: Option<ID>,
+    /// The provider's id of the message; 1 to 512 bytes. A fact about one not known yet is parked until it is.
+    provider_message_id: Option<String>,
+    /// How far it got. QUEUED tells nothing new and records nothing.
+    status: DeploymentStatus,
+    /// When it happened. Of several reports of one status, the earliest counts.
+    at: Given<DateTime>,
+    /// The provider's error code. Only with FAILED.
+    failure_code: Option<Given<i32>>,
+    /// Why it failed. Only with FAILED. Left out, it follows from `failureCode`, and is OTHER where that is left out too.
+    failure_reason: Option<FailureReason>,
+    /// The provider's words; at most 32,768 bytes. Only with FAILED.
+    failure_message: Option<String>,
+}
+
+impl StatusFact {
+    /// The fact in the domain's terms; `None` where it was refused.
+    pub(crate) fn read(self, place: &Place, reader: &mut Reader<'_>) -> Result<Option<Fact>> {
+        let of = reader.target(place, self.deployment_id.as_ref(), self.provider_message_id.as_deref())?;
+        let at = reader.at(place, &self.at)?;
+        let code = Given::read_field(self.failure_code.as_ref(), place, "failureCode")?;
+        self.check_failure(place, reader.refusals);
+        Ok(of.zip(at).map(|(of, at)| {
+            let facts = self.facts(code, at);
+            Fact::Status(fact::StatusFact { of, facts, recipient: None })
+        }))
+    }
+
+    fn check_failure(&self, place: &Place, refusals: &mut Refusals) {
+        if let Some(message) = &self.failure_message {
+            refusals.check(place.field("failureMessage"), check_text(message, LONGEST_TEXT));
+        }
+        let given = [
+            ("failureCode", self.failure_code.is_some()),
+            ("failureReason", self.failure_reason.is_some()),
+            ("failureMessage", self.failure_message.is_some()),
+        ];
+        for (name, _) in given.into_iter().filter(|&(_, given)| given && self.status != DeploymentStatus::Failed) {
+            refusals.check::<()>(place.field(name), Err(Fault::new("goes only with the status FAILED")));
+        }
+    }
+
+    fn facts(self, code: Option<i32>, at: Timestamp) -> MessageFacts {
+        let nothing = MessageFacts::default();
+        let at_that = Some(at);
+        match self.status {
+            DeploymentStatus::Queued => nothing,
+            DeploymentStatus::Accepted => MessageFacts { accepted: at_that, ..nothing },
+            DeploymentStatus::Held => MessageFacts { held: at_that, ..nothing },
+            DeploymentStatus::Sent => MessageFacts { sent: at_that, ..nothing },
+            DeploymentStatus::Delivered => MessageFacts { delivered: at_that, ..nothing },
+            DeploymentStatus::Read => MessageFacts { read: at_that, ..nothing },
+            DeploymentStatus::Failed => self.failure(code, at),
+        }
+    }
+
+    /// A reason that no provider has a code for, told without a code, is a failure found before or without the provider.
+    fn failure(self, code: Option<i32>, at: Timestamp) -> MessageFacts {
+        let nothing = MessageFacts::default();
+        let meant = code.map_or(failure::FailureReason::Other, failure::FailureReason::of_provider_code);
+        let reason = self.failure_reason.map_or(meant, failure::FailureReason::from);
+        match (reason, code) {
+            (failure::FailureReason::OutcomeUnknown, None) => MessageFacts { unknown: Some(at), ..nothing },
+            (reason, None) if reason.is_ours() => MessageFacts { refused: Some(Refusal { at, reason }), ..nothing },
+            (reason, code) => {
+                let text = self.failure_message.unwrap_or_default();
+                MessageFacts { failed: Some(ProviderFailure { at, code, reason, text }), ..nothing }
+            }
+        }
+    }
+}

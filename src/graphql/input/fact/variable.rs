@@ -1,0 +1,38 @@
+//! A variable got a value.
+
+use async_graphql::{ID, InputObject};
+
+use super::super::super::error::Result;
+use super::super::super::given::Given;
+use super::super::super::place::Place;
+use super::super::super::scalars::DateTime;
+use super::Reader;
+use crate::domain::fact::Fact;
+use crate::domain::input::{LONGEST_VARIABLE_NAME, LONGEST_VARIABLE_VALUE, check_name, check_text};
+
+/// A variable got a value. It names exactly one of `deploymentId` and `providerMessageId`.
+#[derive(Debug, InputObject)]
+pub(crate) struct VariableFact {
+    /// The deployment. One that the workspace does not have is `NOT_FOUND`.
+    pub(crate) deployment_id: Option<ID>,
+    /// The provider's id of a message of the deployment; 1 to 512 bytes. A fact about one not known yet is parked until it is.
+    provider_message_id: Option<String>,
+    /// The variable's name; 1 to 100 bytes.
+    name: String,
+    /// Its value; at most 8,192 bytes.
+    value: String,
+    /// When it was given. Of several values, the one given last counts.
+    at: Given<DateTime>,
+}
+
+impl VariableFact {
+    /// The fact in the domain's terms; `None` where it was refused.
+    pub(crate) fn read(self, place: &Place, reader: &mut Reader<'_>) -> Result<Option<Fact>> {
+        let of = reader.target(place, self.deployment_id.as_ref(), self.provider_message_id.as_deref())?;
+        let at = reader.at(place, &self.at)?;
+        let Self { name, value, .. } = self;
+        reader.refusals.check(place.field("name"), check_name(&name, LONGEST_VARIABLE_NAME));
+        reader.refusals.check(place.field("value"), check_text(&value, LONGEST_VARIABLE_VALUE));
+        Ok(of.zip(at).map(|(of, at)| Fact::Variable { of, name, value, at }))
+    }
+}

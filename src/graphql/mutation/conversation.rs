@@ -1,0 +1,159 @@
+//! Conversations.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use super::super::error::Result;
+use super::super::fresh::Fresh;
+use super::super::input::id::{read_conversation_id, read_line_id};
+use super::super::lazy::Lazy;
+use super::super::place::Place;
+use super::super::scalars::Json;
+use super::super::session::{Asking, Needs};
+use super::super::types::conversation::{Conversation, Direction};
+use super::super::user_error::{Refusals, UserError};
+use crate::auth::Scope;
+use crate::domain::conversation;
+use crate::domain::flow;
+use crate::domain::id::{ConversationId, LineId, VersionId, new_key};
+use crate::domain::input::{Fault, LONGEST_NAME, check_name};
+use crate::storage::{conversations, lines};
+
+#[derive(Default)]
+pub(crate) struct ConversationMutation;
+
+/// A conversation to be created, with its first version.
+#[derive(Debug, InputObject)]
+pub(crate) struct CreateConversationInput {
+    /// What people call it; 1 to 200 bytes.
+    name: String,
+    /// Who starts it.
+    direction: Direction,
+    /// The line that it runs on. It may be left out where the workspace has exactly one line.
+    line_id: Option<ID>,
+    /// The flow of the first version. It needs `start`, the name of a step, and `steps`, an object of steps by name. The
+    /// first step of an OUTBOUND conversation needs a `template`: `name`, `language` and `parameters`, a list of texts in
+    /// which `{{name}}` stands for the value of a variable. Anything else is kept as it comes. At most 256 KiB.
+    flow: Json,
+}
+
+/// What became of a conversation to be created.
+#[derive(SimpleObject)]
+pub(crate) struct CreateConversationPayload {
+    /// The conversation. Null where it was refused.
+    conversation: Option<Conversation>,
+    /// Why it was refused; empty where it was created.
+    user_errors: Vec<UserError>,
+}
+
+/// What became of a conversation to be archived.
+#[derive(SimpleObject)]
+pub(crate) struct ArchiveConversationPayload {
+    /// The conversation. Null where it was not found.
+    conversation: Option<Conversation>,
+    /// Why it could not be archived; empty where it is archived.
+    user_errors: Vec<UserError>,
+}
+
+#[Object(guard = "Needs(Scope::Write)")]
+impl ConversationMutation {
+    /// Creates a conversation and publishes its first version.
+    async fn create_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation to be created.")] input: CreateConversationInput,
+    ) -> Result<Fresh<CreateConversationPayload>> {
+        let mut refusals = Refusals::default();
+        let conversation = create(ctx, input, &mut refusals).await?.map(named);
+        let payload = CreateConversationPayload { conversation, user_errors: refusals.into_errors() };
+        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+    }
+
+    /// Archives a conversation: it can no longer be sent, and what of it is still queued is not sent any more. Archiving it
+    /// again changes nothing.
+    async fn archive_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation's id.")] id: ID,
+    ) -> Result<Fresh<ArchiveConversationPayload>> {
+        let mut refusals = Refusals::default();
+        let archived = archive(ctx, &id).await?;
+        let conversation = refusals.found(Place::of("id"), "conversation", archived).map(named);
+        let payload = ArchiveConversationPayload { conversation, user_errors: refusals.into_errors() };
+        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+    }
+}
+
+async fn create(
+    ctx: &Context<'_>,
+    input: CreateConversationInput,
+    refusals: &mut Refusals,
+) -> Result<Option<ConversationId>> {
+    let place = Place::of("input");
+    let direction = input.direction.into();
+    refusals.check(place.field("name"), check_name(&input.name, LONGEST_NAME));
+    let flow = refusals.check(place.field("flow"), read_flow(&input.flow, direction));
+    let line = find_line(ctx, input.line_id.as_ref(), place.field("lineId"), refusals).await?;
+    let Some((line, flow)) = line.zip(flow).filter(|_| refusals.is_empty()) else { return Ok(None) };
+    let session = ctx.session()?;
+    let (conversation, version) = new(line, input.name, direction, flow, session.now());
+    conversations::create(&session.tenant, &conversation, &version).await?;
+    Ok(Some(conversation.id))
+}
+
+/// A conversation with its first version.
+fn new(
+    line: LineId,
+    name: String,
+    direction: conversation::Direction,
+    flow: String,
+    now: crate::domain::clock::Timestamp,
+) -> (conversation::Conversation, conversation::Version) {
+    let (id, current_version) = (new_key().into(), VersionId(new_key()));
+    let version = conversation::Version { id: current_version, conversation: id, number: 1, published_at: now, flow };
+    let conversation =
+        conversation::Conversation { id, line, name, direction, created_at: now, archived_at: None, current_version };
+    (conversation, version)
+}
+
+/// The line named, or the only one.
+async fn find_line(
+    ctx: &Context<'_>,
+    id: Option<&ID>,
+    place: Place,
+    refusals: &mut Refusals,
+) -> Result<Option<LineId>> {
+    let Some(id) = id else {
+        let lines = lines::list(&ctx.session()?.tenant).await?;
+        return Ok(refusals.check(place, only(&lines)));
+    };
+    let line = match read_line_id(id, &place)? {
+        Some(id) => ctx.loaders()?.lines().load(id).await?,
+        None => None,
+    };
+    Ok(refusals.found(place, "line", line).map(|line| line.id))
+}
+
+fn only(lines: &[crate::domain::line::Line]) -> std::result::Result<LineId, Fault> {
+    match lines {
+        [only] => Ok(only.id),
+        lines => Err(Fault(format!("must be given: the workspace has {} lines", lines.len()))),
+    }
+}
+
+async fn archive(ctx: &Context<'_>, id: &ID) -> Result<Option<ConversationId>> {
+    let Some(id) = read_conversation_id(id, &Place::of("id"))? else { return Ok(None) };
+    let session = ctx.session()?;
+    let archived = conversations::archive(&session.tenant, id, session.now()).await?;
+    Ok(archived.then_some(id))
+}
+
+/// The written flow, where it can be published.
+pub(crate) fn read_flow(flow: &Json, direction: conversation::Direction) -> std::result::Result<String, Fault> {
+    flow::check(&flow.value()?, direction)?;
+    flow.text()
+}
+
+/// A conversation that is there.
+pub(crate) fn named(id: ConversationId) -> Conversation {
+    Conversation(Lazy::Named(id))
+}

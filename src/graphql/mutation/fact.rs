@@ -1,0 +1,106 @@
+//! Facts: the door for teams whose own bot or provider does the talking.
+
+use std::time::Duration;
+
+use async_graphql::{Context, Object, SimpleObject};
+use futures_util::future::try_join_all;
+
+use super::super::connection::int;
+use super::super::error::Result;
+use super::super::input::fact::{FactInput, Known, Reader};
+use super::super::place::Place;
+use super::super::session::{Asking, Needs};
+use super::super::user_error::{Refusals, UserError, UserErrorCode};
+use crate::auth::Scope;
+use crate::domain::fact::Fact;
+use crate::domain::input::Fault;
+use crate::recorder::Recorded;
+
+#[derive(Default)]
+pub(crate) struct FactMutation;
+
+/// What became of facts.
+#[derive(Default, SimpleObject)]
+pub(crate) struct RecordFactsPayload {
+    /// Facts that are recorded, those known before included.
+    recorded: i32,
+    /// Facts that name a message not known yet. They are kept, and recorded once it is.
+    parked: i32,
+    /// Facts that belong to no conversation, such as a message on a line without an INBOUND conversation. They are kept for
+    /// the operators and change no figure.
+    kept: i32,
+    /// Why the facts were refused, all of them together; empty where they were taken.
+    user_errors: Vec<UserError>,
+}
+
+/// How many facts one call may bring.
+const MOST_FACTS: usize = 1_000;
+/// How far ahead of our clock a fact may lie: clocks differ, but nothing is learnt before it happens.
+const AHEAD: Duration = Duration::from_mins(5);
+
+#[Object(guard = "Needs(Scope::Write)")]
+impl FactMutation {
+    /// Records what happened elsewhere: statuses, messages, sessions, ends and variables, just as WhatsApp's webhooks tell
+    /// them. Facts may come in any order and any number of times; what is known already changes nothing. The answer comes
+    /// once they are stored.
+    async fn record_facts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The facts; at most 1,000. Where one is refused, none is recorded.")] facts: Vec<FactInput>,
+    ) -> Result<RecordFactsPayload> {
+        let mut refusals = Refusals::default();
+        let facts = read(ctx, facts, &mut refusals).await?;
+        if !refusals.is_empty() {
+            return Ok(RecordFactsPayload { user_errors: refusals.into_errors(), ..RecordFactsPayload::default() });
+        }
+        let session = ctx.session()?;
+        let recorded = session.backend.recorder.record(session.tenant.workspace(), facts).await?;
+        Ok(RecordFactsPayload::from(recorded.as_slice()))
+    }
+}
+
+/// Reads facts into the domain's terms; whatever is wrong with them is refused.
+async fn read(ctx: &Context<'_>, facts: Vec<FactInput>, refusals: &mut Refusals) -> Result<Vec<Fact>> {
+    let place = Place::of("facts");
+    if facts.len() > MOST_FACTS {
+        let fault = Fault(format!("holds {} facts; at most {MOST_FACTS} are taken", facts.len()));
+        refusals.refuse(place, UserErrorCode::TooMany, &fault);
+        return Ok(Vec::new());
+    }
+    let known = find_named(ctx, &facts).await?;
+    let mut reader = Reader { known, latest: ctx.session()?.now().plus(AHEAD), refusals };
+    let facts = facts.into_iter().enumerate().map(|(index, fact)| fact.read(&place.item(index), &mut reader));
+    Ok(facts.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+/// Finds the deployments and lines that facts name, in one statement each.
+async fn find_named(ctx: &Context<'_>, facts: &[FactInput]) -> Result<Known> {
+    let loaders = ctx.loaders()?;
+    let (mut deployments, mut lines) = (Vec::new(), Vec::new());
+    for (index, fact) in facts.iter().enumerate() {
+        let place = Place::of("facts").item(index);
+        deployments.extend(fact.deployment_id(&place)?.map(|id| loaders.deployments().load(id)));
+        lines.extend(fact.line_id(&place)?.map(|id| loaders.lines().load(id)));
+    }
+    let deployments = try_join_all(deployments).await?;
+    let lines = try_join_all(lines).await?;
+    Ok(Known {
+        deployments: deployments.into_iter().flatten().map(|deployment| deployment.id).collect(),
+        lines: lines.into_iter().flatten().map(|line| (line.id, line)).collect(),
+    })
+}
+
+impl From<&[Recorded]> for RecordFactsPayload {
+    fn from(recorded: &[Recorded]) -> Self {
+        let count = |outcome| {
+            let count = recorded.iter().filter(|&&one| one == outcome).count();
+            int(i64::try_from(count).unwrap_or(i64::MAX))
+        };
+        Self {
+            recorded: count(Recorded::Merged),
+            parked: count(Recorded::Parked),
+            kept: count(Recorded::Kept),
+            user_errors: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Lines.
+
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+
+use super::super::error::Result;
+use super::super::fresh::Fresh;
+use super::super::given::Given;
+use super::super::input::phone::read_phone;
+use super::super::lazy::Lazy;
+use super::super::place::Place;
+use super::super::session::{Asking, Needs, Session};
+use super::super::types::line::Line;
+use super::super::user_error::{Refusals, UserError, UserErrorCode};
+use crate::auth::Scope;
+use crate::domain;
+use crate::domain::id::new_key;
+use crate::domain::input::{Fault, LONGEST_NAME, check_name};
+use crate::storage::lines;
+
+#[derive(Default)]
+pub(crate) struct LineMutation;
+
+/// A line to be created.
+#[derive(Debug, InputObject)]
+pub(crate) struct CreateLineInput {
+    /// The number that users see, with its country code; in any spelling that names one number.
+    phone: String,
+    /// WhatsApp's id of the number; 1 to 64 bytes. No line of any workspace may have it yet.
+    phone_number_id: String,
+    /// What people call the line; 1 to 200 bytes.
+    name: String,
+    /// In no second shall more messages leave than this; 1 to 1,000. WhatsApp gives most numbers 80.
+    #[graphql(default_with = "Some(Given::new(DEFAULT_RATE))")]
+    messages_per_second: Option<Given<i32>>,
+    /// True where another system sends on this line and only its facts are recorded here.
+    #[graphql(default_with = "Some(false)")]
+    external: Option<bool>,
+}
+
+/// What became of a line to be created.
+#[derive(SimpleObject)]
+pub(crate) struct CreateLinePayload {
+    /// The line. Null where it was refused.
+    line: Option<Line>,
+    /// Why it was refused; empty where it was created.
+    user_errors: Vec<UserError>,
+}
+
+/// What WhatsApp gives a number.
+const DEFAULT_RATE: i32 = 80;
+/// The most that WhatsApp gives a number.
+const HIGHEST_RATE: u32 = 1_000;
+/// The longest provider's id of a number, in bytes; WhatsApp's have some 15 digits.
+const LONGEST_PHONE_NUMBER_ID: usize = 64;
+
+#[Object(guard = "Needs(Scope::Write)")]
+impl LineMutation {
+    /// Creates a line. Needs a token with the scope ADMIN. Where any workspace has a line of the same `phoneNumberId`, the
+    /// answer is a CONFLICT.
+    #[graphql(guard = "Needs(Scope::Admin)")]
+    async fn create_line(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The line to be created.")] input: CreateLineInput,
+    ) -> Result<Fresh<CreateLinePayload>> {
+        let session = ctx.session()?;
+        let mut refusals = Refusals::default();
+        let line = create(session, input, &mut refusals).await?;
+        let line = line.map(|line| Line(Lazy::Loaded(line.into())));
+        let payload = CreateLinePayload { line, user_errors: refusals.into_errors() };
+        Ok(Fresh::new(&session.tenant, payload))
+    }
+}
+
+async fn create(
+    session: &Session,
+    input: CreateLineInput,
+    refusals: &mut Refusals,
+) -> Result<Option<domain::line::Line>> {
+    let place = Place::of("input");
+    let Some(line) = input.read(&place, refusals)? else { return Ok(None) };
+    if lines::create(&session.tenant, &line, session.now()).await? {
+        return Ok(Some(line));
+    }
+    let fault = Fault::new("is that of a line already");
+    refusals.refuse(place.field("phoneNumberId"), UserErrorCode::Conflict, &fault);
+    Ok(None)
+}
+
+impl CreateLineInput {
+    fn read(self, place: &Place, refusals: &mut Refusals) -> Result<Option<domain::line::Line>> {
+        let phone = refusals.check(place.field("phone"), read_phone(&self.phone, None));
+        let id = check_name(&self.phone_number_id, LONGEST_PHONE_NUMBER_ID);
+        refusals.check(place.field("phoneNumberId"), id);
+        refusals.check(place.field("name"), check_name(&self.name, LONGEST_NAME));
+        let rate = Given::read_field(self.messages_per_second.as_ref(), place, "messagesPerSecond")?;
+        let rate = check_rate(rate.unwrap_or(DEFAULT_RATE));
+        let rate = refusals.check(place.field("messagesPerSecond"), rate);
+        Ok(phone.zip(rate).filter(|_| refusals.is_empty()).map(|(phone, messages_per_second)| domain::line::Line {
+            id: new_key().into(),
+            phone,
+            phone_number_id: self.phone_number_id,
+            name: self.name,
+            messages_per_second,
+            external: self.external.unwrap_or(false),
+        }))
+    }
+}
+
+fn check_rate(given: i32) -> std::result::Result<u32, Fault> {
+    let rate = u32::try_from(given).ok().filter(|rate| (1..=HIGHEST_RATE).contains(rate));
+    rate.ok_or_else(|| Fault(format!("is {given}; it goes from 1 to {HIGHEST_RATE}")))
+}

@@ -1,0 +1,26 @@
+//! What can be changed: one file per noun.
+//!
+//! A mutation refuses what it cannot do as data, in `userErrors`, and only after it has looked at the whole input, so that a
+//! form can show every fault at once; where anything is refused, nothing was changed. GraphQL errors are left for requests
+//! that are malformed, for lacking scopes and for faults. Facts and sends go through their doors, the recorder and dispatch.
+//! Payloads are resolved with fresh loaders, since what was loaded before the write is old.
+
+mod conversation;
+mod fact;
+mod line;
+mod send;
+mod version;
+
+use async_graphql::MergedObject;
+
+/// Everything that can be changed. Needs a token with the scope WRITE; `createLine` needs ADMIN. Several fields of one
+/// request are carried out one after the other. Each answers with `userErrors`; where that is not empty, the field changed
+/// nothing.
+#[derive(Default, MergedObject)]
+pub(crate) struct Mutation(
+    line::LineMutation,
+    conversation::ConversationMutation,
+    version::VersionMutation,
+    send::SendMutation,
+    fact::FactMutation,
+);

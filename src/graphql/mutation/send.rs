@@ -1,0 +1,172 @@
+//! Sends.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use super::super::error::Result;
+use super::super::fresh::Fresh;
+use super::super::given::Given;
+use super::super::input::id::read_conversation_id;
+use super::super::lazy::Lazy;
+use super::super::place::Place;
+use super::super::scalars::DateTime;
+use super::super::session::{Asking, Needs};
+use super::super::types::conversation::Conversation;
+use super::super::types::send::Send;
+use super::super::user_error::{Refusals, UserError, UserErrorCode};
+use super::conversation::named;
+use crate::auth::Scope;
+use crate::dispatch::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Submission};
+use crate::domain::id::{ConversationId, SendId};
+use crate::domain::input::Fault;
+
+#[derive(Default)]
+pub(crate) struct SendMutation;
+
+/// Users to send a conversation to.
+#[derive(Debug, InputObject)]
+pub(crate) struct SendConversationInput {
+    /// The conversation; its current version is sent.
+    conversation_id: ID,
+    /// The users; 1 to 10,000. A number that is given twice counts once.
+    users: Vec<SendUserInput>,
+    /// When it is due. Left out, or in the past, it is due at once.
+    scheduled_at: Option<Given<DateTime>>,
+    /// A text of the client's own, 1 to 200 bytes, that makes repeating safe: the same key with the same input answers with
+    /// the send that it made first and sends nothing again; with another input it is a CONFLICT.
+    idempotency_key: Option<String>,
+}
+
+/// A user to send a conversation to.
+#[derive(Debug, InputObject)]
+pub(crate) struct SendUserInput {
+    /// The phone number. Without a country code it is read in the country of the conversation's line. One with digits that
+    /// is no valid number is taken, and its deployment fails with `INVALID_PHONE`; a text without digits is refused.
+    phone: String,
+    /// Values for the flow, for example to fill the template with; at most 100.
+    variables: Option<Vec<VariableInput>>,
+}
+
+/// A named value of a user.
+#[derive(Debug, InputObject)]
+pub(crate) struct VariableInput {
+    /// The name; 1 to 100 bytes.
+    name: String,
+    /// The value; at most 8,192 bytes.
+    value: String,
+}
+
+/// What became of a submission.
+#[derive(SimpleObject)]
+pub(crate) struct SendConversationPayload {
+    /// The send. Null where the submission was refused.
+    send: Option<Send>,
+    /// The conversation, with these users among its own. Null where the submission was refused.
+    conversation: Option<Conversation>,
+    /// Why the submission was refused; empty where it was taken.
+    user_errors: Vec<UserError>,
+}
+
+#[Object(guard = "Needs(Scope::Write)")]
+impl SendMutation {
+    /// Sends the current version of an OUTBOUND conversation to users. The answer comes once everything is stored; the
+    /// messages leave after that, at the line's pace. Follow them with `sendProgress` or `metricsChanged`.
+    async fn send_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to send to whom.")] input: SendConversationInput,
+    ) -> Result<Fresh<SendConversationPayload>> {
+        let mut refusals = Refusals::default();
+        let sent = submit(ctx, input, &mut refusals).await?;
+        let payload = SendConversationPayload {
+            send: sent.map(|(send, _)| Send(Lazy::Named(send))),
+            conversation: sent.map(|(_, conversation)| named(conversation)),
+            user_errors: refusals.into_errors(),
+        };
+        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+    }
+}
+
+async fn submit(
+    ctx: &Context<'_>,
+    input: SendConversationInput,
+    refusals: &mut Refusals,
+) -> Result<Option<(SendId, ConversationId)>> {
+    let place = Place::of("input");
+    let id_place = place.field("conversationId");
+    let scheduled_at = Given::read_field(input.scheduled_at.as_ref(), &place, "scheduledAt")?;
+    let conversation = read_conversation_id(&input.conversation_id, &id_place)?;
+    let Some(conversation) = refusals.found(id_place, "conversation", conversation) else { return Ok(None) };
+    let submission = Submission {
+        conversation,
+        users: input.users.into_iter().map(Recipient::from).collect(),
+        scheduled_at: scheduled_at.map(|DateTime(at)| at),
+        idempotency_key: input.idempotency_key,
+    };
+    let session = ctx.session()?;
+    let answer = session.backend.sends.submit(&session.tenant, submission).await?;
+    let refused = answer.map_err(|refused| refused.into_iter().for_each(|one| refuse(one, &place, refusals)));
+    Ok(refused.ok().map(|send| (send, conversation)))
+}
+
+impl From<SendUserInput> for Recipient {
+    fn from(user: SendUserInput) -> Self {
+        let variables = user.variables.unwrap_or_default().into_iter();
+        Self { phone: user.phone, variables: variables.map(|variable| (variable.name, variable.value)).collect() }
+    }
+}
+
+/// Tells a refusal of dispatch with its place in the input.
+fn refuse(refused: Refused, place: &Place, refusals: &mut Refusals) {
+    use UserErrorCode::{Conflict, Invalid, NotFound, TooMany};
+
+    let conversation = || place.field("conversationId");
+    let user = |index| place.field("users").item(index);
+    let (place, code, fault) = match refused {
+        Refused::NoConversation => (conversation(), NotFound, Fault::new("names no conversation of this workspace")),
+        Refused::Archived => (conversation(), Conflict, Fault::new("names a conversation that is archived")),
+        Refused::Inbound => (conversation(), Invalid, Fault::new("names an INBOUND conversation: its users start it")),
+        Refused::Count(0) => (place.field("users"), Invalid, Fault::new("must not be empty")),
+        Refused::Count(count) => (place.field("users"), TooMany, too_many(count)),
+        Refused::Phone(index, fault) => (user(index).field("phone"), Invalid, fault),
+        Refused::VariableCount(index, count) => (user(index).field("variables"), TooMany, too_many_variables(count)),
+        Refused::Variable(index, variable, fault) => (user(index).field("variables").item(variable), Invalid, fault),
+        Refused::Key(fault) => (place.field("idempotencyKey"), Invalid, fault),
+        Refused::KeyTaken => (place.field("idempotencyKey"), Conflict, Fault::new("was used with another input")),
+    };
+    refusals.refuse(place, code, &fault);
+}
+
+fn too_many_variables(count: usize) -> Fault {
+    Fault(format!("holds {count} variables; at most {MOST_VARIABLES} are taken"))
+}
+
+fn too_many(count: usize) -> Fault {
+    Fault(format!("holds {count} users; at most {MOST_USERS} are taken"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_value_at_fault() {
+        let fault = || Fault::new("is wrong");
+        for (refused, field) in [
+            (Refused::NoConversation, "conversationId"),
+            (Refused::Archived, "conversationId"),
+            (Refused::Inbound, "conversationId"),
+            (Refused::Count(0), "users"),
+            (Refused::Count(10_001), "users"),
+            (Refused::Phone(3, fault()), "users.3.phone"),
+            (Refused::VariableCount(3, 101), "users.3.variables"),
+            (Refused::Variable(3, 1, fault()), "users.3.variables.1"),
+            (Refused::Key(fault()), "idempotencyKey"),
+            (Refused::KeyTaken, "idempotencyKey"),
+        ] {
+            let mut refusals = Refusals::default();
+            refuse(refused, &Place::of("input"), &mut refusals);
+            let told = refusals.places();
+            assert_eq!(told, [format!("input.{field}")]);
+        }
+    }
+}

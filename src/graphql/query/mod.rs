@@ -1,0 +1,19 @@
+//! What can be asked: one file per noun. Every field needs a token that may read.
+
+mod conversation;
+mod line;
+mod node;
+mod send;
+mod viewer;
+
+use async_graphql::MergedObject;
+
+/// Everything that can be read. Needs a token with the scope READ.
+#[derive(Default, MergedObject)]
+pub(crate) struct Query(
+    node::NodeQuery,
+    viewer::ViewerQuery,
+    conversation::ConversationQuery,
+    send::SendQuery,
+    line::LineQuery,
+);

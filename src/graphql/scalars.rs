@@ -1,0 +1,130 @@
+//! The scalars that GraphQL itself does not have.
+
+use std::sync::Arc;
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+
+use super::error::{ApiError, Result};
+use crate::domain::clock::Timestamp;
+use crate::domain::input::Fault;
+use crate::domain::phone::Phone;
+
+/// An instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DateTime(pub(crate) Timestamp);
+
+/// A phone number as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PhoneNumber(String);
+
+/// Any JSON value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Json(Value);
+
+/// An instant as RFC 3339 writes it, for example `2026-11-22T10:00:00.25Z`. Answers are always in UTC, written with `Z`,
+/// and exact to the microsecond. Arguments may carry any offset; what is finer than a microsecond is dropped, and years
+/// before 1970 or after 2099 are refused.
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        Timestamp::parse(text).map(Self).ok_or_else(|| InputValueError::custom(fault_of_instant(text)))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::String(_))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A phone number in E.164: a plus, the country code and the national number, without spaces, for example
+/// `+573001234567`. A recipient whose number turned out to be none shows it just as it was given. Where the viewer may
+/// not see a number, its middle digits are masked.
+#[Scalar]
+impl ScalarType for PhoneNumber {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text)),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// Any JSON value: an object, a list, a text, a number, true, false or null. Objects keep the order of their fields.
+#[Scalar(name = "JSON")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Ok(Self(value))
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.clone()
+    }
+}
+
+impl From<Timestamp> for DateTime {
+    fn from(instant: Timestamp) -> Self {
+        Self(instant)
+    }
+}
+
+impl From<&Phone> for PhoneNumber {
+    fn from(phone: &Phone) -> Self {
+        Self(phone.as_str().to_owned())
+    }
+}
+
+impl From<String> for PhoneNumber {
+    fn from(phone: String) -> Self {
+        Self(phone)
+    }
+}
+
+impl Json {
+    /// The value of a JSON text that the database holds.
+    pub(crate) fn stored(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map(Self).map_err(|error| ApiError::Internal(Arc::new(error)))
+    }
+
+    /// The value as serde knows it; the order of fields is lost.
+    pub(crate) fn value(&self) -> Result<serde_json::Value, Fault> {
+        self.0.clone().into_json().map_err(|_| Fault::new("is no JSON value"))
+    }
+
+    /// The value written out, its fields in the order given.
+    pub(crate) fn text(&self) -> Result<String, Fault> {
+        serde_json::to_string(&self.0).map_err(|_| Fault::new("is no JSON value"))
+    }
+}
+
+fn fault_of_instant(text: &str) -> &'static str {
+    if chrono::DateTime::parse_from_rfc3339(text).is_ok() {
+        return "it lies outside the years 1970 to 2099";
+    }
+    "it is not written as RFC 3339 asks, for example 2026-11-22T10:00:00Z"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_told_in_utc_to_the_microsecond() {
+        let given = <DateTime as ScalarType>::parse(Value::from("2026-11-22T12:00:00.1234567+02:00")).unwrap();
+        assert_eq!(ScalarType::to_value(&given), Value::from("2026-11-22T10:00:00.123456Z"));
+    }
+
+    #[test]
+    fn stored_json_comes_back_in_its_order() {
+        let json = Json::stored(r#"{"b":1,"a":[null,true,"x",1.5]}"#).unwrap();
+        assert_eq!(json.text().unwrap(), r#"{"b":1,"a":[null,true,"x",1.5]}"#);
+        assert!(matches!(Json::stored("{"), Err(ApiError::Internal(_))));
+    }
+}

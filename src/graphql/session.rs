@@ -1,0 +1,94 @@
+//! What a resolver needs of the world: who asks, the workspace's data, the write side and the clock.
+//!
+//! It travels with the request rather than with the schema, so that the schema can be made, printed and tested without a
+//! database. Scopes are checked by one guard, [`Needs`], that stands at the root fields.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Guard};
+
+use super::error::{ApiError, Result};
+use super::loaders::Loaders;
+use crate::auth::{Scope, Viewer};
+use crate::dispatch::Sends;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::live::Hub;
+use crate::recorder::Recorder;
+use crate::storage::{Database, Tenant};
+
+/// What the API stands on. Cheap to clone.
+#[derive(Clone)]
+pub struct Backend {
+    /// Where everything is read.
+    pub database: Database,
+    /// The door for facts.
+    pub recorder: Recorder,
+    /// The door for sends.
+    pub sends: Sends,
+    /// What subscribers listen to.
+    pub hub: Hub,
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whom the token makes them.
+    pub viewer: Viewer,
+    /// What the request is called in logs and in answers that tell of a fault.
+    pub request_id: Arc<str>,
+}
+
+/// One request's view of the world.
+pub(crate) struct Session {
+    /// Who asks.
+    pub(crate) viewer: Viewer,
+    /// The workspace's data.
+    pub(crate) tenant: Tenant,
+    /// What the API stands on.
+    pub(crate) backend: Backend,
+}
+
+/// The guard of root fields: the viewer's token must have this scope.
+pub(crate) struct Needs(pub(crate) Scope);
+
+/// What resolvers ask their context for.
+pub(crate) trait Asking<'a> {
+    /// The request's view of the world.
+    fn session(&self) -> Result<&'a Session>;
+
+    /// The loaders of this request, payload or frame.
+    fn loaders(&self) -> Result<&'a Loaders>;
+}
+
+impl Session {
+    /// The request's view for a viewer.
+    pub(crate) fn new(viewer: Viewer, backend: Backend) -> Self {
+        let tenant = Tenant::new(backend.database.clone(), viewer.workspace);
+        Self { viewer, tenant, backend }
+    }
+
+    /// The present instant.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.backend.clock.now()
+    }
+}
+
+impl<'a> Asking<'a> for Context<'a> {
+    fn session(&self) -> Result<&'a Session> {
+        self.data_opt().ok_or_else(|| ApiError::broken("a request came without its session"))
+    }
+
+    fn loaders(&self) -> Result<&'a Loaders> {
+        self.data_opt().ok_or_else(|| ApiError::broken("a request came without its loaders"))
+    }
+}
+
+impl Guard for Needs {
+    async fn check(&self, ctx: &Context<'_>) -> async_graphql::Result<()> {
+        let Self(scope) = *self;
+        let allowed = ctx.session()?.viewer.scopes.allow(scope);
+        Ok(allowed.then_some(()).ok_or(ApiError::Forbidden(scope))?)
+    }
+}

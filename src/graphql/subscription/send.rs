@@ -1,0 +1,136 @@
+//! The progress of a send, live.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Subscription};
+use futures_util::{Stream, StreamExt, future};
+
+use super::super::error::{ApiError, Result};
+use super::super::fresh::Fresh;
+use super::super::given::Given;
+use super::super::input::id::read_send_id;
+use super::super::lazy::Lazy;
+use super::super::loaders::Loaders;
+use super::super::place::Place;
+use super::super::session::{Asking, Needs, Session};
+use super::super::types::send::Send;
+use super::{DEFAULT_EVERY, read_every, until};
+use crate::auth::Scope;
+use crate::domain;
+use crate::domain::id::SendId;
+use crate::domain::send::SendState;
+use crate::domain::tally::Tally;
+
+#[derive(Default)]
+pub(crate) struct SendSubscription;
+
+/// What is read of a send at one moment.
+struct Frame {
+    send: Arc<domain::send::Send>,
+    seen: Seen,
+    loaders: Loaders,
+}
+
+/// What makes a frame worth sending when it differs from the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    state: SendState,
+    tally: Arc<Tally>,
+}
+
+#[Subscription(guard = "Needs(Scope::Read)")]
+impl SendSubscription {
+    /// A send: as it is now, then whenever its state or its progress changed, until it is COMPLETED or CANCELED; with that
+    /// the subscription completes.
+    async fn send_progress(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The send's id.")] send_id: ID,
+        #[graphql(
+            desc = "The shortest pause between two frames, in milliseconds: 50 to 60,000.",
+            default_with = "Some(Given::new(DEFAULT_EVERY))"
+        )]
+        every_ms: Option<Given<i32>>,
+    ) -> Result<impl Stream<Item = Result<Fresh<Send>>>> {
+        let every = read_every(every_ms.as_ref())?;
+        let send = find_send(ctx, &send_id).await?;
+        let session = ctx.session()?;
+        let ticks = session.backend.hub.ticks(send.version, every);
+        let frames = news(ticks.then(move |()| Frame::read(session, send.id)));
+        Ok(until(frames, is_last).map(|frame| Ok(frame?.into())))
+    }
+}
+
+impl Frame {
+    /// Reads the send with loaders of its own, which then serve the frame's fields as well.
+    async fn read(session: &Session, id: SendId) -> Result<Self> {
+        let loaders = Loaders::new(session.tenant.clone());
+        let (send, tally) = future::try_join(loaders.sends().load(id), loaders.tallies().load(id)).await?;
+        let send = send.ok_or_else(|| ApiError::broken("a send that was followed is gone"))?;
+        let seen = Seen { state: send.state(session.now()), tally: tally.unwrap_or_default() };
+        Ok(Self { send, seen, loaders })
+    }
+}
+
+impl From<Frame> for Fresh<Send> {
+    fn from(frame: Frame) -> Self {
+        Self::with(frame.loaders, Send(Lazy::Loaded(frame.send)))
+    }
+}
+
+impl AsRef<Seen> for Frame {
+    fn as_ref(&self) -> &Seen {
+        &self.seen
+    }
+}
+
+async fn find_send(ctx: &Context<'_>, id: &ID) -> Result<Arc<domain::send::Send>> {
+    let missing = ApiError::NotFound("send", "sendId");
+    let Some(id) = read_send_id(id, &Place::of("sendId"))? else { return Err(missing) };
+    ctx.loaders()?.sends().load(id).await?.ok_or(missing)
+}
+
+/// Frames that differ from the one before.
+fn news<F: AsRef<Seen>>(frames: impl Stream<Item = Result<F>>) -> impl Stream<Item = Result<F>> {
+    let marked = frames.scan(None, |last, frame| {
+        let seen = frame.as_ref().ok().map(|frame| frame.as_ref().clone());
+        let same = seen.is_some() && *last == seen;
+        *last = seen;
+        future::ready(Some((!same).then_some(frame)))
+    });
+    marked.filter_map(future::ready)
+}
+
+/// Whether a frame is the last: an error, or the end of the send.
+fn is_last<F: AsRef<Seen>>(frame: &Result<F>) -> bool {
+    frame.as_ref().map_or(true, |frame| matches!(frame.as_ref().state, SendState::Completed | SendState::Canceled))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+    use crate::domain::standing::{Cell, DeploymentStatus};
+
+    impl AsRef<Self> for Seen {
+        fn as_ref(&self) -> &Self {
+            self
+        }
+    }
+
+    fn seen(state: SendState, queued: i64) -> Seen {
+        let tally = [(Cell::QUEUED, queued), (Cell { status: DeploymentStatus::Sent, ..Cell::QUEUED }, 3)];
+        Seen { state, tally: Arc::new(tally.into_iter().collect()) }
+    }
+
+    #[tokio::test]
+    async fn frames_that_tell_nothing_new_are_left_out_and_the_last_one_ends_the_stream() {
+        let (one, two) = (seen(SendState::Sending, 2), seen(SendState::Sending, 1));
+        let done = seen(SendState::Completed, 0);
+        let ticks = [one.clone(), one.clone(), two.clone(), done.clone()].map(Ok);
+        let frames = news(stream::iter(ticks).chain(stream::pending()));
+        let told: Vec<_> = until(frames, is_last).map(Result::ok).collect().await;
+        assert_eq!(told, [Some(one), Some(two), Some(done)]);
+    }
+}

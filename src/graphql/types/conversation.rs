@@ -1,0 +1,180 @@
+//! Conversations.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Description, Enum, ID, Object};
+
+use super::super::connection::{Connection, Cursor, List, PageInput, Size};
+use super::super::error::Result;
+use super::super::given::Given;
+use super::super::input::user::{UserFilter, UserOrder};
+use super::super::lazy::Lazy;
+use super::super::place::Place;
+use super::super::scalars::DateTime;
+use super::super::session::Asking;
+use super::line::Line;
+use super::metrics::Metrics;
+use super::send::Sends;
+use super::user::{Users, page_of_users};
+use super::version::{Version, Versions, metrics_of};
+use crate::domain;
+use crate::domain::conversation::ConversationFilter;
+use crate::storage::conversations::{self, ConversationOrder};
+
+/// Something that a company sends to people on WhatsApp, or answers them with. It is edited in versions.
+#[derive(Description)]
+pub(crate) struct Conversation(pub(crate) Lazy<domain::conversation::Conversation>);
+
+/// Who starts a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::conversation::Direction")]
+pub(crate) enum Direction {
+    /// The user starts it, by writing to the line.
+    Inbound,
+    /// The company starts it, by sending a template that WhatsApp approved.
+    Outbound,
+}
+
+/// The conversations of the workspace that match a filter, in an order.
+#[derive(Debug, Clone)]
+pub(crate) struct Conversations {
+    /// Which.
+    pub(crate) filter: ConversationFilter,
+    /// By what.
+    pub(crate) order: ConversationOrder,
+}
+
+#[Object(use_type_description)]
+impl Conversation {
+    /// Names this conversation among everything in the API.
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id()
+    }
+
+    /// What people call it.
+    async fn name(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.0.row(ctx).await?.name.clone())
+    }
+
+    /// Who starts it.
+    async fn direction(&self, ctx: &Context<'_>) -> Result<Direction> {
+        Ok(self.0.row(ctx).await?.direction.into())
+    }
+
+    /// When it was created.
+    async fn created_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        Ok(self.0.row(ctx).await?.created_at.into())
+    }
+
+    /// When it was archived. Null while it is in use.
+    async fn archived_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.0.row(ctx).await.map(|row| row.archived_at.map(DateTime)).transpose()
+    }
+
+    /// The line that it runs on.
+    async fn line(&self, ctx: &Context<'_>) -> Option<Result<Line>> {
+        Some(self.0.row(ctx).await.map(|row| Line(Lazy::Named(row.line))))
+    }
+
+    /// The version that is sent now: the one published last.
+    async fn current_version(&self, ctx: &Context<'_>) -> Result<Version> {
+        Ok(Version(Lazy::Named(self.0.row(ctx).await?.current_version)))
+    }
+
+    /// All versions, the newest first.
+    async fn versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
+        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
+        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+    ) -> Result<Connection<Versions>> {
+        let versions = Versions(self.0.key());
+        let page = PageInput { first, after, last, before }.read(&versions)?;
+        let rows = ctx.loaders()?.version_pages().load((self.0.key(), page)).await?;
+        Ok(Connection::new(versions, rows))
+    }
+
+    /// The version of one number. Null where there is none.
+    async fn version(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The number: 1 for the first version, then 2, 3 and so on.")] number: Given<i32>,
+    ) -> Option<Result<Version>> {
+        self.find_version(ctx, &number).await.transpose()
+    }
+
+    /// How the current version does. An earlier version's figures stand on that version.
+    async fn metrics(&self, ctx: &Context<'_>) -> Result<Metrics> {
+        metrics_of(ctx, self.0.row(ctx).await?.current_version).await
+    }
+
+    /// The users of the current version. An earlier version's users stand on that version.
+    #[expect(clippy::too_many_arguments, reason = "GraphQL arguments of a field are parameters of its function")]
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
+        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
+        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+        #[graphql(desc = "Which users; all where it is left out.")] filter: Option<UserFilter>,
+        #[graphql(desc = "In which order; the latest deployed first where it is left out.")] order_by: Option<
+            UserOrder,
+        >,
+    ) -> Result<Connection<Users>> {
+        let version = self.0.row(ctx).await?.current_version;
+        page_of_users(ctx, version, PageInput { first, after, last, before }, filter, order_by).await
+    }
+
+    /// All submissions, of any version, the newest first.
+    async fn sends(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
+        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
+        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+    ) -> Result<Connection<Sends>> {
+        let sends = Sends(self.0.key());
+        let page = PageInput { first, after, last, before }.read(&sends)?;
+        let rows = ctx.loaders()?.send_pages().load((self.0.key(), page)).await?;
+        Ok(Connection::new(sends, rows))
+    }
+}
+
+impl Conversation {
+    async fn find_version(&self, ctx: &Context<'_>, number: &Given<i32>) -> Result<Option<Version>> {
+        let number = number.read(&Place::of("number"))?;
+        let version = ctx.loaders()?.numbered_versions().load((self.0.key(), number)).await?;
+        Ok(version.map(Version::from))
+    }
+}
+
+impl From<Arc<domain::conversation::Conversation>> for Conversation {
+    fn from(row: Arc<domain::conversation::Conversation>) -> Self {
+        Self(Lazy::Loaded(row))
+    }
+}
+
+impl List for Conversations {
+    const CONNECTION: &'static str = "ConversationConnection";
+    const ABOUT_CONNECTION: &'static str =
+        "A page of the workspace's conversations, under the filter and in the order asked for.";
+    const EDGE: &'static str = "ConversationEdge";
+    const ABOUT_EDGE: &'static str = "A conversation, and its place among the conversations.";
+    type Row = domain::conversation::Conversation;
+    type Node = Conversation;
+
+    fn cursors(&self) -> &'static str {
+        match self.order {
+            ConversationOrder::Created => "conversations by creation",
+            ConversationOrder::Name => "conversations by name",
+        }
+    }
+
+    async fn total(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(conversations::count(&ctx.session()?.tenant, &self.filter).await?)
+    }
+}

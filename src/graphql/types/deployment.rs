@@ -1,0 +1,169 @@
+//! Deployments.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Description, ID, Object};
+
+use super::super::connection::{Connection, Cursor, List, PageInput, Size};
+use super::super::error::Result;
+use super::super::lazy::Lazy;
+use super::super::scalars::DateTime;
+use super::super::session::Asking;
+use super::failure::Failure;
+use super::message::Messages;
+use super::send::Send;
+use super::standing::DeploymentStatus;
+use super::user::User;
+use crate::domain;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::UserId;
+use crate::domain::merge::MessageFacts;
+
+/// One attempt to bring a version to a user. A retry, or a second send to the same user, is a new deployment; an old one
+/// keeps what is known of it.
+#[derive(Description)]
+pub(crate) struct Deployment(pub(crate) Lazy<domain::deployment::Deployment>);
+
+/// The deployments of a user.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deployments(pub(crate) UserId);
+
+#[Object(use_type_description)]
+impl Deployment {
+    /// Names this deployment among everything in the API.
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id()
+    }
+
+    /// How far it got.
+    async fn status(&self, ctx: &Context<'_>) -> Result<DeploymentStatus> {
+        Ok(self.0.row(ctx).await?.cell().status.into())
+    }
+
+    /// Why it failed. Null unless `status` is FAILED.
+    async fn failure(&self, ctx: &Context<'_>) -> Option<Result<Failure>> {
+        self.0.row(ctx).await.map(|row| row.failure().map(Failure)).transpose()
+    }
+
+    /// The submission that it is part of. Null for one that began with a message of the user's own.
+    async fn send(&self, ctx: &Context<'_>) -> Option<Result<Send>> {
+        let send = self.0.row(ctx).await.map(|row| row.send);
+        send.map(|send| send.map(|id| Send(Lazy::Named(id)))).transpose()
+    }
+
+    /// The user whom it was to reach.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+        Ok(User(Lazy::Named(self.0.row(ctx).await?.user)))
+    }
+
+    /// The messages of this attempt, either way, the oldest first.
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
+        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
+        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+    ) -> Result<Connection<Messages>> {
+        let messages = Messages::OfDeployment(self.0.key());
+        let page = PageInput { first, after, last, before }.read(&messages)?;
+        let rows = ctx.loaders()?.message_pages().load((self.0.key(), page)).await?;
+        Ok(Connection::new(messages, rows))
+    }
+
+    /// When it was due: when it was submitted, or the time it was scheduled for.
+    async fn queued_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        Ok(self.0.row(ctx).await?.queued_at.into())
+    }
+
+    /// When WhatsApp was called. Null until then, and for deployments of other systems.
+    async fn dispatched_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.known(ctx, |row| row.facts.dispatched).await
+    }
+
+    /// When WhatsApp took it. Null until that is known.
+    async fn accepted_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.progress(ctx, |facts| facts.accepted).await
+    }
+
+    /// When WhatsApp held it back for a check. Null where that was not reported.
+    async fn held_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.progress(ctx, |facts| facts.held).await
+    }
+
+    /// When it left WhatsApp for the phone. Null until that is known.
+    async fn sent_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.progress(ctx, |facts| facts.sent).await
+    }
+
+    /// When it reached the phone, as WhatsApp reported it. Null until reported, which may also be so under READ, or under
+    /// DELIVERED where only an answer proves it.
+    async fn delivered_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.progress(ctx, |facts| facts.delivered).await
+    }
+
+    /// When the user opened it. Null until reported.
+    async fn read_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.progress(ctx, |facts| facts.read).await
+    }
+
+    /// When it was reported or found to have failed. It stays where later reports show that the message arrived all the
+    /// same, and is null otherwise.
+    async fn failed_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.known(ctx, domain::deployment::Deployment::failed_at).await
+    }
+
+    /// When the user first answered. Null until then.
+    async fn responded_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.known(ctx, |row| row.facts.responded()).await
+    }
+
+    /// When the user answered a final step of the flow. Null until then.
+    async fn finished_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.known(ctx, |row| row.facts.finished).await
+    }
+}
+
+impl Deployment {
+    /// A time of the deployment's that may not be known.
+    async fn known(
+        &self,
+        ctx: &Context<'_>,
+        time: impl FnOnce(&domain::deployment::Deployment) -> Option<Timestamp>,
+    ) -> Option<Result<DateTime>> {
+        self.0.row(ctx).await.map(|row| time(&row).map(DateTime)).transpose()
+    }
+
+    /// A time of its way to the phone that may not be known.
+    async fn progress(
+        &self,
+        ctx: &Context<'_>,
+        time: impl FnOnce(MessageFacts) -> Option<Timestamp>,
+    ) -> Option<Result<DateTime>> {
+        self.known(ctx, |row| time(row.progress())).await
+    }
+}
+
+impl From<Arc<domain::deployment::Deployment>> for Deployment {
+    fn from(row: Arc<domain::deployment::Deployment>) -> Self {
+        Self(Lazy::Loaded(row))
+    }
+}
+
+impl List for Deployments {
+    const CONNECTION: &'static str = "DeploymentConnection";
+    const ABOUT_CONNECTION: &'static str = "A page of a user's deployments, the newest first.";
+    const EDGE: &'static str = "DeploymentEdge";
+    const ABOUT_EDGE: &'static str = "A deployment, and its place among those of the user.";
+    type Row = domain::deployment::Deployment;
+    type Node = Deployment;
+
+    fn cursors(&self) -> &'static str {
+        "deployments"
+    }
+
+    async fn total(&self, ctx: &Context<'_>) -> Result<i64> {
+        let count = ctx.loaders()?.deployment_counts().load(self.0).await;
+        count.map(Option::unwrap_or_default)
+    }
+}

@@ -1,0 +1,19 @@
+//! What the API shows: one file per noun.
+//!
+//! An object holds its row, or only its id where a query may need no more (see `lazy`), and turns into GraphQL what the
+//! domain already knows. It computes nothing itself. The documentation comments here are the schema's descriptions, so
+//! their reader is an API user.
+
+pub(crate) mod conversation;
+pub(crate) mod deployment;
+pub(crate) mod failure;
+pub(crate) mod line;
+pub(crate) mod message;
+pub(crate) mod metrics;
+pub(crate) mod node;
+pub(crate) mod send;
+pub(crate) mod standing;
+pub(crate) mod user;
+pub(crate) mod variable;
+pub(crate) mod version;
+pub(crate) mod viewer;

@@ -1,0 +1,58 @@
+//! Anything that has an id.
+
+use async_graphql::{Context, ID, Interface};
+
+use super::super::error::Result;
+use super::super::lazy::Lazy;
+use super::super::session::Asking;
+use super::conversation::Conversation;
+use super::deployment::Deployment;
+use super::line::Line;
+use super::message::Message;
+use super::send::Send;
+use super::user::User;
+use super::version::Version;
+use super::viewer::Workspace;
+use crate::domain::id::{AnyId, WorkspaceId};
+
+/// Anything that has an id of its own, by which it can be fetched again.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Names this object among everything in the API."))]
+pub(crate) enum Node {
+    /// A workspace.
+    Workspace(Workspace),
+    /// A line.
+    Line(Line),
+    /// A conversation.
+    Conversation(Conversation),
+    /// A version.
+    Version(Version),
+    /// A send.
+    Send(Send),
+    /// A user.
+    User(User),
+    /// A deployment.
+    Deployment(Deployment),
+    /// A message.
+    Message(Message),
+}
+
+impl Node {
+    /// The object of an id; `None` where there is none in the workspace.
+    pub(crate) async fn find(ctx: &Context<'_>, id: AnyId) -> Result<Option<Self>> {
+        Ok(match id {
+            AnyId::Workspace(id) => Self::own_workspace(ctx, id)?.map(Self::Workspace),
+            AnyId::Line(id) => Lazy::find(ctx, id).await?.map(Line).map(Self::Line),
+            AnyId::Conversation(id) => Lazy::find(ctx, id).await?.map(Conversation).map(Self::Conversation),
+            AnyId::Version(id) => Lazy::find(ctx, id).await?.map(Version).map(Self::Version),
+            AnyId::Send(id) => Lazy::find(ctx, id).await?.map(Send).map(Self::Send),
+            AnyId::User(id) => Lazy::find(ctx, id).await?.map(User).map(Self::User),
+            AnyId::Deployment(id) => Lazy::find(ctx, id).await?.map(Deployment).map(Self::Deployment),
+            AnyId::Message(id) => Lazy::find(ctx, id).await?.map(Message).map(Self::Message),
+        })
+    }
+
+    fn own_workspace(ctx: &Context<'_>, id: WorkspaceId) -> Result<Option<Workspace>> {
+        Ok((ctx.session()?.viewer.workspace == id).then_some(Workspace(id)))
+    }
+}

@@ -1,0 +1,123 @@
+//! Sends.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Description, Enum, ID, Object};
+
+use super::super::connection::List;
+use super::super::error::Result;
+use super::super::lazy::Lazy;
+use super::super::scalars::DateTime;
+use super::super::session::Asking;
+use super::conversation::Conversation;
+use super::metrics::{StatusCount, by_status};
+use super::version::Version;
+use crate::domain;
+use crate::domain::id::ConversationId;
+
+/// One submission of users to the version that was current at the time.
+#[derive(Description)]
+pub(crate) struct Send(pub(crate) Lazy<domain::send::Send>);
+
+/// Where a send stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub(crate) enum SendState {
+    /// Its time has not come.
+    Scheduled,
+    /// Its deployments are leaving, at the line's pace.
+    Sending,
+    /// It was stopped and can go on.
+    Paused,
+    /// Every deployment has left the queue, whatever became of it.
+    Completed,
+    /// It was canceled; what had not left yet never will.
+    Canceled,
+}
+
+/// The sends of a conversation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sends(pub(crate) ConversationId);
+
+#[Object(use_type_description)]
+impl Send {
+    /// Names this send among everything in the API.
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id()
+    }
+
+    /// The conversation that was sent.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
+        Ok(Conversation(Lazy::Named(self.0.row(ctx).await?.conversation)))
+    }
+
+    /// The version that was sent. It stays this one when another is published meanwhile.
+    async fn version(&self, ctx: &Context<'_>) -> Result<Version> {
+        Ok(Version(Lazy::Named(self.0.row(ctx).await?.version)))
+    }
+
+    /// Where it stands now.
+    async fn state(&self, ctx: &Context<'_>) -> Result<SendState> {
+        Ok(self.0.row(ctx).await?.state(ctx.session()?.now()).into())
+    }
+
+    /// How many users were submitted.
+    async fn total_users(&self, ctx: &Context<'_>) -> Result<i32> {
+        Ok(self.0.row(ctx).await?.total_users)
+    }
+
+    /// The deployments of this send by status: every status once, also where none stands there, in the order of the enum.
+    async fn progress(&self, ctx: &Context<'_>) -> Result<Vec<StatusCount>> {
+        let tally = ctx.loaders()?.tallies().load(self.0.key()).await?;
+        Ok(by_status(&tally.unwrap_or_default()))
+    }
+
+    /// When it was submitted.
+    async fn created_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        Ok(self.0.row(ctx).await?.created_at.into())
+    }
+
+    /// When it is due. Null for one that was due at once.
+    async fn scheduled_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.0.row(ctx).await.map(|row| row.scheduled_at.map(DateTime)).transpose()
+    }
+
+    /// When its last deployment left the queue. Null until then.
+    async fn completed_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.0.row(ctx).await.map(|row| row.completed_at.map(DateTime)).transpose()
+    }
+}
+
+impl From<Arc<domain::send::Send>> for Send {
+    fn from(row: Arc<domain::send::Send>) -> Self {
+        Self(Lazy::Loaded(row))
+    }
+}
+
+impl From<domain::send::SendState> for SendState {
+    fn from(state: domain::send::SendState) -> Self {
+        match state {
+            domain::send::SendState::Scheduled => Self::Scheduled,
+            domain::send::SendState::Sending => Self::Sending,
+            domain::send::SendState::Completed => Self::Completed,
+            domain::send::SendState::Canceled => Self::Canceled,
+        }
+    }
+}
+
+impl List for Sends {
+    const CONNECTION: &'static str = "SendConnection";
+    const ABOUT_CONNECTION: &'static str = "A page of a conversation's sends, the newest first.";
+    const EDGE: &'static str = "SendEdge";
+    const ABOUT_EDGE: &'static str = "A send, and its place among those of the conversation.";
+    type Row = domain::send::Send;
+    type Node = Send;
+
+    fn cursors(&self) -> &'static str {
+        "sends"
+    }
+
+    async fn total(&self, ctx: &Context<'_>) -> Result<i64> {
+        let count = ctx.loaders()?.send_counts().load(self.0).await;
+        count.map(Option::unwrap_or_default)
+    }
+}

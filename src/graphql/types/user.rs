@@ -1,0 +1,314 @@
+//! Users, and the log of their changes.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Description, Enum, ID, Object};
+
+use super::super::connection::{Connection, Cursor, List, PageInput, Size, int};
+use super::super::error::Result;
+use super::super::input::user::{UserFilter, UserOrder};
+use super::super::lazy::Lazy;
+use super::super::scalars::{DateTime, PhoneNumber};
+use super::super::session::Asking;
+use super::deployment::Deployments;
+use super::failure::Failure;
+use super::message::Messages;
+use super::standing::{DeploymentStatus, SessionStatus, Stage};
+use super::variable::Variable;
+use super::version::Version;
+use crate::domain;
+use crate::domain::filter;
+use crate::domain::id::VersionId;
+use crate::domain::merge::{VariableValue, Variables};
+use crate::domain::metrics::Metrics;
+use crate::storage::users::UserQuery;
+
+/// One person to whom one version of a conversation was brought, or who began it: a row of the users table. It shows the
+/// person's latest deployment of that version. The same person is another user in another version.
+#[derive(Description)]
+pub(crate) struct User(pub(crate) Lazy<domain::user::User>);
+
+/// The users of a version who match a filter, in an order.
+#[derive(Debug, Clone)]
+pub(crate) struct Users {
+    version: VersionId,
+    filter: filter::UserFilter,
+    order: domain::user::UserOrder,
+}
+
+/// What became of one user in one step of recording: several reports recorded together make one change.
+#[derive(Description)]
+pub(crate) struct UserChange(pub(crate) domain::user::Change);
+
+/// What a change touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::user::ChangeKind")]
+pub(crate) enum UserChangeKind {
+    /// A deployment began: the user is new, or was sent to again.
+    Deployed,
+    /// The deployment status.
+    Status,
+    /// The stage.
+    Stage,
+    /// The session status.
+    Session,
+    /// The failure.
+    Failure,
+    /// A variable got a value.
+    Variable,
+    /// The user did something.
+    Activity,
+    /// A message was added to the history.
+    Message,
+}
+
+#[Object(use_type_description)]
+impl User {
+    /// Names this user among everything in the API.
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id()
+    }
+
+    /// The phone number. Null only where WhatsApp hides it; `whatsappId` then stands for the user.
+    async fn phone(&self, ctx: &Context<'_>) -> Option<Result<PhoneNumber>> {
+        self.0.row(ctx).await.map(|row| row.phone.clone().map(PhoneNumber::from)).transpose()
+    }
+
+    /// WhatsApp's id of the account. It need not be the digits of the number. Null until WhatsApp told it.
+    async fn whatsapp_id(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.0.row(ctx).await.map(|row| row.whatsapp_id.clone()).transpose()
+    }
+
+    /// The name on the WhatsApp profile. Null until WhatsApp told it.
+    async fn name(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.0.row(ctx).await.map(|row| row.name.clone()).transpose()
+    }
+
+    /// The version that this is a user of.
+    async fn version(&self, ctx: &Context<'_>) -> Result<Version> {
+        Ok(Version(Lazy::Named(self.0.row(ctx).await?.version)))
+    }
+
+    /// When the latest deployment was due.
+    async fn deployed_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        Ok(self.0.row(ctx).await?.deployed_at.into())
+    }
+
+    /// How far the latest deployment got.
+    async fn deployment_status(&self, ctx: &Context<'_>) -> Result<DeploymentStatus> {
+        Ok(self.0.row(ctx).await?.cell.status.into())
+    }
+
+    /// Why the latest deployment failed. Null unless `deploymentStatus` is FAILED.
+    async fn failure(&self, ctx: &Context<'_>) -> Option<Result<Failure>> {
+        self.find_failure(ctx).await.transpose()
+    }
+
+    /// How far the user came in the conversation. Null until the user answered.
+    async fn stage(&self, ctx: &Context<'_>) -> Option<Result<Stage>> {
+        self.0.row(ctx).await.map(|row| row.cell.stage.map(Stage::from)).transpose()
+    }
+
+    /// Who talks with the user. Null until a session began.
+    async fn session_status(&self, ctx: &Context<'_>) -> Option<Result<SessionStatus>> {
+        self.0.row(ctx).await.map(|row| row.cell.session_status.map(SessionStatus::from)).transpose()
+    }
+
+    /// When the user last did something in the conversation: wrote, pressed a button, reacted. Receiving and reading do not
+    /// count. Null where the user did nothing yet.
+    async fn last_activity_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.0.row(ctx).await.map(|row| row.last_activity_at.map(DateTime)).transpose()
+    }
+
+    /// The variables of the latest deployment, by name.
+    async fn variables(&self, ctx: &Context<'_>) -> Result<Vec<Variable>> {
+        let known = self.load_variables(ctx).await?;
+        Ok(known.iter().map(Variable::from).collect())
+    }
+
+    /// The value of one variable of the latest deployment. Null where it has none of this name.
+    async fn variable(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The variable's name, written exactly as it was given.")] name: String,
+    ) -> Option<Result<String>> {
+        let known = self.load_variables(ctx).await;
+        known.map(|known| known.get(&name).map(|variable| variable.value.clone())).transpose()
+    }
+
+    /// Every attempt to bring the version to this user, the newest first.
+    async fn deployments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
+        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
+        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+    ) -> Result<Connection<Deployments>> {
+        let deployments = Deployments(self.0.key());
+        let page = PageInput { first, after, last, before }.read(&deployments)?;
+        let rows = ctx.loaders()?.deployment_pages().load((self.0.key(), page)).await?;
+        Ok(Connection::new(deployments, rows))
+    }
+
+    /// Every message between this user and the company, of all deployments, the oldest first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
+        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
+        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+    ) -> Result<Connection<Messages>> {
+        let messages = Messages::OfUser(self.0.key());
+        let page = PageInput { first, after, last, before }.read(&messages)?;
+        let rows = ctx.loaders()?.history_pages().load((self.0.key(), page)).await?;
+        Ok(Connection::new(messages, rows))
+    }
+}
+
+#[Object(use_type_description)]
+impl UserChange {
+    /// The number of this change in the version's log. The log has no gaps: the next change has the next number.
+    async fn revision(&self) -> i32 {
+        int(self.0.revision)
+    }
+
+    /// When it was recorded.
+    async fn at(&self) -> DateTime {
+        self.0.at.into()
+    }
+
+    /// What it touched.
+    async fn kinds(&self) -> Vec<UserChangeKind> {
+        self.0.kinds.iter().map(UserChangeKind::from).collect()
+    }
+
+    /// The user, read as this change is delivered: more changes may have followed already.
+    async fn user(&self) -> User {
+        User(Lazy::Named(self.0.user))
+    }
+
+    /// The deployment status that this change left behind.
+    async fn deployment_status(&self) -> DeploymentStatus {
+        self.0.after.status.into()
+    }
+
+    /// The stage that this change left behind. Null until the user answered.
+    async fn stage(&self) -> Option<Stage> {
+        self.0.after.stage.map(Stage::from)
+    }
+
+    /// The session status that this change left behind. Null until a session began.
+    async fn session_status(&self) -> Option<SessionStatus> {
+        self.0.after.session_status.map(SessionStatus::from)
+    }
+}
+
+impl User {
+    /// The failure's words are in the deployment; whether there is one, the user's own row tells.
+    async fn find_failure(&self, ctx: &Context<'_>) -> Result<Option<Failure>> {
+        let row = self.0.row(ctx).await?;
+        if row.cell.status != domain::standing::DeploymentStatus::Failed {
+            return Ok(None);
+        }
+        let latest = ctx.loaders()?.latest_deployments().load(row.id).await?;
+        Ok(latest.and_then(|latest| latest.failure()).map(Failure))
+    }
+
+    async fn load_variables(&self, ctx: &Context<'_>) -> Result<Arc<Variables>> {
+        Ok(ctx.loaders()?.variables().load(self.0.key()).await?.unwrap_or_default())
+    }
+}
+
+impl From<Arc<domain::user::User>> for User {
+    fn from(row: Arc<domain::user::User>) -> Self {
+        Self(Lazy::Loaded(row))
+    }
+}
+
+impl From<(&String, &VariableValue)> for Variable {
+    fn from((name, variable): (&String, &VariableValue)) -> Self {
+        Self { name: name.clone(), value: variable.value.clone(), updated_at: variable.at.into() }
+    }
+}
+
+impl List for Users {
+    const CONNECTION: &'static str = "UserConnection";
+    const ABOUT_CONNECTION: &'static str = "A page of a version's users, under the filter and in the order asked for.";
+    const EDGE: &'static str = "UserEdge";
+    const ABOUT_EDGE: &'static str = "A user, and its place among the users.";
+    type Row = domain::user::User;
+    type Node = User;
+
+    fn cursors(&self) -> &'static str {
+        match self.order {
+            domain::user::UserOrder::Deployed => "users by deployment",
+            domain::user::UserOrder::Activity => "users by activity",
+        }
+    }
+
+    /// What the tally's cells decide is summed from the tally, whatever the number of users; the database counts the rest.
+    async fn total(&self, ctx: &Context<'_>) -> Result<i64> {
+        let loaders = ctx.loaders()?;
+        let metrics = loaders.metrics().load(self.version).await?;
+        if let Some(total) = metrics.and_then(|metrics| total_by_tally(&metrics, &self.filter)) {
+            return Ok(total);
+        }
+        let count = loaders.user_counts().load((self.version, self.filter.clone())).await;
+        count.map(Option::unwrap_or_default)
+    }
+}
+
+/// A page of the users of a version.
+pub(crate) async fn page_of_users(
+    ctx: &Context<'_>,
+    version: VersionId,
+    page: PageInput,
+    filter: Option<UserFilter>,
+    order: Option<UserOrder>,
+) -> Result<Connection<Users>> {
+    let filter = filter.map_or_else(|| Ok(filter::UserFilter::everybody()), UserFilter::read)?;
+    let (order, descending) = UserOrder::read(order);
+    let query = UserQuery { filter: filter.clone(), order, descending };
+    let list = Users { version, filter, order };
+    let page = page.read(&list)?;
+    let rows = ctx.loaders()?.user_pages().load((version, (query, page))).await?;
+    Ok(Connection::new(list, rows))
+}
+
+/// How many match, where every cell in which somebody stands decides.
+fn total_by_tally(metrics: &Metrics, filter: &filter::UserFilter) -> Option<i64> {
+    let decided = metrics.tally().cells().map(|(cell, count)| Some(if filter.matches(cell)? { count } else { 0 }));
+    decided.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::id::new_key;
+    use crate::domain::metrics::VersionHead;
+    use crate::domain::standing::Cell;
+
+    fn metrics(cells: &[(domain::standing::DeploymentStatus, i64)]) -> Metrics {
+        let head =
+            VersionHead { id: new_key().into(), number: 1, revision: 1, as_of: Timestamp::MIN, total_deployments: 0 };
+        Metrics::new(head, cells.iter().map(|&(status, count)| (Cell { status, ..Cell::QUEUED }, count)).collect())
+    }
+
+    #[test]
+    fn a_count_comes_from_the_tally_where_every_cell_decides() {
+        use domain::standing::DeploymentStatus::{Read, Sent};
+
+        let metrics = metrics(&[(Read, 5), (Sent, 7)]);
+        let read = filter::UserFilter::Status(vec![Read]);
+        let phone = filter::UserFilter::Phone("57".into());
+        let both = filter::UserFilter::All(vec![read.clone(), phone.clone()]);
+        let either = filter::UserFilter::Any(vec![filter::UserFilter::everybody(), phone.clone()]);
+        assert_eq!(total_by_tally(&metrics, &filter::UserFilter::everybody()), Some(12));
+        assert_eq!(total_by_tally(&metrics, &filter::UserFilter::Not(Box::new(read))), Some(7));
+        assert_eq!(total_by_tally(&metrics, &either), Some(12));
+        assert_eq!((total_by_tally(&metrics, &phone), total_by_tally(&metrics, &both)), (None, None));
+    }
+}

@@ -1,0 +1,56 @@
+//! Who asks, and the workspace that the token opens.
+
+use async_graphql::{Context, Description, Enum, ID, Object};
+
+use super::super::error::{ApiError, Result};
+use super::super::session::Asking;
+use crate::auth;
+use crate::domain::id::WorkspaceId;
+use crate::storage::tokens;
+
+/// What a token allows. Each scope includes those above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "auth::Scope")]
+pub(crate) enum Scope {
+    /// Queries and subscriptions.
+    Read,
+    /// Also mutations, except those that administer lines.
+    Write,
+    /// Everything, also creating lines.
+    Admin,
+}
+
+/// Whoever sent the request, as its token tells.
+#[derive(Description)]
+pub(crate) struct Viewer(pub(crate) auth::Viewer);
+
+/// A tenant. A token opens one workspace, and nothing of any other can be seen or reached with it.
+#[derive(Description)]
+pub(crate) struct Workspace(pub(crate) WorkspaceId);
+
+#[Object(use_type_description)]
+impl Viewer {
+    /// The workspace that the token opens.
+    async fn workspace(&self) -> Workspace {
+        Workspace(self.0.workspace)
+    }
+
+    /// What the token allows there.
+    async fn scopes(&self) -> Vec<Scope> {
+        auth::Scopes::ALL.into_iter().filter(|&scope| self.0.scopes.allow(scope)).map(Scope::from).collect()
+    }
+}
+
+#[Object(use_type_description)]
+impl Workspace {
+    /// Names this workspace among everything in the API.
+    pub(crate) async fn id(&self) -> ID {
+        ID(self.0.to_string())
+    }
+
+    /// What people call the workspace.
+    async fn name(&self, ctx: &Context<'_>) -> Result<String> {
+        let name = tokens::workspace_name(&ctx.session()?.tenant).await?;
+        name.ok_or_else(|| ApiError::broken("a token opens a workspace that is not there"))
+    }
+}

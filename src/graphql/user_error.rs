@@ -1,0 +1,74 @@
+//! Expected refusals, as data.
+
+use async_graphql::{Enum, SimpleObject};
+
+use super::place::Place;
+use crate::domain::input::Fault;
+
+/// Why a mutation changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq, SimpleObject)]
+pub(crate) struct UserError {
+    /// The way to the value at fault: the argument, then fields and places in lists (counted from 0), for example
+    /// `["input", "users", "3", "phone"]`. Null where no single value is at fault.
+    field: Option<Vec<String>>,
+    /// What kind of fault it is, for programs.
+    code: UserErrorCode,
+    /// What is wrong, for people.
+    message: String,
+}
+
+/// Kinds of faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub(crate) enum UserErrorCode {
+    /// The value cannot be taken as it is.
+    Invalid,
+    /// The workspace has nothing of this id.
+    NotFound,
+    /// It clashes with what is there already.
+    Conflict,
+    /// There are more items than one call takes.
+    TooMany,
+}
+
+/// What was found wrong with an input.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Vec<UserError>);
+
+impl Refusals {
+    /// Refuses the value at a place. The fault continues a sentence that begins with the place.
+    pub(crate) fn refuse(&mut self, place: Place, code: UserErrorCode, fault: &Fault) {
+        let message = format!("\"{place}\" {fault}");
+        self.0.push(UserError { field: Some(place.into_segments()), code, message });
+    }
+
+    /// The value, where the check passed; otherwise the value is refused as invalid.
+    pub(crate) fn check<T>(&mut self, place: Place, outcome: Result<T, Fault>) -> Option<T> {
+        outcome.map_err(|fault| self.refuse(place, UserErrorCode::Invalid, &fault)).ok()
+    }
+
+    /// The value, where it was found; otherwise its id is refused.
+    pub(crate) fn found<T>(&mut self, place: Place, noun: &str, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.refuse(place, UserErrorCode::NotFound, &Fault(format!("names no {noun} of this workspace")));
+        }
+        value
+    }
+
+    /// Whether nothing was found wrong.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As `userErrors`.
+    pub(crate) fn into_errors(self) -> Vec<UserError> {
+        self.0
+    }
+}
+
+#[cfg(test)]
+impl Refusals {
+    /// Where something was found wrong.
+    pub(crate) fn places(&self) -> Vec<String> {
+        self.0.iter().filter_map(|error| error.field.as_ref()).map(|field| field.join(".")).collect()
+    }
+}

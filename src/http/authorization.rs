@@ -1,0 +1,30 @@
+//! The bearer token of a request, and whom it stands for.
+
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+
+use super::refusal::{Kind, Refusal};
+use crate::auth::{Tokens, Viewer};
+
+/// Who sent a request with this head.
+pub(super) async fn viewer(tokens: &Tokens, headers: &HeaderMap) -> Result<Viewer, Refusal> {
+    let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+    let Some(token) = given else {
+        return Err(unauthenticated("This needs a token: send the header \"Authorization: Bearer <token>\""));
+    };
+    match tokens.viewer(token).await {
+        Ok(Some(viewer)) => Ok(viewer),
+        Ok(None) => Err(unauthenticated("The token is unknown or was revoked")),
+        Err(cause) => Err(Refusal::unavailable().because(cause)),
+    }
+}
+
+/// The token in `Bearer <token>`.
+pub(super) fn bearer(credentials: &str) -> Option<&str> {
+    let (scheme, token) = credentials.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+fn unauthenticated(message: &'static str) -> Refusal {
+    Refusal::new(Kind::Unauthenticated, message).with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}

@@ -1,0 +1,27 @@
+//! The explorer: a page that holds nothing secret. The token is pasted into its header editor, never into its address.
+//!
+//! Its parts come from a public mirror of npm, each pinned by its hash: what runs on the page is what was looked at.
+
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY};
+use axum::response::{IntoResponse, Response};
+
+const PAGE: &str = include_str!("graphiql.html");
+const SCRIPT: &str = include_str!("graphiql.js");
+
+/// Scripts run from here and from the mirror, and may talk to this server alone: a token that was pasted stays.
+const POLICY: &str = "default-src 'none'; script-src 'self' https://unpkg.com; \
+    style-src 'unsafe-inline' https://unpkg.com; font-src data: https://unpkg.com; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 3] =
+    [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY), (REFERRER_POLICY, "no-referrer")];
+
+/// `GET /graphiql`.
+pub(super) async fn page() -> Response {
+    (HEADERS, PAGE).into_response()
+}
+
+/// `GET /graphiql.js`.
+pub(super) async fn script() -> Response {
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
+}

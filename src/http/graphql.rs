@@ -1,0 +1,113 @@
+//! GraphQL over HTTP, by the specification's draft: POST for everything but subscriptions, GET for queries.
+//!
+//! As nothing but a bearer token in a header opens anything, and nothing but JSON is read, no page of another origin can
+//! make a browser send what is carried out.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Query, Request as HttpRequest, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response as HttpResponse};
+use serde::Serialize;
+
+use super::Services;
+use super::authorization;
+use super::body;
+use super::negotiation::{Media, has_json_body};
+use super::operation::{self, Caller};
+use super::parameters::{self, Malformed, QueryString};
+use super::refusal::{Kind, Refusal};
+use crate::telemetry::RequestId;
+
+/// A response to a document that was refused: it has no `data` at all, by the specification.
+#[derive(Serialize)]
+struct Refused<'a> {
+    errors: &'a [async_graphql::ServerError],
+}
+
+/// `POST /graphql`.
+pub(super) async fn post(
+    State(services): State<Arc<Services>>,
+    Extension(request_id): Extension<RequestId>,
+    headers: HeaderMap,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let media = accepted(&headers)?;
+    let answer = async {
+        let viewer = authorization::viewer(&services.tokens, &headers).await?;
+        let request = read(&services, &headers, request).await?;
+        execute(&services, request, Caller { viewer, request_id }, media).await
+    };
+    answer.await.map_err(|refusal| refusal.written_as(media))
+}
+
+/// `GET /graphql`.
+pub(super) async fn get(
+    State(services): State<Arc<Services>>,
+    Extension(request_id): Extension<RequestId>,
+    headers: HeaderMap,
+    query: Result<Query<QueryString>, axum::extract::rejection::QueryRejection>,
+) -> Result<HttpResponse, Refusal> {
+    let media = accepted(&headers)?;
+    let answer = async {
+        let viewer = authorization::viewer(&services.tokens, &headers).await?;
+        let Query(query) = query.map_err(|_| Malformed::new("The query string is malformed"))?;
+        let mut request = parameters::from_query_string(query)?;
+        refuse_mutation(&mut request)?;
+        execute(&services, request, Caller { viewer, request_id }, media).await
+    };
+    answer.await.map_err(|refusal| refusal.written_as(media))
+}
+
+fn accepted(headers: &HeaderMap) -> Result<Media, Refusal> {
+    let message = "Accept must allow application/graphql-response+json or application/json";
+    Media::accepted(headers).ok_or_else(|| Refusal::new(Kind::NotAcceptable, message))
+}
+
+async fn read(services: &Services, headers: &HeaderMap, request: HttpRequest) -> Result<Request, Refusal> {
+    if !has_json_body(headers) {
+        let message = "The body must be application/json in UTF-8, and Content-Type must say so";
+        return Err(Refusal::new(Kind::UnsupportedMediaType, message));
+    }
+    let http = &services.http;
+    let body = body::read(request.into_body(), http.graphql_body_bytes.get(), http.request_timeout).await?;
+    Ok(parameters::from_body(&body)?)
+}
+
+/// A GET must be safe to repeat and to prefetch.
+fn refuse_mutation(request: &mut Request) -> Result<(), Refusal> {
+    if operation::kind(request) != Some(OperationType::Mutation) {
+        return Ok(());
+    }
+    let refusal = Refusal::new(Kind::MethodNotAllowed, "A mutation must be sent by POST");
+    Err(refusal.with_header(ALLOW, HeaderValue::from_static("POST")))
+}
+
+async fn execute(services: &Services, request: Request, caller: Caller, media: Media) -> Result<HttpResponse, Refusal> {
+    let response = services.operations.execute(request, caller).await?;
+    let written = write(&response).map_err(|cause| Refusal::internal().because(Arc::new(cause)))?;
+    let status = match media {
+        Media::GraphqlResponse if operation::is_refused(&response) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    };
+    let headers = [(CONTENT_TYPE, media.header()), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((status, headers, Body::from(written)).into_response())
+}
+
+fn write(response: &Response) -> serde_json::Result<Vec<u8>> {
+    if operation::is_refused(response) {
+        return serde_json::to_vec(&Refused { errors: &response.errors });
+    }
+    serde_json::to_vec(response)
+}
+
+impl From<Malformed> for Refusal {
+    fn from(malformed: Malformed) -> Self {
+        Self::new(Kind::BadRequest, malformed.to_string())
+    }
+}

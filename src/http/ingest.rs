@@ -1,0 +1,122 @@
+//! From a webhook's body to recorded facts: reads it, finds out whose lines it names, records.
+//!
+//! What stands behind is a [`Door`], so that this reasoning needs neither a database nor a recorder to be tested.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, try_join_all};
+
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::fact::Fact;
+use crate::domain::id::{LineId, WorkspaceId};
+use crate::recorder::RecordError;
+use crate::storage::StorageError;
+use crate::whatsapp::webhook::{self, LineUpdates, MalformedWebhook};
+
+/// The most updates of one call, which is the provider's own maximum.
+pub const MOST_UPDATES: usize = 1_000;
+
+/// How far a time may lie ahead of ours: clocks differ.
+const AHEAD: Duration = Duration::from_mins(5);
+
+/// Whose a line is.
+pub type Owner = (WorkspaceId, LineId);
+
+/// Where webhooks lead to.
+pub trait Door: Send + Sync + 'static {
+    /// The lines of these provider's ids, of whatever workspace; unknown ones are missing.
+    fn lines(&self, phone_number_ids: Vec<String>) -> BoxFuture<'_, Result<HashMap<String, Owner>, StorageError>>;
+
+    /// Records facts of a workspace, and returns once they are committed.
+    fn record(&self, workspace: WorkspaceId, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>>;
+
+    /// Keeps what belongs to no workspace, and returns once it is committed.
+    fn keep(&self, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>>;
+}
+
+/// Takes webhooks in. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingest {
+    door: Arc<dyn Door>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why a webhook was not taken. Nothing of it need be stored then; all of it may come again.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// It is not JSON.
+    #[error(transparent)]
+    Malformed(#[from] MalformedWebhook),
+    /// It brings more than [`MOST_UPDATES`].
+    #[error("the webhook brings {0} updates")]
+    TooMany(usize),
+    /// Whose lines it names cannot be found out.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// It cannot be recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// A webhook's facts, by whom they belong to.
+#[derive(Default)]
+struct Sorted {
+    recorded: HashMap<WorkspaceId, Vec<Fact>>,
+    kept: Vec<Fact>,
+}
+
+impl Ingest {
+    /// Takes webhooks to this door.
+    pub fn new(door: Arc<dyn Door>, clock: Arc<dyn Clock>) -> Self {
+        Self { door, clock }
+    }
+
+    /// Takes a webhook's body, and returns once all that it brings is committed.
+    pub async fn take(&self, body: &[u8]) -> Result<(), IngestError> {
+        let updates = webhook::parse(body)?;
+        let latest = self.clock.now().plus(AHEAD);
+        let owners = self.door.lines(named(&updates)).await?;
+        let sorted = Sorted::of(updates, &owners, latest);
+        match sorted.count() {
+            count if count > MOST_UPDATES => Err(IngestError::TooMany(count)),
+            _ => Ok(self.record(sorted).await?),
+        }
+    }
+
+    async fn record(&self, sorted: Sorted) -> Result<(), RecordError> {
+        let recorded = sorted.recorded.into_iter().map(|(workspace, facts)| self.door.record(workspace, facts));
+        try_join_all(recorded).await?;
+        if !sorted.kept.is_empty() {
+            self.door.keep(sorted.kept).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Sorted {
+    fn of(updates: Vec<LineUpdates<'_>>, owners: &HashMap<String, Owner>, latest: Timestamp) -> Self {
+        let mut sorted = Self::default();
+        for update in updates {
+            match update.phone_number_id.as_ref().and_then(|id| owners.get(id)) {
+                Some(&(workspace, line)) => {
+                    sorted.recorded.entry(workspace).or_default().extend(update.facts(line, latest));
+                }
+                None => sorted.kept.extend(update.kept()),
+            }
+        }
+        sorted
+    }
+
+    fn count(&self) -> usize {
+        self.recorded.values().map(Vec::len).sum::<usize>() + self.kept.len()
+    }
+}
+
+fn named(updates: &[LineUpdates<'_>]) -> Vec<String> {
+    let mut ids: Vec<_> = updates.iter().filter_map(|update| update.phone_number_id.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

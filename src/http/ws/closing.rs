@@ -1,0 +1,66 @@
+//! Why a socket is closed: the codes of `graphql-transport-ws`, and of WebSocket itself.
+
+use axum::extract::ws::{CloseFrame, Message};
+
+/// Why a socket is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// The server is shutting down: come again.
+    GoingAway,
+    /// A message is longer than is taken.
+    TooLong,
+    /// The server cannot tell now who asks: come again.
+    TryAgain,
+    /// A message that the protocol does not know, and what is wrong with it.
+    Malformed(&'static str),
+    /// An operation before the greeting.
+    Unauthorized,
+    /// The token is missing, unknown, or was revoked.
+    Forbidden,
+    /// The client offers no sub-protocol that is spoken here.
+    Subprotocol,
+    /// No greeting in time.
+    InitTimeout,
+    /// An operation of this id is running already.
+    DuplicateId,
+    /// A second greeting.
+    TooManyInits,
+}
+
+impl Closing {
+    const fn code(self) -> u16 {
+        match self {
+            Self::GoingAway => 1001,
+            Self::TooLong => 1009,
+            Self::TryAgain => 1013,
+            Self::Malformed(_) => 4400,
+            Self::Unauthorized => 4401,
+            Self::Forbidden => 4403,
+            Self::Subprotocol => 4406,
+            Self::InitTimeout => 4408,
+            Self::DuplicateId => 4409,
+            Self::TooManyInits => 4429,
+        }
+    }
+
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::GoingAway => "Going away",
+            Self::TooLong => "Message too long",
+            Self::TryAgain => "Try again later",
+            Self::Malformed(what) => what,
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::Subprotocol => "Subprotocol not acceptable",
+            Self::InitTimeout => "Connection initialisation timeout",
+            Self::DuplicateId => "Subscriber already exists",
+            Self::TooManyInits => "Too many initialisation requests",
+        }
+    }
+}
+
+impl From<Closing> for Message {
+    fn from(closing: Closing) -> Self {
+        Self::Close(Some(CloseFrame { code: closing.code(), reason: closing.reason().into() }))
+    }
+}

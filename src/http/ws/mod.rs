@@ -1,0 +1,90 @@
+//! `/graphql/ws`: the protocol `graphql-transport-ws`, to the letter.
+//!
+//! A socket is greeted ([`greeting`]), served ([`session`]) and closed. Its operations are in [`running`], what waits to be
+//! written in [`outbox`].
+
+mod closing;
+mod greeting;
+mod message;
+mod outbox;
+mod running;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::header::{CONNECTION, HeaderValue, UPGRADE};
+use axum::response::Response;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::time::timeout;
+
+use self::closing::Closing;
+use self::greeting::{End, greet};
+use self::session::Session;
+use super::Services;
+use super::refusal::{Kind, Refusal};
+
+const SUBPROTOCOL: &str = "graphql-transport-ws";
+
+/// What a socket buffers each way. Small, as there may be tens of thousands; longer messages still fit.
+const BUFFER_BYTES: usize = 4 * 1_024;
+
+/// How long the other side may take to close its end.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// `/graphql/ws`.
+pub(super) async fn upgrade(
+    State(services): State<Arc<Services>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Refusal> {
+    let longest = services.websocket.message_bytes.get();
+    let upgrade = upgrade.map_err(|_| not_a_socket())?.protocols([SUBPROTOCOL]);
+    let is_spoken = upgrade.selected_protocol().is_some();
+    let upgrade = upgrade.max_message_size(longest).max_frame_size(longest);
+    let upgrade = upgrade.read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
+    let open = services.shutdown.open_socket();
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        serve(services, socket, is_spoken).await;
+        drop(open);
+    }))
+}
+
+fn not_a_socket() -> Refusal {
+    let refusal = Refusal::new(Kind::UpgradeRequired, "This address speaks WebSocket, with graphql-transport-ws");
+    refusal
+        .with_header(UPGRADE, HeaderValue::from_static("websocket"))
+        .with_header(CONNECTION, HeaderValue::from_static("upgrade"))
+}
+
+async fn serve(services: Arc<Services>, mut socket: WebSocket, is_spoken: bool) {
+    let greeted = if is_spoken { greet(&mut socket, &services).await } else { Err(Closing::Subprotocol.into()) };
+    match greeted {
+        Ok(greeted) => {
+            let (end, outbox, reader) = Session::new(services, greeted, socket).run().await;
+            close(end, outbox.into_sink(), reader).await;
+        }
+        Err(end) => {
+            let (sink, reader) = socket.split();
+            close(end, sink, reader).await;
+        }
+    }
+}
+
+/// Says good-bye, and reads on until the other side has closed too: an end that is closed with something unread is reset,
+/// and the other side would not see the good-bye.
+async fn close(
+    end: End,
+    mut sink: impl Sink<Message> + Unpin,
+    mut reader: impl Stream<Item = Result<Message, axum::Error>> + Unpin,
+) {
+    let good_bye = async {
+        if let End::Close(closing) = end {
+            sink.send(closing.into()).await.ok();
+        }
+        while let Some(Ok(_)) = reader.next().await {}
+    };
+    timeout(LINGER, good_bye).await.ok();
+}

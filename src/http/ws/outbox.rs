@@ -1,0 +1,79 @@
+//! What waits to be written to a socket.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::SinkExt;
+use futures_util::stream::SplitSink;
+
+use super::running::Waiting;
+
+/// The most messages that may wait before the client's own are left unread: a client that asks and never reads is
+/// answered up to here.
+const MOST_WAITING: usize = 256;
+
+/// What waits to be written, and where to.
+pub(super) struct Outbox {
+    sink: SplitSink<WebSocket, Message>,
+    waiting: VecDeque<Letter>,
+    flushed: bool,
+}
+
+/// A message, and the operation that waits until it is written.
+struct Letter {
+    message: Message,
+    from: Option<(Arc<str>, Waiting)>,
+}
+
+impl Outbox {
+    pub(super) const fn new(sink: SplitSink<WebSocket, Message>) -> Self {
+        Self { sink, waiting: VecDeque::new(), flushed: true }
+    }
+
+    /// Queues a message.
+    pub(super) fn push(&mut self, message: Message) {
+        self.flushed = false;
+        self.waiting.push_back(Letter { message, from: None });
+    }
+
+    /// Queues a frame of an operation that goes on when it is written.
+    pub(super) fn push_frame(&mut self, message: Message, id: Arc<str>, operation: Waiting) {
+        self.flushed = false;
+        self.waiting.push_back(Letter { message, from: Some((id, operation)) });
+    }
+
+    /// Leaves out what waits of an operation that the client has ended.
+    pub(super) fn forget(&mut self, id: &str) {
+        self.waiting.retain(|letter| !matches!(&letter.from, Some((from, _)) if **from == *id));
+    }
+
+    /// Whether everything is with the operating system.
+    pub(super) const fn is_written(&self) -> bool {
+        self.flushed
+    }
+
+    /// Whether the client may ask for more.
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.len() < MOST_WAITING
+    }
+
+    /// Writes the next message, or what is buffered of those before; returns the operation that may go on now. It may be
+    /// dropped at any time without losing anything.
+    pub(super) async fn write(&mut self) -> Result<Option<Waiting>, axum::Error> {
+        poll_fn(|context| self.sink.poll_ready_unpin(context)).await?;
+        let Some(letter) = self.waiting.pop_front() else {
+            poll_fn(|context| self.sink.poll_flush_unpin(context)).await?;
+            self.flushed = true;
+            return Ok(None);
+        };
+        self.sink.start_send_unpin(letter.message)?;
+        Ok(letter.from.map(|(_, operation)| operation))
+    }
+
+    /// Drops what waits.
+    pub(super) fn into_sink(self) -> SplitSink<WebSocket, Message> {
+        self.sink
+    }
+}

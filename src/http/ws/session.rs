@@ -1,0 +1,191 @@
+//! A socket whose client is known: one loop that reads what the client says, carries its operations on and writes.
+//!
+//! All three go side by side, so a client that stops reading does not stop its operations half-way, and cannot hold
+//! anything of the database's. It slows nobody but itself, and when it has been silent for too long it is given up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::future::BoxFuture;
+use futures_util::stream::SplitStream;
+use futures_util::{FutureExt, StreamExt};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
+
+use super::closing::Closing;
+use super::greeting::{End, Greeted, hear};
+use super::message::{self, FromClient};
+use super::outbox::Outbox;
+use super::running::{Event, Run, Running, Waiting};
+use crate::auth::{Tokens, Viewer};
+use crate::http::Services;
+use crate::http::operation::{self, Caller, Failure};
+use crate::http::refusal::{Kind, Refusal};
+use crate::telemetry::RequestId;
+
+/// How many pings a client may leave unanswered. A client may be stopped for a minute and come back.
+const MOST_UNANSWERED: u32 = 6;
+
+/// A socket whose client is known.
+pub(super) struct Session {
+    services: Arc<Services>,
+    viewer: Viewer,
+    reader: SplitStream<WebSocket>,
+    outbox: Outbox,
+    running: Running,
+    revoked: BoxFuture<'static, ()>,
+    keep_alive: Interval,
+    heard_at: Instant,
+    leaving: bool,
+}
+
+/// What the loop waits for.
+enum Happening {
+    Said(Option<Result<Message, axum::Error>>),
+    Came(Run, Event, Waiting),
+    Wrote(Result<Option<Waiting>, axum::Error>),
+    Tick,
+    Revoked,
+    Shutdown,
+}
+
+impl Session {
+    pub(super) fn new(services: Arc<Services>, greeted: Greeted, socket: WebSocket) -> Self {
+        let (sink, reader) = socket.split();
+        let Greeted { viewer, token } = greeted;
+        let revoked = revoked(services.tokens.clone(), token, viewer, services.websocket.recheck).boxed();
+        let every = services.websocket.keep_alive;
+        let mut keep_alive = interval_at(Instant::now() + every, every);
+        keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            services,
+            viewer,
+            reader,
+            outbox: Outbox::new(sink),
+            running: Running::default(),
+            revoked,
+            keep_alive,
+            heard_at: Instant::now(),
+            leaving: false,
+        }
+    }
+
+    /// Serves the client until one side has had enough; returns what is left to do.
+    pub(super) async fn run(mut self) -> (End, Outbox, SplitStream<WebSocket>) {
+        loop {
+            let happening = self.wait().await;
+            if let Err(end) = self.handle(happening) {
+                return (end, self.outbox, self.reader);
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Happening {
+        tokio::select! {
+            Some((run, event, operation)) = self.running.next() => Happening::Came(run, event, operation),
+            wrote = self.outbox.write(), if !self.outbox.is_written() => Happening::Wrote(wrote),
+            said = self.reader.next(), if self.outbox.has_room() => Happening::Said(said),
+            _ = self.keep_alive.tick() => Happening::Tick,
+            () = &mut self.revoked => Happening::Revoked,
+            () = self.services.shutdown.begun(), if !self.leaving => Happening::Shutdown,
+        }
+    }
+
+    fn handle(&mut self, happening: Happening) -> Result<(), End> {
+        match happening {
+            Happening::Said(said) => self.on_said(said)?,
+            Happening::Came(run, event, operation) => self.on_came(&run, event, operation),
+            Happening::Wrote(wrote) => {
+                if let Some(operation) = wrote.map_err(|_| End::Gone)? {
+                    self.running.resume(operation);
+                }
+            }
+            Happening::Tick => self.on_tick()?,
+            Happening::Revoked => return Err(Closing::Forbidden.into()),
+            Happening::Shutdown => self.leave(),
+        }
+        let done = self.leaving && self.running.len() == 0 && self.outbox.is_written();
+        if done { Err(Closing::GoingAway.into()) } else { Ok(()) }
+    }
+
+    fn on_said(&mut self, said: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        self.heard_at = Instant::now();
+        match hear(said)? {
+            Some(FromClient::Init(_)) => return Err(Closing::TooManyInits.into()),
+            Some(FromClient::Ping(payload)) => self.outbox.push(message::pong(&payload)),
+            Some(FromClient::Subscribe(id, _)) if self.running.has(&id) => return Err(Closing::DuplicateId.into()),
+            Some(FromClient::Subscribe(id, request)) => self.subscribe(id, *request),
+            Some(FromClient::Complete(id)) => {
+                self.running.stop(&id);
+                self.outbox.forget(&id);
+            }
+            Some(FromClient::Pong) | None => {}
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self, id: String, request: async_graphql::Request) {
+        // The client comes again after the close, and asks then.
+        if self.leaving {
+            return;
+        }
+        let request_id = RequestId::generate();
+        let most = self.services.websocket.operations.get();
+        if self.running.len() >= most {
+            let message = format!("At most {most} operations run at once on a socket");
+            let refusal = Refusal::new(Kind::TooManyRequests, message);
+            return self.outbox.push(message::error(&id, &[refusal.error(&request_id)]));
+        }
+        let caller = Caller { viewer: self.viewer, request_id: request_id.clone() };
+        self.running.start(id, request_id, self.services.operations.begin(request, caller));
+    }
+
+    fn on_came(&mut self, run: &Run, event: Event, operation: Waiting) {
+        let failed = match event {
+            Event::Frame(frame) => match *frame {
+                Ok(response) if operation::is_refused(&response) => message::error(&run.id, &response.errors),
+                Ok(response) => {
+                    let frame = message::next(&run.id, &response);
+                    return self.outbox.push_frame(frame, Arc::clone(&run.id), operation);
+                }
+                Err(failure) => failure_message(run, failure),
+            },
+            Event::End => message::complete(&run.id),
+        };
+        self.running.stop(&run.id);
+        self.outbox.push(failed);
+    }
+
+    fn on_tick(&mut self) -> Result<(), End> {
+        if self.heard_at.elapsed() > self.services.websocket.keep_alive * MOST_UNANSWERED {
+            return Err(End::Gone);
+        }
+        // Where something waits to be written, a ping would only wait behind it.
+        if self.outbox.is_written() {
+            self.outbox.push(Message::Ping(Vec::new().into()));
+        }
+        Ok(())
+    }
+
+    /// Ends subscriptions and lets queries and mutations finish. Nobody is told that a subscription is complete, for it is
+    /// not: a client that finds the socket closed comes again, and goes on behind what it saw last.
+    fn leave(&mut self) {
+        self.leaving = true;
+        self.running.stop_lasting();
+    }
+}
+
+fn failure_message(run: &Run, failure: Failure) -> Message {
+    message::error(&run.id, &[Refusal::from(failure).error(&run.request_id)])
+}
+
+/// Waits until the token stands no longer for the viewer. While that cannot be found out, it stands.
+async fn revoked(tokens: Tokens, token: String, viewer: Viewer, every: Duration) {
+    loop {
+        sleep(every).await;
+        match tokens.viewer(&token).await {
+            Ok(now) if now != Some(viewer) => return,
+            _ => {}
+        }
+    }
+}

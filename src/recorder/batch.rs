@@ -1,0 +1,107 @@
+//! Draining a workspace's queue, batch by batch.
+
+use std::sync::Arc;
+
+use super::queue::Pending;
+use super::{Inner, RecordError, Recorded};
+use crate::domain::fact::{Fact, Kept};
+use crate::domain::id::WorkspaceId;
+use crate::storage::record::{self, Batch, Offered};
+use crate::storage::{FaultKind, StorageError, Tenant, parked};
+
+/// How often a batch that lost a race is begun again before it counts as failed.
+const RACES: u32 = 10;
+
+impl Inner {
+    /// Records what waits until nothing does.
+    pub(super) async fn drain(&self, workspace: WorkspaceId) {
+        let tenant = Tenant::new(self.db.clone(), workspace);
+        while let Some(pending) = self.queues.take(workspace, self.settings.batch_facts) {
+            let offered: Vec<Offered> = pending.iter().flat_map(|one| one.offered.iter().cloned()).collect();
+            match self.record_all(&tenant, offered).await {
+                Ok(recorded) => answer(pending, recorded),
+                Err(error) => refuse(pending, &Arc::new(error)),
+            }
+        }
+    }
+
+    /// Records facts, splitting what fails until the fact that fails alone is found.
+    async fn record_all(&self, tenant: &Tenant, offered: Vec<Offered>) -> Result<Vec<Recorded>, StorageError> {
+        let mut recorded = Vec::with_capacity(offered.len());
+        // A stack of parts still to be recorded, the first on top.
+        let mut parts = vec![offered];
+        while let Some(mut part) = parts.pop() {
+            match self.record_once(tenant, &part).await {
+                Ok(batch) => {
+                    recorded.extend(batch.applied.iter().map(Recorded::from));
+                    self.committed(tenant, batch).await;
+                }
+                Err(error) if error.kind() != FaultKind::Data => return Err(error),
+                Err(error) if part.len() == 1 => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a fact cannot be recorded and is kept");
+                    self.keep(tenant, &part).await?;
+                    recorded.push(Recorded::Kept);
+                }
+                Err(_) => {
+                    let rest = part.split_off(part.len() / 2);
+                    parts.extend([rest, part]);
+                }
+            }
+        }
+        Ok(recorded)
+    }
+
+    async fn record_once(&self, tenant: &Tenant, offered: &[Offered]) -> Result<Batch, StorageError> {
+        let mut races = 0;
+        loop {
+            match record::batch(tenant, offered, self.settings.parking, self.now()).await {
+                Err(error) if error.kind() == FaultKind::Race && races < RACES => races += 1,
+                result => return result,
+            }
+        }
+    }
+
+    /// Wakes the watchers, and offers again what waited for what is known now.
+    async fn committed(&self, tenant: &Tenant, batch: Batch) {
+        self.watchers.wake(&batch.revisions);
+        if batch.known.is_empty() {
+            return;
+        }
+        match parked::waiting_for(tenant, &batch.known).await {
+            Ok(offered) if offered.is_empty() => {}
+            // The queue is being drained by our caller, so no task needs to be started.
+            Ok(offered) => drop(self.queues.push(tenant.workspace(), Pending { offered, waiting: None })),
+            // The sweeper finds them.
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "parked facts were not read"),
+        }
+    }
+
+    /// Keeps a fact that no transaction takes, as it came.
+    async fn keep(&self, tenant: &Tenant, part: &[Offered]) -> Result<(), StorageError> {
+        let kept = |one: &Offered| {
+            let payload = serde_json::to_string(&one.fact).unwrap_or_default();
+            let fact = Fact::Kept(Kept { reason: "failed_fact".to_owned(), payload });
+            Offered { fact, ..one.clone() }
+        };
+        let kept: Vec<_> = part.iter().map(kept).collect();
+        record::batch(tenant, &kept, self.settings.parking, self.now()).await.map(drop)
+    }
+}
+
+fn answer(pending: Vec<Pending>, recorded: Vec<Recorded>) {
+    let mut recorded = recorded.into_iter();
+    for one in pending {
+        let mine = recorded.by_ref().take(one.offered.len()).collect();
+        if let Some((reply, _)) = one.waiting {
+            // Whoever asked may have left; the facts are recorded all the same.
+            let _ = reply.send(Ok(mine));
+        }
+    }
+}
+
+fn refuse(pending: Vec<Pending>, error: &Arc<StorageError>) {
+    tracing::error!(error = error.as_ref() as &dyn std::error::Error, "facts were not recorded");
+    for (reply, _) in pending.into_iter().filter_map(|one| one.waiting) {
+        let _ = reply.send(Err(RecordError::Storage(Arc::clone(error))));
+    }
+}

@@ -1,0 +1,211 @@
+//! Many rows in one statement, of a text that does not depend on how many, so that both databases prepare it once.
+//!
+//! PostgreSQL takes one array per column, SQLite one JSON document. Drivers' arrays cannot hold nulls, so there a null
+//! travels as a value that the column's type never has, and becomes null again in the statement.
+
+use sea_orm::sea_query::{ArrayType, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use uuid::Uuid;
+
+use crate::domain::clock::Timestamp;
+
+/// A table to be written in bulk.
+pub(super) struct Bulk {
+    /// The table's name.
+    pub(super) table: &'static str,
+    /// Its columns, in the order of the data.
+    pub(super) columns: &'static [(&'static str, Kind)],
+    /// The key's columns.
+    pub(super) key: &'static str,
+    /// What happens to a row that exists already.
+    pub(super) known: Known,
+}
+
+/// What happens to a row that exists already.
+#[derive(Clone, Copy)]
+pub(super) enum Known {
+    /// All its columns but the key's are overwritten.
+    Overwrite,
+    /// It stays as it is, whatever uniqueness it breaks.
+    Keep,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Uuid,
+    SmallInt,
+    Int,
+    BigInt,
+    Text,
+    Bool,
+}
+
+/// One value of a row.
+#[derive(Debug, Clone)]
+pub(super) enum Datum {
+    Uuid(Option<Uuid>),
+    Number(Option<i64>),
+    Text(Option<String>),
+    Bool(bool),
+}
+
+/// How many rows go into one statement: enough that its cost is the rows', few enough that no parameter grows huge.
+const ROWS_PER_STATEMENT: usize = 2_000;
+
+/// Stands for null in an array of numbers; no column has it.
+const NO_NUMBER: i64 = i64::MIN;
+
+impl Bulk {
+    /// Writes the rows; nothing for none.
+    pub(super) async fn write(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>]) -> Result<(), DbErr> {
+        let backend = db.get_database_backend();
+        for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+            let values = match backend {
+                DbBackend::Sqlite => vec![json(chunk)],
+                _ => self.arrays(chunk),
+            };
+            db.execute_raw(Statement::from_sql_and_values(backend, self.statement(backend), values)).await?;
+        }
+        Ok(())
+    }
+
+    fn statement(&self, backend: DbBackend) -> String {
+        let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
+        let source = match backend {
+            DbBackend::Sqlite => self.json_source(),
+            _ => self.array_source(),
+        };
+        format!("INSERT INTO {} ({}) {source} ON CONFLICT {}", self.table, names.join(", "), self.on_known())
+    }
+
+    fn on_known(&self) -> String {
+        let key: Vec<_> = self.key.split(", ").collect();
+        let others = self.columns.iter().map(|(name, _)| *name).filter(|name| !key.contains(name));
+        match self.known {
+            Known::Keep => "DO NOTHING".to_owned(),
+            Known::Overwrite => {
+                let sets: Vec<_> = others.map(|name| format!("{name} = excluded.{name}")).collect();
+                format!("({}) DO UPDATE SET {}", self.key, sets.join(", "))
+            }
+        }
+    }
+
+    fn json_source(&self) -> String {
+        let values: Vec<_> = self.columns.iter().enumerate().map(|(at, (_, kind))| kind.json_value(at)).collect();
+        // SQLite wants a WHERE before ON CONFLICT, to tell it from a join's ON.
+        format!("SELECT {} FROM json_each($1) WHERE true", values.join(", "))
+    }
+
+    fn array_source(&self) -> String {
+        let columns = || self.columns.iter().enumerate();
+        let values: Vec<_> = columns().map(|(at, (_, kind))| kind.array_value(at)).collect();
+        let arrays: Vec<_> = columns().map(|(at, (_, kind))| format!("${}::{}[]", at + 1, kind.array_type())).collect();
+        let names: Vec<_> = columns().map(|(at, _)| format!("c{at}")).collect();
+        format!("SELECT {} FROM UNNEST({}) AS given({})", values.join(", "), arrays.join(", "), names.join(", "))
+    }
+
+    fn arrays(&self, rows: &[Vec<Datum>]) -> Vec<Value> {
+        let column = |(at, (_, kind)): (usize, &(&str, Kind))| {
+            kind.array(rows.iter().filter_map(|row| row.get(at)).map(Datum::without_null).collect())
+        };
+        self.columns.iter().enumerate().map(column).collect()
+    }
+}
+
+impl Kind {
+    /// The value at a place of a JSON row, as SQLite reads it.
+    fn json_value(self, at: usize) -> String {
+        match self {
+            Self::Uuid => format!("unhex(value ->> {at})"),
+            _ => format!("value ->> {at}"),
+        }
+    }
+
+    /// The value of an array's column, as PostgreSQL reads it, with its null restored.
+    fn array_value(self, at: usize) -> String {
+        match self {
+            Self::Uuid => format!("NULLIF(c{at}, '{}')", Uuid::nil()),
+            Self::SmallInt => format!("NULLIF(c{at}, {NO_NUMBER})::smallint"),
+            Self::Int => format!("NULLIF(c{at}, {NO_NUMBER})::int"),
+            Self::BigInt => format!("NULLIF(c{at}, {NO_NUMBER})"),
+            Self::Text => format!("substr(NULLIF(c{at}, ''), 2)"),
+            Self::Bool => format!("c{at}"),
+        }
+    }
+
+    const fn array_type(self) -> &'static str {
+        match self {
+            Self::Uuid => "uuid",
+            Self::SmallInt | Self::Int | Self::BigInt => "bigint",
+            Self::Text => "text",
+            Self::Bool => "bool",
+        }
+    }
+
+    fn array(self, values: Vec<Value>) -> Value {
+        let kind = match self {
+            Self::Uuid => ArrayType::Uuid,
+            Self::SmallInt | Self::Int | Self::BigInt => ArrayType::BigInt,
+            Self::Text => ArrayType::String,
+            Self::Bool => ArrayType::Bool,
+        };
+        Value::Array(kind, Some(Box::new(values)))
+    }
+}
+
+impl Datum {
+    /// A key.
+    pub(super) fn id(id: impl Into<Uuid>) -> Self {
+        Self::Uuid(Some(id.into()))
+    }
+
+    /// A number that is always there.
+    pub(super) fn number(number: impl Into<i64>) -> Self {
+        Self::Number(Some(number.into()))
+    }
+
+    /// A number that may be null.
+    pub(super) fn perhaps(number: Option<impl Into<i64>>) -> Self {
+        Self::Number(number.map(Into::into))
+    }
+
+    /// A time.
+    pub(super) const fn at(at: Timestamp) -> Self {
+        Self::Number(Some(at.micros()))
+    }
+
+    /// A time that may be null.
+    pub(super) fn perhaps_at(at: Option<Timestamp>) -> Self {
+        Self::Number(at.map(Timestamp::micros))
+    }
+
+    /// A text that is always there.
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self::Text(Some(text.into()))
+    }
+
+    /// As an element of a PostgreSQL array: a text has one character before it, so that the empty array element is null.
+    fn without_null(&self) -> Value {
+        match self {
+            Self::Uuid(uuid) => Value::Uuid(Some(uuid.unwrap_or_default())),
+            Self::Number(number) => Value::BigInt(Some(number.unwrap_or(NO_NUMBER))),
+            Self::Text(text) => Value::String(Some(text.as_ref().map_or_else(String::new, |text| format!("={text}")))),
+            Self::Bool(bool) => Value::Bool(Some(*bool)),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Uuid(uuid) => uuid.map(|uuid| uuid.simple().to_string()).into(),
+            Self::Number(number) => (*number).into(),
+            Self::Text(text) => text.clone().into(),
+            Self::Bool(bool) => (*bool).into(),
+        }
+    }
+}
+
+fn json(rows: &[Vec<Datum>]) -> Value {
+    let rows: Vec<Vec<_>> = rows.iter().map(|row| row.iter().map(Datum::json).collect()).collect();
+    Value::String(Some(serde_json::Value::from(rows).to_string()))
+}

@@ -1,0 +1,197 @@
+//! Contacts: who is meant by a phone, a WhatsApp id or the provider's id of a user.
+
+use std::collections::{BTreeSet, HashMap};
+
+use entity::contacts;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+
+use super::bulk::{Bulk, Datum, Kind, Known};
+use super::given::Given;
+use super::rows::{some_time, time};
+use super::{StorageError, Tenant};
+use crate::domain::clock::Timestamp;
+use crate::domain::contact::{ContactKey, ProfileName};
+use crate::domain::fact::Person;
+use crate::domain::id::{ContactId, WorkspaceId, new_key};
+use crate::domain::phone::Phone;
+
+/// A contact as it is known.
+#[derive(Debug, Clone)]
+pub(super) struct Contact {
+    pub(super) id: ContactId,
+    pub(super) person: Person,
+    created_at: Timestamp,
+    opted_out_at: Option<Timestamp>,
+}
+
+/// Contacts by each of the names that they have.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    by_wa_id: HashMap<String, ContactId>,
+    by_user_id: HashMap<String, ContactId>,
+    by_phone: HashMap<String, ContactId>,
+    contacts: HashMap<ContactId, Contact>,
+}
+
+const CONTACTS: Bulk = Bulk {
+    table: "contacts",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("workspace_id", Kind::Uuid),
+        ("phone", Kind::Text),
+        ("wa_id", Kind::Text),
+        ("provider_user_id", Kind::Text),
+        ("name", Kind::Text),
+        ("name_at", Kind::BigInt),
+        ("opted_out_at", Kind::BigInt),
+        ("created_at", Kind::BigInt),
+    ],
+    key: "id",
+    known: Known::Overwrite,
+};
+
+impl Directory {
+    /// The contact that a key names: WhatsApp's id before the provider's, and both before the phone, which may be spelt
+    /// otherwise than WhatsApp does.
+    pub(super) fn find(&self, key: &ContactKey) -> Option<ContactId> {
+        let by_wa_id = key.wa_id.as_ref().and_then(|wa_id| self.by_wa_id.get(wa_id));
+        let by_user_id = || key.provider_user_id.as_ref().and_then(|user_id| self.by_user_id.get(user_id));
+        let by_phone = || key.phone.as_ref().and_then(|phone| self.by_phone.get(phone.as_str()));
+        by_wa_id.or_else(by_user_id).or_else(by_phone).copied()
+    }
+
+    pub(super) fn get(&self, id: ContactId) -> Option<&Contact> {
+        self.contacts.get(&id)
+    }
+
+    fn enter(&mut self, contact: Contact) {
+        let key = &contact.person.key;
+        if let Some(wa_id) = &key.wa_id {
+            self.by_wa_id.insert(wa_id.clone(), contact.id);
+        }
+        if let Some(user_id) = &key.provider_user_id {
+            self.by_user_id.insert(user_id.clone(), contact.id);
+        }
+        if let Some(phone) = &key.phone {
+            self.by_phone.insert(phone.as_str().to_owned(), contact.id);
+        }
+        self.contacts.insert(contact.id, contact);
+    }
+}
+
+/// Finds the contacts that these keys name and makes those that are missing: in a short transaction of its own, in the
+/// order of the keys, before any version is locked.
+pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp) -> Result<Directory, StorageError> {
+    let mut directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
+    let missing: BTreeSet<_> = keys.iter().filter(|key| directory.find(key).is_none()).collect();
+    if missing.is_empty() {
+        return Ok(directory);
+    }
+    let mut made = Directory::default();
+    let mut rows = Vec::new();
+    for key in missing {
+        if made.find(key).is_some() {
+            continue;
+        }
+        let person = Person { key: key.clone(), name: None };
+        let contact = Contact { id: new_key().into(), person, created_at: now, opted_out_at: None };
+        rows.push(row(tenant.workspace(), &contact));
+        made.enter(contact);
+    }
+    // Another node may make the same contact at the same moment: whoever comes second keeps the first one's row.
+    let insert = Bulk { known: Known::Keep, ..CONTACTS };
+    insert.write(tenant.database().writer(), &rows).await?;
+    directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
+    Ok(directory)
+}
+
+/// Reads contacts by their ids.
+pub(super) async fn by_ids(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    ids: &[ContactId],
+) -> Result<Directory, StorageError> {
+    let mut given = Given::new(db.get_database_backend());
+    let workspace = given.value(workspace.0);
+    let ids = given.any_id("id", ids);
+    load(db, given, &format!("workspace_id = {workspace} AND {ids}")).await
+}
+
+/// Writes what was learnt of people. A name that another contact holds already stays with that one.
+pub(super) async fn learn(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    learnt: &[(ContactId, &Person)],
+) -> Result<(), StorageError> {
+    let directory = by_ids(db, workspace, &learnt.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
+    let keys: Vec<_> = learnt.iter().map(|(_, person)| person.key.clone()).collect();
+    let holders = read(db, workspace, &keys).await?;
+    let free = |holder: Option<&ContactId>, id| holder.is_none_or(|holder| *holder == id);
+    let mut rows = Vec::new();
+    for &(id, person) in learnt {
+        let Some(known) = directory.get(id) else { continue };
+        let mut contact = Contact { person: person.clone(), ..known.clone() };
+        let key = &mut contact.person.key;
+        key.phone = key.phone.take().filter(|phone| free(holders.by_phone.get(phone.as_str()), id));
+        key.wa_id = key.wa_id.take().filter(|wa_id| free(holders.by_wa_id.get(wa_id), id));
+        key.provider_user_id = key.provider_user_id.take().filter(|user_id| free(holders.by_user_id.get(user_id), id));
+        rows.push(row(workspace, &contact));
+    }
+    Ok(CONTACTS.write(db, &rows).await?)
+}
+
+async fn read(
+    db: &impl ConnectionTrait,
+    workspace: WorkspaceId,
+    keys: &[ContactKey],
+) -> Result<Directory, StorageError> {
+    let wa_ids: Vec<_> = keys.iter().filter_map(|key| key.wa_id.as_deref()).collect();
+    let user_ids: Vec<_> = keys.iter().filter_map(|key| key.provider_user_id.as_deref()).collect();
+    let phones: Vec<_> = keys.iter().filter_map(|key| key.phone.as_ref().map(Phone::as_str)).collect();
+    let mut given = Given::new(db.get_database_backend());
+    let workspace = given.value(workspace.0);
+    let names = [("wa_id", wa_ids), ("provider_user_id", user_ids), ("phone", phones)];
+    let given_names = names.iter().filter(|(_, texts)| !texts.is_empty());
+    let ways: Vec<_> = given_names.map(|(column, texts)| given.any_text(column, texts)).collect();
+    if ways.is_empty() {
+        return Ok(Directory::default());
+    }
+    load(db, given, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR "))).await
+}
+
+async fn load(db: &impl ConnectionTrait, given: Given, condition: &str) -> Result<Directory, StorageError> {
+    let sql = format!("SELECT * FROM contacts WHERE {condition} ORDER BY id DESC");
+    let rows = contacts::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    let mut directory = Directory::default();
+    for row in rows {
+        directory.enter(contact(row)?);
+    }
+    Ok(directory)
+}
+
+fn contact(row: contacts::Model) -> Result<Contact, StorageError> {
+    let name = time(row.name_at)?.zip(row.name).map(|(at, name)| ProfileName { at, name });
+    let key =
+        ContactKey { phone: row.phone.map(Phone::stored), wa_id: row.wa_id, provider_user_id: row.provider_user_id };
+    Ok(Contact {
+        id: row.id.into(),
+        person: Person { key, name },
+        created_at: some_time(row.created_at)?,
+        opted_out_at: time(row.opted_out_at)?,
+    })
+}
+
+fn row(workspace: WorkspaceId, contact: &Contact) -> Vec<Datum> {
+    let Person { key, name } = &contact.person;
+    vec![
+        Datum::id(contact.id),
+        Datum::id(workspace),
+        Datum::Text(key.phone.as_ref().map(|phone| phone.as_str().to_owned())),
+        Datum::Text(key.wa_id.clone()),
+        Datum::Text(key.provider_user_id.clone()),
+        Datum::Text(name.as_ref().map(|name| name.name.clone())),
+        Datum::perhaps_at(name.as_ref().map(|name| name.at)),
+        Datum::perhaps_at(contact.opted_out_at),
+        Datum::at(contact.created_at),
+    ]
+}

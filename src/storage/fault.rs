@@ -1,0 +1,59 @@
+//! Drivers' errors, turned into the questions that callers have.
+
+use sea_orm::{DbErr, RuntimeErr};
+
+use super::StorageError;
+
+/// What a fault of the database means for whoever made the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// A race was lost; the same call succeeds when begun again.
+    Race,
+    /// The database is away or overloaded; the same call succeeds later.
+    Outage,
+    /// The data of the call is at fault.
+    Data,
+}
+
+impl StorageError {
+    /// What the fault means for the caller.
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Overtaken => FaultKind::Race,
+            Self::Corrupt(_) => FaultKind::Data,
+            Self::Database(error) => kind(error),
+        }
+    }
+}
+
+fn kind(error: &DbErr) -> FaultKind {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            match error.as_ref() {
+                sqlx::Error::Database(error) => kind_of_code(error.code().as_deref().unwrap_or_default()),
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => FaultKind::Data,
+                _ => FaultKind::Outage,
+            }
+        }
+        DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => FaultKind::Data,
+        _ => FaultKind::Outage,
+    }
+}
+
+/// PostgreSQL's codes are classes of five letters and digits, SQLite's are numbers whose low byte is the class.
+fn kind_of_code(code: &str) -> FaultKind {
+    match code {
+        // serialization failure, deadlock
+        "40001" | "40P01" => FaultKind::Race,
+        // data exceptions and broken constraints
+        code if code.len() == 5 && (code.starts_with("22") || code.starts_with("23")) => FaultKind::Data,
+        code if code.len() == 5 => FaultKind::Outage,
+        code => match code.parse::<u32>().map(|code| code & 0xff) {
+            // SQLITE_BUSY, SQLITE_LOCKED
+            Ok(5 | 6) => FaultKind::Race,
+            // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH
+            Ok(18..=20) => FaultKind::Data,
+            _ => FaultKind::Outage,
+        },
+    }
+}

@@ -1,0 +1,167 @@
+//! Filters of the users table as SQL.
+//!
+//! A filter is two-valued, SQL has three values: every leaf here is true or false and never null, so that `NOT` means
+//! what the filter means. Each names only the table `users`; what lies in another is asked for by `EXISTS`. Codes
+//! are part of the text, since there are few and the planner then knows how rare each is.
+
+use super::query::Query;
+use crate::domain::failure::FailureReason;
+use crate::domain::filter::{TimeRange, UserFilter};
+use crate::domain::id::SendId;
+use crate::domain::standing::{DeploymentStatus, SessionStatus, Stage};
+
+/// That a user matches.
+pub(super) fn condition(query: &mut Query<'_>, filter: &UserFilter) -> String {
+    match filter {
+        UserFilter::All(filters) => every(query, filters),
+        UserFilter::Any(filters) => any(query, filters),
+        UserFilter::Not(filter) => format!("NOT ({})", condition(query, filter)),
+        UserFilter::Status(values) => one_of("users.status", codes(values, DeploymentStatus::code)),
+        UserFilter::Stage(values) => some_or_none("users.stage", values, Stage::code),
+        UserFilter::Session(values) => some_or_none("users.session_status", values, SessionStatus::code),
+        UserFilter::Failure(values) => known_one_of("users.failure_reason", codes(values, FailureReason::code)),
+        UserFilter::Phone(prefix) => phone(query, prefix),
+        UserFilter::Deployed(range) => in_range(query, "users.deployed_at", range),
+        UserFilter::Activity(range) => activity(query, range),
+        UserFilter::Variable { name, equals } => variable(query, name, equals.as_deref()),
+        UserFilter::Send(send) => of_send(query, *send),
+    }
+}
+
+/// The branches of a filter that asks for one of several values of a column with an index in the order of deployment:
+/// one condition for each value. Of several such columns, the one with the fewest values.
+pub(super) fn branches(filter: &UserFilter) -> Vec<String> {
+    conjuncts(filter).into_iter().filter_map(values_by_index).min_by_key(Vec::len).unwrap_or_default()
+}
+
+fn conjuncts(filter: &UserFilter) -> Vec<&UserFilter> {
+    match filter {
+        UserFilter::All(filters) => filters.iter().flat_map(conjuncts).collect(),
+        _ => vec![filter],
+    }
+}
+
+fn values_by_index(filter: &UserFilter) -> Option<Vec<String>> {
+    let (column, mut codes): (_, Vec<i16>) = match filter {
+        UserFilter::Status(values) => ("users.status", codes(values, DeploymentStatus::code).collect()),
+        UserFilter::Stage(values) => ("users.stage", known(values, Stage::code)?),
+        UserFilter::Session(values) => ("users.session_status", known(values, SessionStatus::code)?),
+        UserFilter::Failure(values) => ("users.failure_reason", codes(values, FailureReason::code).collect()),
+        _ => return None,
+    };
+    codes.sort_unstable();
+    codes.dedup();
+    Some(codes.into_iter().map(|code| format!("{column} = {code}")).collect())
+}
+
+fn codes<T: Copy>(values: &[T], code: fn(T) -> i16) -> impl Iterator<Item = i16> {
+    values.iter().map(move |&value| code(value))
+}
+
+/// The codes of values none of which asks for users without one: those have no index.
+fn known<T: Copy>(values: &[Option<T>], code: fn(T) -> i16) -> Option<Vec<i16>> {
+    values.iter().map(|value| value.map(code)).collect()
+}
+
+fn every(query: &mut Query<'_>, filters: &[UserFilter]) -> String {
+    joined(query, filters, " AND ").unwrap_or_else(|| "TRUE".to_owned())
+}
+
+fn any(query: &mut Query<'_>, filters: &[UserFilter]) -> String {
+    joined(query, filters, " OR ").unwrap_or_else(|| "FALSE".to_owned())
+}
+
+fn joined(query: &mut Query<'_>, filters: &[UserFilter], word: &str) -> Option<String> {
+    let conditions: Vec<_> = filters.iter().map(|filter| condition(query, filter)).collect();
+    (!conditions.is_empty()).then(|| format!("({})", conditions.join(word)))
+}
+
+fn one_of(column: &str, codes: impl Iterator<Item = i16>) -> String {
+    let codes: Vec<_> = codes.map(|code| code.to_string()).collect();
+    match codes.as_slice() {
+        [] => "FALSE".to_owned(),
+        [code] => format!("{column} = {code}"),
+        _ => format!("{column} IN ({})", codes.join(", ")),
+    }
+}
+
+/// That a column that may be null is one of some values.
+fn known_one_of(column: &str, codes: impl Iterator<Item = i16>) -> String {
+    format!("({column} IS NOT NULL AND {})", one_of(column, codes))
+}
+
+fn some_or_none<T: Copy>(column: &str, values: &[Option<T>], code: fn(T) -> i16) -> String {
+    let some = known_one_of(column, values.iter().flatten().map(|&value| code(value)));
+    if values.iter().any(Option::is_none) { format!("({column} IS NULL OR {some})") } else { some }
+}
+
+fn phone(query: &mut Query<'_>, prefix: &str) -> String {
+    let mut ranges = vec![begins_with(query, prefix)];
+    if prefix.starts_with(|first: char| first.is_ascii_digit()) {
+        ranges.push(begins_with(query, &format!("+{prefix}")));
+    }
+    format!(
+        "EXISTS (SELECT 1 FROM contacts WHERE contacts.workspace_id = $1 AND contacts.id = users.contact_id AND ({}))",
+        ranges.join(" OR ")
+    )
+}
+
+/// That a contact's phone begins with a text, as the range of such texts in bytewise order, which an index answers.
+fn begins_with(query: &mut Query<'_>, prefix: &str) -> String {
+    let from = query.bind(prefix);
+    match successor(prefix) {
+        Some(end) => format!("contacts.phone >= {from} AND contacts.phone < {}", query.bind(end)),
+        None => format!("contacts.phone >= {from}"),
+    }
+}
+
+/// The first text behind all that begin with `prefix`; none where there is no such text.
+fn successor(prefix: &str) -> Option<String> {
+    let mut kept = prefix.chars();
+    while let Some(last) = kept.next_back() {
+        // The next character in order, which steps over the gap of the surrogates.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            return Some(format!("{}{next}", kept.as_str()));
+        }
+    }
+    None
+}
+
+fn activity(query: &mut Query<'_>, range: &TimeRange) -> String {
+    // 0 stands for no activity.
+    match range {
+        TimeRange { from: None, to: None } => "TRUE".to_owned(),
+        _ => format!("(users.activity_at > 0 AND {})", in_range(query, "users.activity_at", range)),
+    }
+}
+
+fn in_range(query: &mut Query<'_>, column: &str, range: &TimeRange) -> String {
+    let from = range.from.map(|from| format!("{column} >= {}", query.bind(from.micros())));
+    let to = range.to.map(|to| format!("{column} < {}", query.bind(to.micros())));
+    match (from, to) {
+        (Some(from), Some(to)) => format!("({from} AND {to})"),
+        (Some(bound), None) | (None, Some(bound)) => bound,
+        (None, None) => "TRUE".to_owned(),
+    }
+}
+
+fn variable(query: &mut Query<'_>, name: &str, equals: Option<&str>) -> String {
+    let name = query.bind(name);
+    let value = equals.map(|value| format!(" AND variables.value = {}", query.bind(value))).unwrap_or_default();
+    of_latest_deployment(&format!(
+        "EXISTS (SELECT 1 FROM variables WHERE variables.deployment_id = deployments.id \
+         AND variables.workspace_id = $1 AND variables.name = {name}{value})"
+    ))
+}
+
+fn of_send(query: &mut Query<'_>, send: SendId) -> String {
+    let send = query.bind(send.0);
+    of_latest_deployment(&format!("deployments.send_id = {send}"))
+}
+
+fn of_latest_deployment(condition: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM deployments WHERE deployments.user_id = users.id \
+         AND deployments.number = users.deployments AND deployments.workspace_id = $1 AND {condition})"
+    )
+}

@@ -1,0 +1,258 @@
+//! The one door by which users change: lock their versions, then move the tally, append to the log, set the revision.
+//!
+//! The version is the unit of consistency. Its row is locked first and in the order of ids, so log order is commit order,
+//! numbers have no gaps, and two transactions never wait for each other in a circle. SQLite has one writer, whose
+//! transaction is the lock.
+
+use std::collections::{BTreeMap, HashMap};
+
+use entity::{send_tally, tally, versions};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+
+use super::bulk::{Bulk, Datum, Kind, Known};
+use super::given::Given;
+use super::{StorageError, dialect};
+use crate::domain::book::{SendMove, UserMove};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{SendId, UserId, VersionId, WorkspaceId};
+use crate::domain::standing::{Cell, DeploymentStatus};
+use crate::domain::tally::Tally;
+
+/// Versions locked by a transaction.
+#[derive(Debug, Default)]
+pub(super) struct Locked(BTreeMap<VersionId, Head>);
+
+#[derive(Debug)]
+struct Head {
+    revision: i64,
+    deployments: i64,
+}
+
+/// The revisions at which a transaction leaves the versions that it changed.
+pub type Revisions = Vec<(VersionId, i64)>;
+
+const TALLY: Bulk = Bulk {
+    table: "tally",
+    columns: &[("version_id", Kind::Uuid), ("cell", Kind::Int), ("workspace_id", Kind::Uuid), ("users", Kind::BigInt)],
+    key: "version_id, cell",
+    known: Known::Overwrite,
+};
+
+const SEND_TALLY: Bulk = Bulk {
+    table: "send_tally",
+    columns: &[
+        ("send_id", Kind::Uuid),
+        ("cell", Kind::Int),
+        ("workspace_id", Kind::Uuid),
+        ("deployments", Kind::BigInt),
+    ],
+    key: "send_id, cell",
+    known: Known::Overwrite,
+};
+
+const CHANGES: Bulk = Bulk {
+    table: "changes",
+    columns: &[
+        ("version_id", Kind::Uuid),
+        ("revision", Kind::BigInt),
+        ("workspace_id", Kind::Uuid),
+        ("user_id", Kind::Uuid),
+        ("at", Kind::BigInt),
+        ("kinds", Kind::Int),
+        ("cell_before", Kind::Int),
+        ("cell", Kind::Int),
+    ],
+    key: "version_id, revision",
+    known: Known::Keep,
+};
+
+impl Locked {
+    /// Locks the versions for which the condition holds.
+    pub(super) async fn lock(db: &DatabaseTransaction, given: Given, condition: &str) -> Result<Self, StorageError> {
+        let lock = dialect::for_update(db.get_database_backend());
+        let sql = format!("SELECT * FROM versions WHERE {condition} ORDER BY id {lock}");
+        let rows = versions::Model::find_by_statement(given.statement(sql)).all(db).await?;
+        let head =
+            |row: versions::Model| (row.id.into(), Head { revision: row.revision, deployments: row.total_deployments });
+        Ok(Self(rows.into_iter().map(head).collect()))
+    }
+
+    /// Whether a version is among them.
+    pub(super) fn holds(&self, version: VersionId) -> bool {
+        self.0.contains_key(&version)
+    }
+
+    /// The numbers that the moves' changes get, in the order of the moves, each with its version.
+    pub(super) fn number(&self, moves: &[(VersionId, &UserMove)]) -> HashMap<UserId, i64> {
+        let mut next: HashMap<VersionId, i64> = self.0.iter().map(|(&id, head)| (id, head.revision)).collect();
+        let mut numbers = HashMap::with_capacity(moves.len());
+        for (version, user) in moves {
+            let revision = next.entry(*version).or_default();
+            *revision += 1;
+            numbers.insert(user.user, *revision);
+        }
+        numbers
+    }
+
+    /// Moves the tallies of the versions, appends one change per move and sets the revisions. `deployments` are the
+    /// attempts that were added to each version.
+    pub(super) async fn append(
+        &mut self,
+        db: &DatabaseTransaction,
+        workspace: WorkspaceId,
+        moves: &[(VersionId, &UserMove)],
+        deployments: &HashMap<VersionId, i64>,
+        now: Timestamp,
+    ) -> Result<Revisions, StorageError> {
+        if moves.is_empty() {
+            return Ok(Revisions::new());
+        }
+        let numbers = self.number(moves);
+        self.move_tally(db, workspace, moves).await?;
+        let change = |(version, user): &(VersionId, &UserMove)| {
+            vec![
+                Datum::id(*version),
+                Datum::Number(numbers.get(&user.user).copied()),
+                Datum::id(workspace),
+                Datum::id(user.user),
+                Datum::at(now),
+                Datum::number(user.kinds.bits()),
+                Datum::perhaps(user.before.map(Cell::code)),
+                Datum::number(user.after.code()),
+            ]
+        };
+        CHANGES.write(db, &moves.iter().map(change).collect::<Vec<_>>()).await?;
+        self.set_revisions(db, moves, deployments, now).await
+    }
+
+    async fn move_tally(
+        &self,
+        db: &DatabaseTransaction,
+        workspace: WorkspaceId,
+        moves: &[(VersionId, &UserMove)],
+    ) -> Result<(), StorageError> {
+        let shifts: Vec<_> = moves.iter().filter(|(_, user)| user.before != Some(user.after)).collect();
+        let versions: std::collections::BTreeSet<_> = shifts.iter().map(|(version, _)| *version).collect();
+        if versions.is_empty() {
+            return Ok(());
+        }
+        let mut tallies = read_tallies(db, &versions.iter().copied().collect::<Vec<_>>()).await?;
+        let before = tallies.clone();
+        for (version, user) in shifts {
+            tallies.entry(*version).or_default().shift(user.before, user.after);
+        }
+        let rows = versions.iter().flat_map(|version| {
+            let (before, after) = (before.get(version), tallies.get(version));
+            let differences = after.map(|after| after.differences(&before.cloned().unwrap_or_default()));
+            let row = |(cell, count, _): (Cell, i64, i64)| {
+                vec![Datum::id(*version), Datum::number(cell.code()), Datum::id(workspace), Datum::number(count)]
+            };
+            differences.unwrap_or_default().into_iter().map(row)
+        });
+        Ok(TALLY.write(db, &rows.collect::<Vec<_>>()).await?)
+    }
+
+    async fn set_revisions(
+        &mut self,
+        db: &DatabaseTransaction,
+        moves: &[(VersionId, &UserMove)],
+        deployments: &HashMap<VersionId, i64>,
+        now: Timestamp,
+    ) -> Result<Revisions, StorageError> {
+        for (version, _) in moves {
+            if let Some(head) = self.0.get_mut(version) {
+                head.revision += 1;
+            }
+        }
+        let changed: std::collections::BTreeSet<_> = moves.iter().map(|(version, _)| *version).collect();
+        let mut revisions = Revisions::new();
+        for version in changed {
+            let Some(head) = self.0.get_mut(&version) else { continue };
+            head.deployments += deployments.get(&version).copied().unwrap_or_default();
+            let mut given = Given::new(db.get_database_backend());
+            let (revision, at) = (given.value(head.revision), given.value(now.micros()));
+            let (total, id) = (given.value(head.deployments), given.value(version.0));
+            let sql = format!(
+                "UPDATE versions SET revision = {revision}, changed_at = {at}, total_deployments = {total} WHERE id = {id}"
+            );
+            db.execute_raw(given.statement(sql)).await?;
+            revisions.push((version, head.revision));
+        }
+        Ok(revisions)
+    }
+}
+
+/// Moves the tallies of sends, and completes the sends whose last deployment left the queue. Call it while the sends'
+/// versions are locked: a send's deployments are all of one version.
+pub(super) async fn move_sends(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    moves: &[SendMove],
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let sends: std::collections::BTreeSet<_> = moves.iter().map(|one| one.send).collect();
+    if sends.is_empty() {
+        return Ok(());
+    }
+    let before = read_send_tallies(db, &sends.iter().copied().collect::<Vec<_>>()).await?;
+    let mut after = before.clone();
+    for one in moves {
+        after.entry(one.send).or_default().shift(one.before, one.after);
+    }
+    let mut rows = Vec::new();
+    let mut completed = Vec::new();
+    for (&send, tally) in &after {
+        let known = before.get(&send).cloned().unwrap_or_default();
+        rows.extend(tally.differences(&known).into_iter().map(|(cell, count, _)| {
+            vec![Datum::id(send), Datum::number(cell.code()), Datum::id(workspace), Datum::number(count)]
+        }));
+        if tally.with_status(DeploymentStatus::Queued) == 0 {
+            completed.push(send);
+        }
+    }
+    SEND_TALLY.write(db, &rows).await?;
+    complete(db, &completed, now).await
+}
+
+async fn complete(db: &DatabaseTransaction, sends: &[SendId], now: Timestamp) -> Result<(), StorageError> {
+    if sends.is_empty() {
+        return Ok(());
+    }
+    let mut given = Given::new(db.get_database_backend());
+    let (now, sends) = (given.value(now.micros()), given.any_id("id", sends));
+    let sql = format!("UPDATE sends SET completed_at = {now} WHERE completed_at IS NULL AND {sends}");
+    db.execute_raw(given.statement(sql)).await?;
+    Ok(())
+}
+
+pub(super) async fn read_tallies(
+    db: &DatabaseTransaction,
+    ids: &[VersionId],
+) -> Result<HashMap<VersionId, Tally>, StorageError> {
+    let mut given = Given::new(db.get_database_backend());
+    let ids = given.any_id("version_id", ids);
+    let statement = given.statement(format!("SELECT * FROM tally WHERE {ids}"));
+    let mut tallies: HashMap<VersionId, Tally> = HashMap::new();
+    for row in tally::Model::find_by_statement(statement).all(db).await? {
+        tallies.entry(row.version_id.into()).or_default().add(cell(row.cell)?, row.users);
+    }
+    Ok(tallies)
+}
+
+pub(super) async fn read_send_tallies(
+    db: &DatabaseTransaction,
+    ids: &[SendId],
+) -> Result<HashMap<SendId, Tally>, StorageError> {
+    let mut given = Given::new(db.get_database_backend());
+    let ids = given.any_id("send_id", ids);
+    let statement = given.statement(format!("SELECT * FROM send_tally WHERE {ids}"));
+    let mut tallies: HashMap<SendId, Tally> = HashMap::new();
+    for row in send_tally::Model::find_by_statement(statement).all(db).await? {
+        tallies.entry(row.send_id.into()).or_default().add(cell(row.cell)?, row.deployments);
+    }
+    Ok(tallies)
+}
+
+pub(super) fn cell(code: i32) -> Result<Cell, StorageError> {
+    Cell::from_code(code).ok_or(StorageError::Corrupt("cell"))
+}

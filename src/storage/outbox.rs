@@ -1,0 +1,219 @@
+//! The dispatcher's own tables: leases of lines, and the outbox of messages still to be sent.
+//!
+//! Claiming takes no version's lock. A claim is made in a transaction that checks the lease, so an owner that was paused
+//! and comes back finds that its lease is another's, and sends nothing.
+
+use sea_orm::{ConnectionTrait, QueryResult};
+use uuid::Uuid;
+
+use super::given::Given;
+use super::{Database, StorageError, dialect};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{LineId, MessageId, WorkspaceId};
+use crate::domain::phone::Phone;
+
+/// A line that has messages to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineToServe {
+    /// The line.
+    pub id: LineId,
+    /// The provider's id of it.
+    pub phone_number_id: String,
+    /// At most so many messages leave in any second.
+    pub messages_per_second: u32,
+}
+
+/// A lease: who may send on a line, until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The line.
+    pub line: LineId,
+    /// Whoever holds it.
+    pub owner: Uuid,
+    /// It grows with each take-over.
+    pub epoch: i64,
+}
+
+/// A claimed message with everything that its call needs.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The message; its id is the call's callback data.
+    pub message: MessageId,
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// How often it was claimed, this time included.
+    pub attempt: i32,
+    /// The template and its parameters, as written JSON.
+    pub payload: Option<String>,
+    /// The number to send to.
+    pub phone: Option<Phone>,
+    /// The provider's id of the user, where there is no number.
+    pub provider_user_id: Option<String>,
+    /// Whether the contact asked for no more messages.
+    pub opted_out: bool,
+    /// Whether the conversation was archived.
+    pub archived: bool,
+}
+
+/// A message whose call never got an answer that was recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Unanswered {
+    /// The message.
+    pub message: MessageId,
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+}
+
+/// Lines on which something is due to be sent, or whose calls wait for an answer since before `unanswered_since`.
+pub async fn lines_to_serve(
+    db: &Database,
+    now: Timestamp,
+    unanswered_since: Timestamp,
+) -> Result<Vec<LineToServe>, StorageError> {
+    let db = db.reader();
+    let mut given = Given::new(db.get_database_backend());
+    let (now, since) = (given.value(now.micros()), given.value(unanswered_since.micros()));
+    let sql = format!(
+        "SELECT l.id, l.phone_number_id, l.messages_per_second FROM lines l WHERE EXISTS (SELECT 1 FROM outbox o \
+         WHERE o.line_id = l.id AND o.claimed_at IS NULL AND o.due_at <= {now}) OR EXISTS (SELECT 1 FROM outbox o \
+         WHERE o.line_id = l.id AND o.claimed_at <= {since})"
+    );
+    let rows = db.query_all_raw(given.statement(sql)).await?;
+    rows.iter().map(line_to_serve).collect()
+}
+
+/// Takes or renews the lease of a line until `expires_at`; `None` while another holds it.
+pub async fn lease(
+    db: &Database,
+    line: LineId,
+    owner: Uuid,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<Option<Lease>, StorageError> {
+    let db = db.writer();
+    let mut given = Given::new(db.get_database_backend());
+    let (line_given, owner_given) = (given.value(line.0), given.value(owner));
+    let (now, expires_at) = (given.value(now.micros()), given.value(expires_at.micros()));
+    let sql = format!(
+        "INSERT INTO leases (line_id, owner, epoch, expires_at) VALUES ({line_given}, {owner_given}, 1, {expires_at}) \
+         ON CONFLICT (line_id) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at, \
+         epoch = leases.epoch + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END \
+         WHERE leases.owner = excluded.owner OR leases.expires_at <= {now} RETURNING epoch"
+    );
+    let row = db.query_one_raw(given.statement(sql)).await?;
+    let epoch: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?;
+    Ok(epoch.map(|epoch| Lease { line, owner, epoch }))
+}
+
+/// Gives a lease back, so that another node need not wait for its end.
+pub async fn release(db: &Database, lease: Lease) -> Result<(), StorageError> {
+    let db = db.writer();
+    let mut given = Given::new(db.get_database_backend());
+    let held = held(&mut given, lease);
+    db.execute_raw(given.statement(format!("UPDATE leases SET expires_at = 0 WHERE {held}"))).await?;
+    Ok(())
+}
+
+/// Claims up to `limit` due messages of the line, oldest first; none where the lease is no longer held.
+pub async fn claim(db: &Database, lease: Lease, now: Timestamp, limit: u32) -> Result<Vec<Claimed>, StorageError> {
+    let transaction = db.begin().await?;
+    let mut given = Given::new(db.backend());
+    let held = held(&mut given, lease);
+    let at = given.value(now.micros());
+    let lock = dialect::for_update(db.backend());
+    let sql = format!("SELECT epoch FROM leases WHERE {held} AND expires_at > {at} {lock}");
+    if transaction.query_one_raw(given.statement(sql)).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut given = Given::new(db.backend());
+    let (line, epoch) = (given.value(lease.line.0), given.value(lease.epoch));
+    let (at, limit) = (given.value(now.micros()), given.value(i64::from(limit)));
+    let sql = format!(
+        "UPDATE outbox SET claimed_at = {at}, epoch = {epoch}, attempt = attempt + 1 WHERE message_id IN (\
+         SELECT message_id FROM outbox WHERE line_id = {line} AND claimed_at IS NULL AND due_at <= {at} \
+         ORDER BY due_at, message_id LIMIT {limit}) RETURNING message_id"
+    );
+    let rows = transaction.query_all_raw(given.statement(sql)).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
+    let claimed = calls(&transaction, &ids).await?;
+    transaction.commit().await?;
+    Ok(claimed)
+}
+
+/// Forgets messages whose outcome is recorded, or has become evidence's to tell.
+pub async fn settle(db: &Database, messages: &[MessageId]) -> Result<(), StorageError> {
+    let db = db.writer();
+    let mut given = Given::new(db.get_database_backend());
+    let messages = given.any_id("message_id", messages);
+    db.execute_raw(given.statement(format!("DELETE FROM outbox WHERE {messages}"))).await?;
+    Ok(())
+}
+
+/// Puts messages that certainly did not arrive back into the queue, due at `due_at`.
+pub async fn requeue(db: &Database, messages: &[MessageId], due_at: Timestamp) -> Result<(), StorageError> {
+    let db = db.writer();
+    let mut given = Given::new(db.get_database_backend());
+    let (due_at, messages) = (given.value(due_at.micros()), given.any_id("message_id", messages));
+    let sql = format!("UPDATE outbox SET claimed_at = NULL, epoch = NULL, due_at = {due_at} WHERE {messages}");
+    db.execute_raw(given.statement(sql)).await?;
+    Ok(())
+}
+
+/// Messages of a line that were claimed before `since` and whose outcome is still not recorded.
+pub async fn unanswered(db: &Database, line: LineId, since: Timestamp) -> Result<Vec<Unanswered>, StorageError> {
+    let db = db.reader();
+    let mut given = Given::new(db.get_database_backend());
+    let (line, since) = (given.value(line.0), given.value(since.micros()));
+    let sql = format!(
+        "SELECT message_id, workspace_id FROM outbox WHERE line_id = {line} AND claimed_at <= {since} LIMIT 1000"
+    );
+    let rows = db.query_all_raw(given.statement(sql)).await?;
+    let read = |row: QueryResult| {
+        let (message, workspace): (Uuid, Uuid) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        Ok(Unanswered { message: message.into(), workspace: workspace.into() })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+fn held(given: &mut Given, lease: Lease) -> String {
+    let (line, owner, epoch) = (given.value(lease.line.0), given.value(lease.owner), given.value(lease.epoch));
+    format!("line_id = {line} AND owner = {owner} AND epoch = {epoch}")
+}
+
+async fn calls(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Claimed>, StorageError> {
+    let mut given = Given::new(db.get_database_backend());
+    let ids = given.any_id("o.message_id", ids);
+    let sql = format!(
+        "SELECT o.message_id, o.workspace_id, o.attempt, m.payload, k.phone, k.provider_user_id, k.opted_out_at, \
+         c.archived_at FROM outbox o JOIN messages m ON m.id = o.message_id \
+         JOIN deployments d ON d.id = m.deployment_id JOIN contacts k ON k.id = d.contact_id \
+         JOIN versions v ON v.id = d.version_id JOIN conversations c ON c.id = v.conversation_id \
+         WHERE {ids} ORDER BY o.due_at, o.message_id"
+    );
+    db.query_all_raw(given.statement(sql)).await?.iter().map(claimed).collect()
+}
+
+fn claimed(row: &QueryResult) -> Result<Claimed, StorageError> {
+    let (message, workspace): (Uuid, Uuid) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    let phone: Option<String> = row.try_get_by_index(4)?;
+    let (opted_out_at, archived_at): (Option<i64>, Option<i64>) = (row.try_get_by_index(6)?, row.try_get_by_index(7)?);
+    Ok(Claimed {
+        message: message.into(),
+        workspace: workspace.into(),
+        attempt: row.try_get_by_index(2)?,
+        payload: row.try_get_by_index(3)?,
+        phone: phone.map(Phone::stored),
+        provider_user_id: row.try_get_by_index(5)?,
+        opted_out: opted_out_at.is_some(),
+        archived: archived_at.is_some(),
+    })
+}
+
+fn line_to_serve(row: &QueryResult) -> Result<LineToServe, StorageError> {
+    let (id, rate): (Uuid, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
+    Ok(LineToServe {
+        id: id.into(),
+        phone_number_id: row.try_get_by_index(1)?,
+        messages_per_second: u32::try_from(rate).map_err(|_| StorageError::Corrupt("rate"))?,
+    })
+}

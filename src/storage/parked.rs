@@ -1,0 +1,184 @@
+//! Parked facts, which wait for what they name, and kept payloads, which were not understood.
+
+use std::time::Duration;
+
+use entity::parked;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sha2::{Digest, Sha256};
+
+use super::bulk::{Bulk, Datum, Kind, Known};
+use super::given::Given;
+use super::record::Offered;
+use super::{Database, StorageError, Tenant};
+use crate::domain::book::Applied;
+use crate::domain::clock::Timestamp;
+use crate::domain::fact::{Fact, Kept};
+use crate::domain::id::{WorkspaceId, new_key};
+
+/// How long facts that name something unknown wait for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Parking {
+    /// Messages: then they are attributed by time.
+    pub messages: Duration,
+    /// All others: then they are dropped.
+    pub others: Duration,
+}
+
+/// A parked fact that is to be offered again.
+#[derive(Debug, Clone)]
+pub struct Parked {
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// The fact, where it was parked, and whether its time is up.
+    pub offered: Offered,
+}
+
+const PARKED: Bulk = Bulk {
+    table: "parked",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("workspace_id", Kind::Uuid),
+        ("key", Kind::Text),
+        ("digest", Kind::Text),
+        ("fact", Kind::Text),
+        ("parked_at", Kind::BigInt),
+        ("expires_at", Kind::BigInt),
+    ],
+    key: "id",
+    known: Known::Keep,
+};
+
+const KEPT: Bulk = Bulk {
+    table: "kept",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("workspace_id", Kind::Uuid),
+        ("reason", Kind::Text),
+        ("payload", Kind::Text),
+        ("kept_at", Kind::BigInt),
+    ],
+    key: "id",
+    known: Known::Keep,
+};
+
+/// Parks the facts that must wait, keeps those that belong nowhere, and clears the places of those that no longer wait.
+pub(super) async fn set_aside<'a>(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    facts: impl Iterator<Item = (&'a Offered, &'a Applied)>,
+    parking: Parking,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let (mut parked, mut kept, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+    for (one, applied) in facts {
+        match applied {
+            Applied::Waits(_) if one.expired => kept.extend(given_up(workspace, &one.fact, now)?),
+            Applied::Waits(key) if one.parked.is_none() => parked.push(park(workspace, key, &one.fact, parking, now)?),
+            Applied::Waits(_) => continue,
+            Applied::Nowhere(reason) => kept.push(keep(Some(workspace), reason, &written(&one.fact)?, now)),
+            Applied::Merged => kept.extend(as_it_came(workspace, &one.fact, now)),
+        }
+        settled.extend(one.parked);
+    }
+    PARKED.write(db, &parked).await?;
+    KEPT.write(db, &kept).await?;
+    clear(db, workspace, &settled).await
+}
+
+/// Keeps what cannot be told to any workspace.
+pub async fn keep_unknown(db: &Database, kept: &[Kept], now: Timestamp) -> Result<(), StorageError> {
+    let rows: Vec<_> = kept.iter().map(|one| keep(None, &one.reason, &one.payload, now)).collect();
+    Ok(KEPT.write(db.writer(), &rows).await?)
+}
+
+/// The parked facts that wait for one of these keys.
+pub async fn waiting_for(tenant: &Tenant, keys: &[String]) -> Result<Vec<Offered>, StorageError> {
+    let db = tenant.database().reader();
+    let mut given = Given::new(db.get_database_backend());
+    let workspace = given.value(tenant.workspace().0);
+    let keys = given.any_text("key", &keys.iter().map(String::as_str).collect::<Vec<_>>());
+    let sql = format!("SELECT * FROM parked WHERE workspace_id = {workspace} AND {keys}");
+    let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    rows.into_iter().map(|row| Ok(read(&row, Timestamp::MIN)?.offered)).collect()
+}
+
+/// Parked facts of any workspace whose time is up, or which wait for a message that is known by now.
+pub async fn due(db: &Database, now: Timestamp, limit: u64) -> Result<Vec<Parked>, StorageError> {
+    let db = db.reader();
+    let mut given = Given::new(db.get_database_backend());
+    let (now_given, limit) = (given.value(now.micros()), given.value(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let sql = format!(
+        "SELECT p.* FROM parked p WHERE p.expires_at <= {now_given} OR EXISTS (SELECT 1 FROM messages m \
+         WHERE m.workspace_id = p.workspace_id AND m.provider_message_id = p.key) LIMIT {limit}"
+    );
+    let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    rows.iter().map(|row| read(row, now)).collect()
+}
+
+async fn clear(db: &impl ConnectionTrait, workspace: WorkspaceId, places: &[uuid::Uuid]) -> Result<(), StorageError> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let mut given = Given::new(db.get_database_backend());
+    let workspace = given.value(workspace.0);
+    let places = given.any_id("id", places);
+    db.execute_raw(given.statement(format!("DELETE FROM parked WHERE workspace_id = {workspace} AND {places}")))
+        .await?;
+    Ok(())
+}
+
+fn read(row: &parked::Model, now: Timestamp) -> Result<Parked, StorageError> {
+    let fact = serde_json::from_str(&row.fact).map_err(|_| StorageError::Corrupt("parked fact"))?;
+    let expired = row.expires_at <= now.micros();
+    Ok(Parked { workspace: row.workspace_id.into(), offered: Offered { fact, parked: Some(row.id), expired } })
+}
+
+fn park(
+    workspace: WorkspaceId,
+    key: &str,
+    fact: &Fact,
+    parking: Parking,
+    now: Timestamp,
+) -> Result<Vec<Datum>, StorageError> {
+    let wait = if matches!(fact, Fact::Message(_)) { parking.messages } else { parking.others };
+    let fact = written(fact)?;
+    Ok(vec![
+        Datum::id(new_key()),
+        Datum::id(workspace),
+        Datum::text(key),
+        Datum::text(hex::encode(Sha256::digest(&fact))),
+        Datum::text(fact),
+        Datum::at(now),
+        Datum::at(now.plus(wait)),
+    ])
+}
+
+/// A message is kept even where it was never learnt to whom it belongs; a status of nothing says nothing.
+fn given_up(workspace: WorkspaceId, fact: &Fact, now: Timestamp) -> Result<Option<Vec<Datum>>, StorageError> {
+    if !matches!(fact, Fact::Message(_)) {
+        return Ok(None);
+    }
+    Ok(Some(keep(Some(workspace), "unattributed_message", &written(fact)?, now)))
+}
+
+/// What could not be understood is a fact only to be kept.
+fn as_it_came(workspace: WorkspaceId, fact: &Fact, now: Timestamp) -> Option<Vec<Datum>> {
+    match fact {
+        Fact::Kept(Kept { reason, payload }) => Some(keep(Some(workspace), reason, payload, now)),
+        _ => None,
+    }
+}
+
+fn keep(workspace: Option<WorkspaceId>, reason: &str, payload: &str, now: Timestamp) -> Vec<Datum> {
+    vec![
+        Datum::id(new_key()),
+        Datum::Uuid(workspace.map(Into::into)),
+        Datum::text(reason),
+        Datum::text(payload),
+        Datum::at(now),
+    ]
+}
+
+fn written(fact: &Fact) -> Result<String, StorageError> {
+    serde_json::to_string(fact).map_err(|_| StorageError::Corrupt("fact"))
+}

@@ -1,0 +1,185 @@
+//! What a batch of facts names, and the lock on the versions that those names lead to.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+
+use super::Offered;
+use crate::domain::clock::Timestamp;
+use crate::domain::contact::ContactKey;
+use crate::domain::conversation::Direction;
+use crate::domain::fact::{Fact, StatusFact, Target};
+use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, VersionId, WorkspaceId};
+use crate::storage::contacts;
+use crate::storage::given::Given;
+use crate::storage::ledger::Locked;
+use crate::storage::{StorageError, Tenant};
+
+/// Whom each fact is from or to, where it names a person.
+pub(super) struct People {
+    /// One for each fact, in order.
+    pub(super) contacts: Vec<Option<ContactId>>,
+}
+
+/// The keys by which a batch finds its rows.
+#[derive(Default)]
+pub(super) struct Named {
+    /// Our own ids of messages.
+    pub(super) messages: Vec<MessageId>,
+    /// The provider's ids of messages.
+    pub(super) names: BTreeSet<String>,
+    /// Deployments by id.
+    pub(super) deployments: Vec<DeploymentId>,
+    /// Deployments whose variables facts set, and messages that lead to such.
+    pub(super) variables: BTreeSet<String>,
+    /// The contacts of messages.
+    pub(super) contacts: BTreeSet<ContactId>,
+    /// The lines of messages.
+    pub(super) lines: BTreeSet<LineId>,
+    /// Whether any fact may teach something of a person.
+    pub(super) people: bool,
+}
+
+impl People {
+    /// Finds the contacts that messages are from or to, and makes those that are missing.
+    pub(super) async fn of(tenant: &Tenant, offered: &[Offered], now: Timestamp) -> Result<Self, StorageError> {
+        let keys: Vec<Option<&ContactKey>> = offered.iter().map(|one| person(&one.fact)).collect();
+        let named: Vec<_> = keys.iter().flatten().map(|&key| key.clone()).collect();
+        if named.is_empty() {
+            return Ok(Self { contacts: vec![None; offered.len()] });
+        }
+        let directory = contacts::resolve(tenant, &named, now).await?;
+        Ok(Self { contacts: keys.into_iter().map(|key| directory.find(key?)).collect() })
+    }
+}
+
+impl Named {
+    pub(super) fn of(offered: &[Offered], people: &People) -> Self {
+        let mut named = Self::default();
+        for (one, contact) in offered.iter().zip(&people.contacts) {
+            named.add(&one.fact);
+            named.contacts.extend(*contact);
+        }
+        named
+    }
+
+    fn add(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Status(StatusFact { of, recipient, .. }) => {
+                self.people |= recipient.is_some();
+                self.add_target(of);
+            }
+            Fact::Session { of, .. } | Fact::Finished { of, .. } => self.add_target(of),
+            Fact::Variable { of, name, .. } => {
+                self.variables.insert(name.clone());
+                self.add_target(of);
+            }
+            Fact::Message(message) => {
+                self.people = true;
+                self.names.insert(message.provider_message_id.clone());
+                self.names.extend(message.in_reply_to.clone());
+                self.lines.insert(message.line);
+            }
+            Fact::Dispatched { message, .. } => self.messages.push(*message),
+            Fact::Person(_) => self.people = true,
+            Fact::Kept(_) => {}
+        }
+    }
+
+    fn add_target(&mut self, target: &Target) {
+        match target {
+            Target::Deployment(id) => self.deployments.push(*id),
+            Target::Message(name) => {
+                self.messages.extend(name.own);
+                self.names.extend(name.provider.clone());
+            }
+        }
+    }
+
+    /// The current version of the inbound conversation of each line that messages are on: that of the newest inbound
+    /// conversation which is not archived.
+    pub(super) async fn inbound_versions(&self, tenant: &Tenant) -> Result<HashMap<LineId, VersionId>, StorageError> {
+        if self.lines.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let db = tenant.database().reader();
+        let mut given = Given::new(db.get_database_backend());
+        let workspace = given.value(tenant.workspace().0);
+        let lines = given.any_id("c.line_id", &self.lines.iter().copied().collect::<Vec<_>>());
+        let direction = given.value(Direction::Inbound.code());
+        let sql = format!(
+            "SELECT c.line_id, v.id FROM conversations c \
+             JOIN versions v ON v.conversation_id = c.id AND v.number = c.versions \
+             WHERE c.workspace_id = {workspace} AND {lines} AND c.direction = {direction} AND c.archived_at IS NULL \
+             ORDER BY c.created_at, c.id"
+        );
+        let rows = db.query_all_raw(given.statement(sql)).await?;
+        let pair = |row: sea_orm::QueryResult| {
+            Ok((row.try_get_by_index::<uuid::Uuid>(0)?.into(), row.try_get_by_index::<uuid::Uuid>(1)?.into()))
+        };
+        rows.into_iter().map(pair).collect::<Result<_, sea_orm::DbErr>>().map_err(StorageError::from)
+    }
+
+    /// Locks the versions to which the names lead.
+    pub(super) async fn lock(
+        &self,
+        db: &DatabaseTransaction,
+        workspace: WorkspaceId,
+        inbound: &HashMap<LineId, VersionId>,
+    ) -> Result<Locked, StorageError> {
+        let mut given = Given::new(db.get_database_backend());
+        let workspace = given.value(workspace.0);
+        let of_messages = |condition: String| {
+            format!(
+                "SELECT d.version_id FROM messages m JOIN deployments d ON d.id = m.deployment_id \
+                 WHERE m.workspace_id = {workspace} AND {condition}"
+            )
+        };
+        let of_deployments = |condition: String| {
+            format!("SELECT version_id FROM deployments WHERE workspace_id = {workspace} AND {condition}")
+        };
+        let mut ways = Vec::new();
+        if !self.messages.is_empty() {
+            ways.push(of_messages(given.any_id("m.id", &self.messages)));
+        }
+        if !self.names.is_empty() {
+            ways.push(of_messages(given.any_text("m.provider_message_id", &self.texts())));
+        }
+        if !self.deployments.is_empty() {
+            ways.push(of_deployments(given.any_id("id", &self.deployments)));
+        }
+        if !self.contacts.is_empty() && !self.lines.is_empty() {
+            ways.push(of_deployments(self.reached(&mut given)));
+        }
+        if ways.is_empty() {
+            return Ok(Locked::default());
+        }
+        let mut condition = format!("id IN ({})", ways.join(" UNION "));
+        if !inbound.is_empty() {
+            let inbound = given.any_id("id", &inbound.values().copied().collect::<Vec<_>>());
+            condition = format!("({condition} OR {inbound})");
+        }
+        Locked::lock(db, given, &format!("workspace_id = {workspace} AND {condition}")).await
+    }
+
+    /// A condition on deployments: a message of these contacts on these lines may belong to them.
+    pub(super) fn reached(&self, given: &mut Given) -> String {
+        let contacts = given.any_id("contact_id", &self.contacts.iter().copied().collect::<Vec<_>>());
+        let lines = given.any_id("line_id", &self.lines.iter().copied().collect::<Vec<_>>());
+        format!("{contacts} AND {lines} AND began_at IS NOT NULL")
+    }
+
+    /// The provider's ids.
+    pub(super) fn texts(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
+    }
+}
+
+/// Whom a fact is from or to, by the names that it gives. (A status names its recipient by its message.)
+const fn person(fact: &Fact) -> Option<&ContactKey> {
+    match fact {
+        Fact::Message(message) => Some(&message.person.key),
+        Fact::Person(person) => Some(&person.key),
+        _ => None,
+    }
+}

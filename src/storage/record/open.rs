@@ -1,0 +1,232 @@
+//! Opening the book: the rows that a batch names, read under the lock.
+
+use std::collections::{BTreeSet, HashMap};
+
+use entity::{messages, users};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use uuid::Uuid;
+
+use super::named::Named;
+use crate::domain::book::{Book, LineEntry};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, UserId, VersionId, WorkspaceId};
+use crate::domain::merge::VariableValue;
+use crate::domain::message::{MessageKind, Sender};
+use crate::storage::given::Given;
+use crate::storage::rows::{self, DeploymentRow, some_time};
+use crate::storage::{StorageError, contacts};
+
+/// Reads what the batch names.
+pub(super) async fn book(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    named: &Named,
+    inbound: &HashMap<LineId, VersionId>,
+) -> Result<Book, StorageError> {
+    let mut book = Book::default();
+    for line in &named.lines {
+        book.lines.insert(*line, LineEntry { inbound: inbound.get(line).copied() });
+    }
+    named_messages(db, workspace, named, &mut book).await?;
+    let deployments = named_deployments(db, workspace, named, &book).await?;
+    first_messages(db, workspace, &deployments, &mut book).await?;
+    enter_deployments(deployments, &mut book)?;
+    users_of_deployments(db, workspace, &mut book).await?;
+    if !named.variables.is_empty() {
+        named_variables(db, workspace, named, &mut book).await?;
+    }
+    if named.people {
+        people(db, workspace, named, &mut book).await?;
+    }
+    Ok(book)
+}
+
+/// Looks through the answers of deployments whose first message or an answer moved in time.
+pub(super) async fn find_answers(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    book: &mut Book,
+) -> Result<(), StorageError> {
+    for (deployment, since) in book.unanswered() {
+        let stored = match since {
+            Some(since) => stored_answer(db, workspace, book, deployment, since).await?,
+            None => None,
+        };
+        let answers = book.messages.values().filter(|message| message.deployment == deployment && message.answers());
+        let answers = answers.map(|message| message.content.at).filter(|&at| since.is_some_and(|since| at >= since));
+        let earliest = answers.chain(stored).min();
+        book.set_answered(deployment, earliest);
+    }
+    Ok(())
+}
+
+async fn stored_answer(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    book: &Book,
+    deployment: DeploymentId,
+    since: Timestamp,
+) -> Result<Option<Timestamp>, StorageError> {
+    let Some(user) = book.deployments.get(&deployment).map(|one| one.user) else { return Ok(None) };
+    let open: Vec<MessageId> = book.messages.keys().copied().collect();
+    let mut given = Given::new(db.get_database_backend());
+    let (workspace, user) = (given.value(workspace.0), given.value(user.0));
+    let (deployment, since) = (given.value(deployment.0), given.value(since.micros()));
+    let (sender, reaction) = (given.value(Sender::User.code()), given.value(MessageKind::Reaction.code()));
+    let open = given.any_id("id", &open);
+    let sql = format!(
+        "SELECT MIN(at) FROM messages WHERE workspace_id = {workspace} AND user_id = {user} \
+         AND deployment_id = {deployment} AND at >= {since} AND sender = {sender} AND kind <> {reaction} AND NOT {open}"
+    );
+    let row = db.query_one_raw(given.statement(sql)).await?;
+    let at: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
+    rows::time(at)
+}
+
+async fn named_messages(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    named: &Named,
+    book: &mut Book,
+) -> Result<(), StorageError> {
+    let mut given = Given::new(db.get_database_backend());
+    let workspace = given.value(workspace.0);
+    let mut ways = Vec::new();
+    if !named.messages.is_empty() {
+        ways.push(given.any_id("id", &named.messages));
+    }
+    if !named.names.is_empty() {
+        ways.push(given.any_text("provider_message_id", &named.texts()));
+    }
+    if ways.is_empty() {
+        return Ok(());
+    }
+    enter_messages(db, given, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), book).await
+}
+
+async fn named_deployments(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    named: &Named,
+    book: &Book,
+) -> Result<Vec<DeploymentRow>, StorageError> {
+    let of_messages = book.messages.values().map(|message| message.deployment);
+    let ids: BTreeSet<DeploymentId> = of_messages.chain(named.deployments.iter().copied()).collect();
+    let mut given = Given::new(db.get_database_backend());
+    let workspace = given.value(workspace.0);
+    let mut ways = Vec::new();
+    if !ids.is_empty() {
+        ways.push(given.any_id("d.id", &ids.into_iter().collect::<Vec<_>>()));
+    }
+    if !named.contacts.is_empty() && !named.lines.is_empty() {
+        ways.push(format!("({})", named.reached(&mut given)));
+    }
+    if ways.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT d.*, l.external FROM deployments d JOIN lines l ON l.id = d.line_id \
+         WHERE d.workspace_id = {workspace} AND ({})",
+        ways.join(" OR ")
+    );
+    Ok(DeploymentRow::find_by_statement(given.statement(sql)).all(db).await?)
+}
+
+async fn first_messages(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    deployments: &[DeploymentRow],
+    book: &mut Book,
+) -> Result<(), StorageError> {
+    let open = book.messages.values().filter(|message| message.first);
+    let open: BTreeSet<Uuid> = open.map(|message| message.deployment.0).collect();
+    let missing: Vec<Uuid> = deployments.iter().map(|one| one.row.id).filter(|id| !open.contains(id)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut given = Given::new(db.get_database_backend());
+    let workspace = given.value(workspace.0);
+    let missing = given.any_id("deployment_id", &missing);
+    enter_messages(db, given, &format!("workspace_id = {workspace} AND first AND {missing}"), book).await
+}
+
+async fn enter_messages(
+    db: &DatabaseTransaction,
+    given: Given,
+    condition: &str,
+    book: &mut Book,
+) -> Result<(), StorageError> {
+    let statement = given.statement(format!("SELECT * FROM messages WHERE {condition}"));
+    for row in messages::Model::find_by_statement(statement).all(db).await? {
+        book.enter_message(rows::message_entry(row)?);
+    }
+    Ok(())
+}
+
+fn enter_deployments(deployments: Vec<DeploymentRow>, book: &mut Book) -> Result<(), StorageError> {
+    let firsts = book.messages.values().filter(|message| message.first);
+    let firsts: HashMap<DeploymentId, MessageId> = firsts.map(|message| (message.deployment, message.id)).collect();
+    for found in deployments {
+        let mut entry = rows::deployment_entry(found)?;
+        entry.first = firsts.get(&entry.id).copied();
+        book.enter_deployment(entry);
+    }
+    Ok(())
+}
+
+async fn users_of_deployments(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    book: &mut Book,
+) -> Result<(), StorageError> {
+    let ids: BTreeSet<UserId> = book.deployments.values().map(|deployment| deployment.user).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut given = Given::new(db.get_database_backend());
+    let workspace = given.value(workspace.0);
+    let ids = given.any_id("id", &ids.into_iter().collect::<Vec<_>>());
+    let statement = given.statement(format!("SELECT * FROM users WHERE workspace_id = {workspace} AND {ids}"));
+    for row in users::Model::find_by_statement(statement).all(db).await? {
+        book.enter_user(rows::user_entry(&row)?);
+    }
+    Ok(())
+}
+
+async fn named_variables(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    named: &Named,
+    book: &mut Book,
+) -> Result<(), StorageError> {
+    let ids: Vec<DeploymentId> = book.deployments.keys().copied().collect();
+    let variables: Vec<_> = named.variables.iter().map(String::as_str).collect();
+    let mut given = Given::new(db.get_database_backend());
+    let workspace = given.value(workspace.0);
+    let (ids, variables) = (given.any_id("deployment_id", &ids), given.any_text("name", &variables));
+    let sql = format!("SELECT * FROM variables WHERE workspace_id = {workspace} AND {ids} AND {variables}");
+    for row in entity::variables::Model::find_by_statement(given.statement(sql)).all(db).await? {
+        let value = VariableValue { at: some_time(row.at)?, value: row.value };
+        if let Some(deployment) = book.deployments.get_mut(&row.deployment_id.into()) {
+            deployment.variables.insert(row.name, value);
+        }
+    }
+    Ok(())
+}
+
+async fn people(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    named: &Named,
+    book: &mut Book,
+) -> Result<(), StorageError> {
+    let of_deployments = book.deployments.values().map(|deployment| deployment.contact);
+    let ids: BTreeSet<ContactId> = of_deployments.chain(named.contacts.iter().copied()).collect();
+    let directory = contacts::by_ids(db, workspace, &ids.iter().copied().collect::<Vec<_>>()).await?;
+    for id in ids {
+        if let Some(contact) = directory.get(id) {
+            book.contacts.insert(id, contact.person.clone());
+        }
+    }
+    Ok(())
+}

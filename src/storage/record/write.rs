@@ -1,0 +1,153 @@
+//! Writing what became of a book.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sea_orm::DatabaseTransaction;
+
+use crate::domain::book::{Book, Settlement, UserMove};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{DeploymentId, UserId, VersionId, WorkspaceId};
+use crate::storage::bulk::{Bulk, Datum, Kind, Known};
+use crate::storage::ledger::{self, Locked, Revisions};
+use crate::storage::{StorageError, contacts, rows};
+
+/// The variables table, as a batch writes it.
+pub(in crate::storage) const VARIABLES: Bulk = Bulk {
+    table: "variables",
+    columns: &[
+        ("deployment_id", Kind::Uuid),
+        ("name", Kind::Text),
+        ("workspace_id", Kind::Uuid),
+        ("value", Kind::Text),
+        ("at", Kind::BigInt),
+    ],
+    key: "deployment_id, name",
+    known: Known::Overwrite,
+};
+
+/// The names of variables that occur in a version.
+pub(in crate::storage) const VARIABLE_NAMES: Bulk = Bulk {
+    table: "variable_names",
+    columns: &[("version_id", Kind::Uuid), ("name", Kind::Text), ("workspace_id", Kind::Uuid)],
+    key: "version_id, name",
+    known: Known::Keep,
+};
+
+/// Writes users, deployments, messages, variables and people, then appends to the ledger.
+pub(in crate::storage) async fn book(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    locked: &mut Locked,
+    book: &mut Book,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<Revisions, StorageError> {
+    let moves = moves(book, settlement);
+    number_messages(book, settlement, &locked.number(&moves));
+    let users = moves.iter().filter_map(|(_, user)| book.users.get(&user.user));
+    let users: Vec<_> = users.map(|user| rows::user_row(workspace, user)).collect();
+    rows::USERS.write(db, &users).await?;
+    let deployments = settlement.deployments.iter().filter_map(|id| book.deployments.get(id));
+    let deployments: Vec<_> = deployments.map(|one| rows::deployment_row(workspace, one)).collect();
+    rows::DEPLOYMENTS.write(db, &deployments).await?;
+    messages(db, workspace, book, settlement).await?;
+    variables(db, workspace, book, settlement).await?;
+    people(db, workspace, book, settlement).await?;
+    ledger::move_sends(db, workspace, &settlement.sends, now).await?;
+    locked.append(db, workspace, &moves, &begun(book, settlement), now).await
+}
+
+fn moves<'a>(book: &Book, settlement: &'a Settlement) -> Vec<(VersionId, &'a UserMove)> {
+    let versioned = |user: &'a UserMove| Some((book.users.get(&user.user)?.version, user));
+    let changed = settlement.users.iter().filter(|user| !user.kinds.is_empty());
+    changed.filter_map(versioned).collect()
+}
+
+/// A new message belongs to its user's change.
+fn number_messages(book: &mut Book, settlement: &Settlement, numbers: &HashMap<UserId, i64>) {
+    for id in &settlement.messages {
+        if let Some(message) = book.messages.get_mut(id) {
+            message.revision = message.revision.or_else(|| numbers.get(&message.user).copied());
+        }
+    }
+}
+
+/// Attempts that the batch began, by version.
+fn begun(book: &Book, settlement: &Settlement) -> HashMap<VersionId, i64> {
+    let mut begun = HashMap::new();
+    let deployments = settlement.deployments.iter().filter_map(|id| book.deployments.get(id));
+    for deployment in deployments.filter(|deployment| deployment.cell_before.is_none()) {
+        *begun.entry(deployment.version).or_default() += 1;
+    }
+    begun
+}
+
+/// Messages that are no longer the first of their deployment are written before those that now are, since a deployment
+/// has at most one.
+async fn messages(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    book: &Book,
+    settlement: &Settlement,
+) -> Result<(), StorageError> {
+    for first in [false, true] {
+        let dirty = settlement.messages.iter().filter_map(|id| book.messages.get(id));
+        let dirty = dirty.filter(|message| message.first == first);
+        let dirty: Vec<_> = dirty.map(|message| rows::message_row(workspace, message)).collect();
+        rows::MESSAGES.write(db, &dirty).await?;
+    }
+    Ok(())
+}
+
+async fn variables(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    book: &Book,
+    settlement: &Settlement,
+) -> Result<(), StorageError> {
+    let mut values = Vec::new();
+    let mut names: BTreeSet<(VersionId, &str)> = BTreeSet::new();
+    for (id, name) in &settlement.variables {
+        let Some(deployment) = book.deployments.get(id) else { continue };
+        let Some(value) = deployment.variables.get(name) else { continue };
+        names.insert((deployment.version, name));
+        values.push(variable_row(*id, workspace, name, &value.value, value.at));
+    }
+    VARIABLES.write(db, &values).await?;
+    variable_names(db, workspace, &names).await
+}
+
+/// A row of [`VARIABLES`].
+pub(in crate::storage) fn variable_row(
+    deployment: DeploymentId,
+    workspace: WorkspaceId,
+    name: &str,
+    value: &str,
+    at: Timestamp,
+) -> Vec<Datum> {
+    vec![Datum::id(deployment), Datum::text(name), Datum::id(workspace), Datum::text(value), Datum::at(at)]
+}
+
+/// Notes which names occur in which versions.
+pub(in crate::storage) async fn variable_names(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    names: &BTreeSet<(VersionId, &str)>,
+) -> Result<(), StorageError> {
+    let row = |(version, name): &(VersionId, &str)| vec![Datum::id(*version), Datum::text(*name), Datum::id(workspace)];
+    Ok(VARIABLE_NAMES.write(db, &names.iter().map(row).collect::<Vec<_>>()).await?)
+}
+
+async fn people(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    book: &Book,
+    settlement: &Settlement,
+) -> Result<(), StorageError> {
+    let learnt = settlement.contacts.iter().filter_map(|&id| Some((id, book.contacts.get(&id)?)));
+    let learnt: Vec<_> = learnt.collect();
+    if learnt.is_empty() {
+        return Ok(());
+    }
+    contacts::learn(db, workspace, &learnt).await
+}

@@ -1,0 +1,193 @@
+//! A send with its users, deployments, first messages and outbox rows, in one transaction.
+
+use entity::users;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use std::collections::BTreeSet;
+
+use super::bulk::{Bulk, Datum, Kind, Known};
+use super::given::Given;
+use super::ledger::{Locked, Revisions};
+use super::record::write;
+use super::{StorageError, Tenant, contacts, rows};
+use crate::domain::book::{Book, NewDeployment};
+use crate::domain::clock::Timestamp;
+use crate::domain::contact::ContactKey;
+use crate::domain::failure::{FailureReason, Refusal};
+use crate::domain::id::{ContactId, LineId, MessageId, SendId, VersionId, WorkspaceId};
+use crate::domain::merge::Variables;
+use crate::domain::phone::Phone;
+use crate::domain::send::Send;
+
+/// A send to be stored.
+#[derive(Debug)]
+pub struct NewSend {
+    /// The send.
+    pub send: Send,
+    /// The line that it goes out on.
+    pub line: LineId,
+    /// The key by which a repetition is known, and the digest of the whole input.
+    pub idempotency: Option<(String, String)>,
+    /// Its users, each phone once.
+    pub recipients: Vec<NewRecipient>,
+}
+
+/// One user of a send.
+#[derive(Debug)]
+pub struct NewRecipient {
+    /// The phone.
+    pub phone: Phone,
+    /// Named values.
+    pub variables: Variables,
+    /// The first message's template as written JSON; none where another system sends.
+    pub template: Option<String>,
+    /// Why it fails before anything is sent.
+    pub refused: Option<FailureReason>,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submitted {
+    /// It was stored.
+    Stored(SendId, Revisions),
+    /// The same submission was stored before.
+    Repeated(SendId),
+    /// Another submission was stored under its key before.
+    KeyTaken,
+}
+
+const OUTBOX: Bulk = Bulk {
+    table: "outbox",
+    columns: &[
+        ("message_id", Kind::Uuid),
+        ("workspace_id", Kind::Uuid),
+        ("line_id", Kind::Uuid),
+        ("due_at", Kind::BigInt),
+        ("attempt", Kind::Int),
+    ],
+    key: "message_id",
+    known: Known::Keep,
+};
+
+/// Stores a send, once for each idempotency key.
+pub async fn submit(tenant: &Tenant, new: NewSend, now: Timestamp) -> Result<Submitted, StorageError> {
+    let workspace = tenant.workspace();
+    if let Some(known) = known(tenant.database().reader(), workspace, &new).await? {
+        return Ok(known);
+    }
+    let contacts = contacts_of(tenant, &new, now).await?;
+    let db = tenant.database().begin().await?;
+    if !insert(&db, workspace, &new).await? {
+        let known = known(&db, workspace, &new).await?;
+        return known.ok_or(StorageError::Overtaken);
+    }
+    let mut locked = lock(&db, workspace, new.send.version).await?;
+    let mut book = Book::default();
+    enter_users(&db, workspace, new.send.version, &contacts, &mut book).await?;
+    let queued = deploy(&mut book, &new, contacts, now);
+    let settlement = book.settle();
+    let revisions = write::book(&db, workspace, &mut locked, &mut book, &settlement, now).await?;
+    OUTBOX.write(&db, &outbox(workspace, &new, &queued)).await?;
+    db.commit().await?;
+    Ok(Submitted::Stored(new.send.id, revisions))
+}
+
+async fn known(
+    db: &impl ConnectionTrait,
+    workspace: WorkspaceId,
+    new: &NewSend,
+) -> Result<Option<Submitted>, StorageError> {
+    let Some((key, digest)) = &new.idempotency else { return Ok(None) };
+    let mut given = Given::new(db.get_database_backend());
+    let (workspace, key) = (given.value(workspace.0), given.value(key.as_str()));
+    let sql =
+        format!("SELECT id, input_digest FROM sends WHERE workspace_id = {workspace} AND idempotency_key = {key}");
+    let Some(row) = db.query_one_raw(given.statement(sql)).await? else { return Ok(None) };
+    let (id, known): (uuid::Uuid, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    Ok(Some(if known == *digest { Submitted::Repeated(id.into()) } else { Submitted::KeyTaken }))
+}
+
+/// Inserts the send's row; `false` where its key is taken, for which it waits until a concurrent submission is decided.
+async fn insert(db: &DatabaseTransaction, workspace: WorkspaceId, new: &NewSend) -> Result<bool, StorageError> {
+    let send = &new.send;
+    let (key, digest) = new.idempotency.clone().unzip();
+    let mut given = Given::new(db.get_database_backend());
+    let values = [
+        given.value(send.id.0),
+        given.value(workspace.0),
+        given.value(send.conversation.0),
+        given.value(send.version.0),
+        given.value(send.total_users),
+        given.value(send.created_at.micros()),
+        given.value(send.scheduled_at.map(Timestamp::micros)),
+        given.value(key),
+        given.value(digest),
+    ];
+    let sql = format!(
+        "INSERT INTO sends (id, workspace_id, conversation_id, version_id, total_users, created_at, scheduled_at, \
+         idempotency_key, input_digest) VALUES ({}) ON CONFLICT DO NOTHING",
+        values.join(", ")
+    );
+    Ok(db.execute_raw(given.statement(sql)).await?.rows_affected() == 1)
+}
+
+async fn contacts_of(tenant: &Tenant, new: &NewSend, now: Timestamp) -> Result<Vec<Option<ContactId>>, StorageError> {
+    let key = |one: &NewRecipient| ContactKey { phone: Some(one.phone.clone()), ..ContactKey::default() };
+    let keys: Vec<_> = new.recipients.iter().map(key).collect();
+    let directory = contacts::resolve(tenant, &keys, now).await?;
+    Ok(keys.iter().map(|key| directory.find(key)).collect())
+}
+
+async fn lock(db: &DatabaseTransaction, workspace: WorkspaceId, version: VersionId) -> Result<Locked, StorageError> {
+    let mut given = Given::new(db.get_database_backend());
+    let (workspace, version) = (given.value(workspace.0), given.value(version.0));
+    Locked::lock(db, given, &format!("workspace_id = {workspace} AND id = {version}")).await
+}
+
+async fn enter_users(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    version: VersionId,
+    contacts: &[Option<ContactId>],
+    book: &mut Book,
+) -> Result<(), StorageError> {
+    let ids: BTreeSet<ContactId> = contacts.iter().flatten().copied().collect();
+    let mut given = Given::new(db.get_database_backend());
+    let (workspace, version) = (given.value(workspace.0), given.value(version.0));
+    let ids = given.any_id("contact_id", &ids.into_iter().collect::<Vec<_>>());
+    let sql = format!("SELECT * FROM users WHERE workspace_id = {workspace} AND version_id = {version} AND {ids}");
+    for row in users::Model::find_by_statement(given.statement(sql)).all(db).await? {
+        book.enter_user(rows::user_entry(&row)?);
+    }
+    Ok(())
+}
+
+/// Enters the deployments; returns the messages that go into the outbox.
+fn deploy(book: &mut Book, new: &NewSend, contacts: Vec<Option<ContactId>>, now: Timestamp) -> Vec<MessageId> {
+    let mut queued = Vec::new();
+    for (recipient, contact) in new.recipients.iter().zip(contacts) {
+        let Some(contact) = contact else { continue };
+        let first = book.deploy(NewDeployment {
+            contact,
+            version: new.send.version,
+            line: new.line,
+            send: new.send.id,
+            queued_at: due(&new.send),
+            variables: recipient.variables.clone(),
+            template: recipient.template.clone(),
+            refused: recipient.refused.map(|reason| Refusal { at: now, reason }),
+        });
+        queued.extend(first.filter(|_| recipient.refused.is_none()));
+    }
+    queued
+}
+
+fn outbox(workspace: WorkspaceId, new: &NewSend, queued: &[MessageId]) -> Vec<Vec<Datum>> {
+    let row = |id: &MessageId| {
+        vec![Datum::id(*id), Datum::id(workspace), Datum::id(new.line), Datum::at(due(&new.send)), Datum::number(0)]
+    };
+    queued.iter().map(row).collect()
+}
+
+fn due(send: &Send) -> Timestamp {
+    send.scheduled_at.unwrap_or(send.created_at)
+}

@@ -1,0 +1,227 @@
+//! What reads cost: one statement whatever the number of keys, and pages that come from an index in order, however deep
+//! they lie. Both databases are asked for their plans.
+
+use std::sync::{Arc, Mutex};
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+
+use super::on_both_databases;
+use super::seed::{Seed, UserSeed};
+use crate::domain::conversation::ConversationFilter;
+use crate::domain::failure::FailureReason;
+use crate::domain::filter::UserFilter;
+use crate::domain::id::new_key;
+use crate::domain::page::{Key, Page};
+use crate::domain::standing::{DeploymentStatus, SessionStatus, Stage};
+use crate::domain::user::UserOrder;
+use crate::storage::conversations::ConversationOrder;
+use crate::storage::users::UserQuery;
+use crate::storage::{
+    Database, changes, conversations, deployments, messages, metrics, sends, users, variables, versions,
+};
+
+on_both_databases!(
+    a_read_is_one_statement_whatever_the_number_of_keys,
+    a_statement_has_one_text_for_any_number_of_keys,
+    a_page_of_users_comes_in_order_from_the_index_of_its_filter,
+    a_page_of_each_of_many_lists_comes_from_an_index,
+);
+
+/// A database whose reads are seen.
+struct Observed {
+    seed: Seed,
+    statements: Arc<Mutex<Vec<Statement>>>,
+}
+
+async fn a_read_is_one_statement_whatever_the_number_of_keys(db: Database) {
+    let observed = Observed::new(db).await;
+    let tenant = &observed.seed.tenant;
+    let db = tenant.database();
+    let filter = ConversationFilter::default();
+    let order = ConversationOrder::Name;
+    let everybody = UserFilter::everybody();
+    for count in [1, 2, 9] {
+        macro_rules! expect_one {
+            ($($read:expr),+ $(,)?) => {
+                $(
+                    $read.await.unwrap();
+                    assert_eq!(observed.statements().len(), 1, stringify!($read));
+                )+
+            };
+        }
+        expect_one!(
+            users::find_many(tenant, &keys(count)),
+            users::pages(tenant, &keys(count), &asked(everybody.clone(), UserOrder::Activity), &deep(false)),
+            users::counts(tenant, &keys(count), &everybody),
+            metrics::find_many(tenant, &keys(count)),
+            variables::of_users(tenant, &keys(count)),
+            versions::find_many(tenant, &keys(count)),
+            versions::pages(tenant, &keys(count), &deep(false)),
+            versions::counts(tenant, &keys(count)),
+            versions::variable_names(tenant, &keys(count)),
+            versions::find_by_number(tenant, &keys(count).into_iter().zip(1..).collect::<Vec<_>>()),
+            sends::find_many(tenant, &keys(count)),
+            sends::pages(tenant, &keys(count), &deep(true)),
+            sends::counts(tenant, &keys(count)),
+            sends::tallies(tenant, &keys(count)),
+            deployments::find_many(tenant, &keys(count)),
+            deployments::latest_of(tenant, &keys(count)),
+            deployments::pages(tenant, &keys(count), &deep(true)),
+            deployments::counts(tenant, &keys(count)),
+            messages::find_many(tenant, &keys(count)),
+            messages::pages_of_users(tenant, &keys(count), &deep(false)),
+            messages::pages_of_deployments(tenant, &keys(count), &deep(true)),
+            messages::counts_of_users(tenant, &keys(count)),
+            messages::counts_of_deployments(tenant, &keys(count)),
+            messages::added_by(tenant, new_key().into(), &[1, 2, 3]),
+            conversations::find_many(tenant, &keys(count)),
+            conversations::page(tenant, &filter, order, true, &deep(false).beginning()),
+            conversations::count(tenant, &filter),
+            changes::after(tenant, new_key().into(), 0, 9),
+            changes::revisions(db, &keys(count)),
+            changes::current_versions(db, &keys(count)),
+        );
+    }
+}
+
+/// So that a statement is prepared once, and not for each number of keys.
+async fn a_statement_has_one_text_for_any_number_of_keys(db: Database) {
+    let observed = Observed::new(db).await;
+    let mut texts = Vec::new();
+    for count in [2, 3, 300] {
+        metrics::find_many(&observed.seed.tenant, &keys(count)).await.unwrap();
+        variables::of_users(&observed.seed.tenant, &keys(count)).await.unwrap();
+        messages::pages_of_users(&observed.seed.tenant, &keys(count), &deep(false)).await.unwrap();
+        texts.push(observed.statements().into_iter().map(|statement| statement.sql).collect::<Vec<_>>());
+    }
+    assert_eq!(texts[0], texts[1]);
+    assert_eq!(texts[0], texts[2]);
+}
+
+async fn a_page_of_users_comes_in_order_from_the_index_of_its_filter(db: Database) {
+    let observed = Observed::new(db).await;
+    let (failed, reasons) = (vec![DeploymentStatus::Failed], vec![FailureReason::Other, FailureReason::Expired]);
+    for (filter, order, index) in [
+        (UserFilter::everybody(), UserOrder::Deployed, "users_version_id_deployed_at_id_idx"),
+        (UserFilter::everybody(), UserOrder::Activity, "users_version_id_activity_at_id_idx"),
+        (UserFilter::Status(failed), UserOrder::Deployed, "users_version_id_status_deployed_at_id_idx"),
+        (
+            UserFilter::Status(vec![DeploymentStatus::Queued, DeploymentStatus::Failed]),
+            UserOrder::Deployed,
+            "users_version_id_status_deployed_at_id_idx",
+        ),
+        (
+            UserFilter::Stage(vec![Some(Stage::InFlow)]),
+            UserOrder::Deployed,
+            "users_version_id_stage_deployed_at_id_idx",
+        ),
+        (
+            UserFilter::Session(vec![Some(SessionStatus::Agent), Some(SessionStatus::Bot)]),
+            UserOrder::Deployed,
+            "users_version_id_session_status_deployed_at_id_idx",
+        ),
+        (UserFilter::Failure(reasons), UserOrder::Deployed, "users_version_id_failure_reason_deployed_at_id_idx"),
+    ] {
+        let query = asked(filter, order);
+        for page in [deep(false), deep(true), deep(false).beginning()] {
+            for versions in [1, 3] {
+                users::pages(&observed.seed.tenant, &keys(versions), &query, &page).await.unwrap();
+                observed.expect_plan_by(index, &format!("{query:?} {page:?}")).await;
+            }
+        }
+    }
+}
+
+async fn a_page_of_each_of_many_lists_comes_from_an_index(db: Database) {
+    let observed = Observed::new(db).await;
+    let tenant = &observed.seed.tenant;
+    for count in [1, 3] {
+        messages::pages_of_users(tenant, &keys(count), &deep(true)).await.unwrap();
+        observed.expect_plan_by("messages_user_id_at_id_idx", "history").await;
+        messages::pages_of_deployments(tenant, &keys(count), &deep(false)).await.unwrap();
+        observed.expect_plan_by("messages_user_id_at_id_idx", "messages").await;
+        sends::pages(tenant, &keys(count), &deep(false)).await.unwrap();
+        observed.expect_plan_by("sends_conversation_id_created_at_id_idx", "sends").await;
+    }
+    let everything = ConversationFilter::default();
+    let page = Page { after: Some(Key::text("m".to_owned(), new_key())), ..deep(false) };
+    conversations::page(tenant, &everything, ConversationOrder::Name, true, &page).await.unwrap();
+    observed.expect_plan_by("conversations_workspace_id_name_id_idx", "conversations by name").await;
+}
+
+impl Observed {
+    async fn new(mut db: Database) -> Self {
+        let statements = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&statements);
+        db.observe(move |statement| all.lock().unwrap().push(statement.clone()));
+        let seed = Seed::new(&db).await;
+        seed.user(seed.version().await, UserSeed::default()).await;
+        statements.lock().unwrap().clear();
+        Self { seed, statements }
+    }
+
+    /// What was read with since the last call.
+    fn statements(&self) -> Vec<Statement> {
+        std::mem::take(&mut *self.statements.lock().unwrap())
+    }
+
+    /// Expects that the last statement reads its rows by an index, in order, from the place on where the page begins.
+    async fn expect_plan_by(&self, index: &str, what: &str) {
+        let statement = self.statements().pop().unwrap();
+        let from_a_place = statement.sql.contains(".id) > (") || statement.sql.contains(".id) < (");
+        let plan = match self.seed.tenant.database().backend() {
+            DbBackend::Sqlite => self.sqlite_plan(statement).await,
+            _ => self.postgres_plan(statement).await,
+        };
+        let by_index =
+            plan.lines().filter(|line| line.contains(index) || line.contains("Index Cond")).collect::<String>();
+        let merges = plan.contains("UNION ALL") || plan.contains("Append");
+        let sorts = plan.contains("TEMP B-TREE FOR ORDER BY") || plan.contains("Sort");
+        assert!(plan.contains(index), "{what}\n{plan}");
+        assert!(merges || !sorts, "{what}\n{plan}");
+        assert!(!from_a_place || by_index.contains("(?,?)") || by_index.contains("ROW("), "{what}\n{plan}");
+    }
+
+    async fn sqlite_plan(&self, statement: Statement) -> String {
+        let sql = format!("EXPLAIN QUERY PLAN {}", statement.sql);
+        let explain = Statement { sql, ..statement };
+        let rows = self.seed.tenant.database().reader().query_all_raw(explain).await.unwrap();
+        let lines = rows.iter().map(|row| row.try_get::<String>("", "detail").unwrap());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The plan in which every other way is as good as forbidden: with so few rows all ways cost the same, and the question is
+    /// whether there is one by the index.
+    async fn postgres_plan(&self, statement: Statement) -> String {
+        let transaction = self.seed.tenant.database().reader().begin().await.unwrap();
+        for way in ["seqscan", "bitmapscan", "sort"] {
+            transaction.execute_unprepared(&format!("SET LOCAL enable_{way} = off")).await.unwrap();
+        }
+        let sql = format!("EXPLAIN {}", statement.sql);
+        let rows = transaction.query_all_raw(Statement { sql, ..statement }).await.unwrap();
+        let lines = rows.iter().map(|row| row.try_get::<String>("", "QUERY PLAN").unwrap());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn keys<K: From<uuid::Uuid>>(count: usize) -> Vec<K> {
+    (0..count).map(|_| new_key().into()).collect()
+}
+
+fn asked(filter: UserFilter, order: UserOrder) -> UserQuery {
+    UserQuery { filter, order, descending: true }
+}
+
+/// A page in the middle of a list.
+fn deep(backward: bool) -> Page {
+    let place = Some(Key::number(1_000_000, new_key()));
+    let (after, before) = if backward { (None, place) } else { (place, None) };
+    Page { size: 50, backward, after, before }
+}
+
+impl Page {
+    /// The same from the list's beginning.
+    fn beginning(self) -> Self {
+        Self { after: None, ..self }
+    }
+}

@@ -1,0 +1,228 @@
+//! Recounting everything that is kept as a sum or a summary, from the facts alone.
+//!
+//! All is read in one snapshot, so it may run at any time, under load. What is recounted: where each user stands and when
+//! it answered, the tallies of versions and sends, the number of attempts, and that the log has no gap and ends where the
+//! tally stands.
+
+use std::collections::{BTreeMap, HashMap};
+
+use entity::{deployments, messages, users, versions};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use uuid::Uuid;
+
+use super::given::Given;
+use super::rows::{deployment_facts, message_entry, time, user_entry};
+use super::{Database, StorageError, ledger};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{DeploymentId, SendId, UserId, VersionId};
+use crate::domain::merge::{DeploymentFacts, MessageFacts};
+use crate::domain::message::{MessageKind, Sender};
+use crate::domain::standing::Cell;
+use crate::domain::tally::Tally;
+
+/// How many users are recounted in one go.
+const AT_ONCE: i64 = 1_000;
+
+/// Something kept differs from what the facts give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What it is about: the id of a version, a send, a user or a deployment.
+    pub of: String,
+    /// Which figure differs.
+    pub what: String,
+    /// What is kept.
+    pub kept: String,
+    /// What the facts give.
+    pub counted: String,
+}
+
+/// What a verification looked at and found.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// How many versions were recounted.
+    pub versions: usize,
+    /// How many users were recounted.
+    pub users: i64,
+    /// What differs; empty where all is well.
+    pub differences: Vec<Difference>,
+}
+
+/// Recounts every version of every workspace. `progress` is told of the users recounted so far.
+pub async fn run(db: &Database, progress: impl Fn(i64)) -> Result<Verification, StorageError> {
+    let snapshot = db.snapshot().await?;
+    let mut verifier = Verifier { db: &snapshot, found: Verification::default(), sends: HashMap::new() };
+    let ids = Given::new(snapshot.get_database_backend()).statement("SELECT * FROM versions ORDER BY id");
+    for version in versions::Model::find_by_statement(ids).all(&snapshot).await? {
+        verifier.version(&version, &progress).await?;
+    }
+    verifier.sends().await?;
+    let found = verifier.found;
+    snapshot.commit().await?;
+    Ok(found)
+}
+
+struct Verifier<'a> {
+    db: &'a DatabaseTransaction,
+    found: Verification,
+    sends: HashMap<SendId, Tally>,
+}
+
+/// What the facts of some users give.
+struct Recount {
+    deployments: Vec<(deployments::Model, Cell)>,
+}
+
+impl Verifier<'_> {
+    async fn version(&mut self, version: &versions::Model, progress: &impl Fn(i64)) -> Result<(), StorageError> {
+        let (mut tally, mut attempts) = (Tally::default(), 0_i64);
+        let mut place = (-1, Uuid::nil());
+        loop {
+            let users = self.users_behind(version.id, place).await?;
+            let Some(last) = users.last() else { break };
+            place = (last.deployed_at, last.id);
+            let recount = self.recount(&users).await?;
+            attempts += i64::try_from(recount.deployments.len()).unwrap_or(i64::MAX);
+            self.users(&users, &recount, &mut tally)?;
+            self.found.users += i64::try_from(users.len()).unwrap_or(i64::MAX);
+            progress(self.found.users);
+        }
+        self.found.versions += 1;
+        let name = VersionId(version.id).to_string();
+        self.compare(&name, "totalDeployments", &version.total_deployments, &attempts);
+        let kept = ledger::read_tallies(self.db, &[version.id.into()]).await?.remove(&version.id.into());
+        self.compare_tallies(&name, &kept.unwrap_or_default(), &tally);
+        self.log(version, &name, &tally).await
+    }
+
+    async fn users_behind(&self, version: Uuid, (at, id): (i64, Uuid)) -> Result<Vec<users::Model>, StorageError> {
+        let mut given = Given::new(self.db.get_database_backend());
+        let (version, at, id, limit) = (given.value(version), given.value(at), given.value(id), given.value(AT_ONCE));
+        let sql = format!(
+            "SELECT * FROM users WHERE version_id = {version} AND (deployed_at, id) > ({at}, {id}) \
+             ORDER BY deployed_at, id LIMIT {limit}"
+        );
+        Ok(users::Model::find_by_statement(given.statement(sql)).all(self.db).await?)
+    }
+
+    async fn recount(&mut self, users: &[users::Model]) -> Result<Recount, StorageError> {
+        let ids: Vec<UserId> = users.iter().map(|user| user.id.into()).collect();
+        let firsts = self.first_messages(&ids).await?;
+        let answers = self.answers(&ids).await?;
+        let mut given = Given::new(self.db.get_database_backend());
+        let ids = given.any_id("user_id", &ids);
+        let rows = given.statement(format!("SELECT * FROM deployments WHERE {ids} ORDER BY user_id, number"));
+        let mut counted = Vec::new();
+        for row in deployments::Model::find_by_statement(rows).all(self.db).await? {
+            let id: DeploymentId = row.id.into();
+            let facts = DeploymentFacts { answered: answers.get(&id).copied(), ..deployment_facts(&row)? };
+            let name = id.to_string();
+            self.compare(&name, "answeredAt", &row.answered_at, &facts.answered.map(Timestamp::micros));
+            let cell = Cell::of(&facts, firsts.get(&id));
+            if let Some(send) = row.send_id {
+                self.sends.entry(send.into()).or_default().add(cell, 1);
+            }
+            counted.push((row, cell));
+        }
+        Ok(Recount { deployments: counted })
+    }
+
+    async fn first_messages(&self, users: &[UserId]) -> Result<HashMap<DeploymentId, MessageFacts>, StorageError> {
+        let mut given = Given::new(self.db.get_database_backend());
+        let users = given.any_id("user_id", users);
+        let rows = given.statement(format!("SELECT * FROM messages WHERE first AND {users}"));
+        let rows = messages::Model::find_by_statement(rows).all(self.db).await?;
+        rows.into_iter().map(|row| message_entry(row).map(|entry| (entry.deployment, entry.facts))).collect()
+    }
+
+    /// The earliest answer of each deployment: at or after its first message in whole seconds, and where the user began,
+    /// after that beginning.
+    async fn answers(&self, users: &[UserId]) -> Result<HashMap<DeploymentId, Timestamp>, StorageError> {
+        let mut given = Given::new(self.db.get_database_backend());
+        let users = given.any_id("a.user_id", users);
+        let (sender, reaction) = (given.value(Sender::User.code()), given.value(MessageKind::Reaction.code()));
+        let sql = format!(
+            "SELECT a.deployment_id, MIN(a.at) FROM messages a JOIN deployments d ON d.id = a.deployment_id \
+             JOIN messages f ON f.deployment_id = a.deployment_id AND f.first \
+             WHERE {users} AND a.sender = {sender} AND a.kind <> {reaction} AND a.at >= f.at - f.at % 1000000 \
+             AND (d.send_id IS NOT NULL OR a.at > d.began_at) GROUP BY a.deployment_id"
+        );
+        let mut answers = HashMap::new();
+        for row in self.db.query_all_raw(given.statement(sql)).await? {
+            let (id, at): (Uuid, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            answers.extend(time(Some(at))?.map(|at| (DeploymentId(id), at)));
+        }
+        Ok(answers)
+    }
+
+    fn users(&mut self, users: &[users::Model], recount: &Recount, tally: &mut Tally) -> Result<(), StorageError> {
+        let latest: BTreeMap<Uuid, (i32, Cell)> =
+            recount.deployments.iter().map(|(row, cell)| (row.user_id, (row.number, *cell))).collect();
+        for user in users {
+            let name = UserId(user.id).to_string();
+            let Some((number, cell)) = latest.get(&user.id) else {
+                self.compare(&name, "deployments", &user.deployments, &0);
+                continue;
+            };
+            self.compare(&name, "deployments", &user.deployments, number);
+            self.compare(&name, "standing", &user_entry(user)?.standing(), cell);
+            tally.add(*cell, 1);
+        }
+        Ok(())
+    }
+
+    /// The log has every number up to the revision once, and its moves add up to the tally.
+    async fn log(&mut self, version: &versions::Model, name: &str, tally: &Tally) -> Result<(), StorageError> {
+        let mut given = Given::new(self.db.get_database_backend());
+        let id = given.value(version.id);
+        let sql = format!(
+            "SELECT cell_before, cell, COUNT(*), MAX(revision) FROM changes WHERE version_id = {id} GROUP BY cell_before, cell"
+        );
+        let (mut moved, mut count, mut last) = (Tally::default(), 0_i64, 0_i64);
+        for row in self.db.query_all_raw(given.statement(sql)).await? {
+            let (before, after): (Option<i32>, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let (times, newest): (i64, i64) = (row.try_get_by_index(2)?, row.try_get_by_index(3)?);
+            if let Some(before) = before {
+                moved.add(ledger::cell(before)?, -times);
+            }
+            moved.add(ledger::cell(after)?, times);
+            count += times;
+            last = last.max(newest);
+        }
+        self.compare(name, "revision", &version.revision, &last);
+        self.compare(name, "changes", &version.revision, &count);
+        let name = format!("{name} log");
+        self.compare_tallies(&name, &moved, tally);
+        Ok(())
+    }
+
+    async fn sends(&mut self) -> Result<(), StorageError> {
+        let counted = std::mem::take(&mut self.sends);
+        let all =
+            Given::new(self.db.get_database_backend()).statement("SELECT send_id FROM send_tally GROUP BY send_id");
+        let rows = self.db.query_all_raw(all).await?;
+        let kept: Vec<SendId> =
+            rows.iter().map(|row| row.try_get_by_index::<Uuid>(0).map(Into::into)).collect::<Result<_, _>>()?;
+        let ids: std::collections::BTreeSet<SendId> = kept.into_iter().chain(counted.keys().copied()).collect();
+        for chunk in ids.into_iter().collect::<Vec<_>>().chunks(500) {
+            let mut kept = ledger::read_send_tallies(self.db, chunk).await?;
+            for send in chunk {
+                let counted = counted.get(send).cloned().unwrap_or_default();
+                self.compare_tallies(&send.to_string(), &kept.remove(send).unwrap_or_default(), &counted);
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_tallies(&mut self, of: &str, kept: &Tally, counted: &Tally) {
+        for (cell, kept, counted) in kept.differences(counted) {
+            self.compare(of, &format!("{cell:?}"), &kept, &counted);
+        }
+    }
+
+    fn compare<T: PartialEq + std::fmt::Debug>(&mut self, of: &str, what: &str, kept: &T, counted: &T) {
+        if kept != counted {
+            let (kept, counted) = (format!("{kept:?}"), format!("{counted:?}"));
+            self.found.differences.push(Difference { of: of.to_owned(), what: what.to_owned(), kept, counted });
+        }
+    }
+}

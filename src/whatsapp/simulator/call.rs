@@ -1,0 +1,185 @@
+//! What a call to send a message says, checked as the provider checks it.
+//!
+//! Only templates are taken: the simulator knows of no open window in which anything else could be sent.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use serde_json::Value;
+
+use super::refusal::Refusal;
+use crate::whatsapp::ids::{provider_id, wa_id};
+
+/// A call to send a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Call {
+    /// The recipient as given.
+    pub(super) input: String,
+    /// Whom that names.
+    pub(super) recipient: Recipient,
+    /// The caller's own data.
+    pub(super) callback: Option<String>,
+}
+
+/// Whom a message goes to: a WhatsApp account, or a user whose number is hidden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Recipient {
+    Account(String),
+    User(String),
+}
+
+const INVALID_PARAMETER: i32 = 100;
+const INVALID_TOKEN: i32 = 190;
+const MISSING: i32 = 131_008;
+const INVALID_VALUE: i32 = 131_009;
+const UNSUPPORTED_TYPE: i32 = 131_051;
+
+/// The longest callback data that the provider takes, in characters.
+const LONGEST_CALLBACK: usize = 512;
+
+impl Recipient {
+    /// The id that tells this recipient from others.
+    pub(super) fn id(&self) -> &str {
+        let (Self::Account(id) | Self::User(id)) = self;
+        id
+    }
+}
+
+impl Call {
+    /// Reads a call's body.
+    pub(super) fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let body: Value =
+            serde_json::from_slice(body).map_err(|_| Refusal::new(INVALID_PARAMETER, "The body is not JSON"))?;
+        if body.get("messaging_product").and_then(Value::as_str) != Some("whatsapp") {
+            return Err(Refusal::new(INVALID_PARAMETER, "messaging_product must be whatsapp"));
+        }
+        let (input, recipient) = recipient(&body)?;
+        check_template(&body)?;
+        Ok(Self { input, recipient, callback: callback(&body)? })
+    }
+}
+
+/// Checks a call's token; any is good where none is `expected`.
+pub(super) fn check_token(headers: &HeaderMap, expected: Option<&str>) -> Result<(), Refusal> {
+    let header = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+    let token = header.and_then(|header| header.strip_prefix("Bearer ")).filter(|token| !token.is_empty());
+    match (token, expected) {
+        (Some(token), Some(expected)) if token == expected => Ok(()),
+        (Some(_), None) => Ok(()),
+        _ => Err(Refusal::of_code(INVALID_TOKEN)),
+    }
+}
+
+fn recipient(body: &Value) -> Result<(String, Recipient), Refusal> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let invalid = || Refusal::new(INVALID_VALUE, "The recipient is not valid");
+    let (input, recipient) = match (text("to"), text("recipient")) {
+        (Some(to), _) => (to, wa_id(&digits(to)).map(Recipient::Account)),
+        (None, Some(user)) => (user, provider_id(user).map(Recipient::User)),
+        (None, None) => return Err(Refusal::new(MISSING, "to or recipient is missing")),
+    };
+    Ok((input.to_owned(), recipient.ok_or_else(invalid)?))
+}
+
+fn digits(phone: &str) -> String {
+    phone.chars().filter(|letter| !matches!(letter, '+' | ' ' | '-' | '(' | ')')).collect()
+}
+
+fn check_template(body: &Value) -> Result<(), Refusal> {
+    if body.get("type").and_then(Value::as_str) != Some("template") {
+        return Err(Refusal::new(UNSUPPORTED_TYPE, "Only templates can be sent here"));
+    }
+    for path in ["/template/name", "/template/language/code"] {
+        require_text(body.pointer(path), path)?;
+    }
+    let components = body.pointer("/template/components").and_then(Value::as_array);
+    components.into_iter().flatten().try_for_each(check_component)
+}
+
+fn check_component(component: &Value) -> Result<(), Refusal> {
+    require_text(component.get("type"), "a component's type")?;
+    let parameters = component.get("parameters").and_then(Value::as_array);
+    let texts = parameters.into_iter().flatten().filter(|parameter| parameter.get("type") == Some(&"text".into()));
+    texts.map(|parameter| parameter.get("text")).try_for_each(|text| require_text(text, "a parameter's text"))
+}
+
+fn require_text(value: Option<&Value>, name: &str) -> Result<(), Refusal> {
+    let given = value.and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    if given { Ok(()) } else { Err(Refusal::new(MISSING, format!("{name} is missing"))) }
+}
+
+fn callback(body: &Value) -> Result<Option<String>, Refusal> {
+    match body.get("biz_opaque_callback_data") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.chars().count() <= LONGEST_CALLBACK => Ok(Some(text.clone())),
+        Some(_) => Err(Refusal::new(INVALID_VALUE, "biz_opaque_callback_data is not a text of at most 512 characters")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn body(changes: &Value) -> Vec<u8> {
+        let mut body = json!({
+            "messaging_product": "whatsapp", "to": "+57 300-1234567", "type": "template",
+            "template": {"name": "welcome", "language": {"code": "es"}, "components": [
+                {"type": "body", "parameters": [{"type": "text", "text": "Ana"}]},
+            ]},
+            "biz_opaque_callback_data": "mine",
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        body.to_string().into_bytes()
+    }
+
+    fn code(body: &[u8]) -> i32 {
+        Call::read(body).unwrap_err().code
+    }
+
+    #[test]
+    fn a_template_to_a_number_or_to_a_user_is_taken() {
+        let call = Call::read(&body(&json!({}))).unwrap();
+        assert_eq!(call.recipient, Recipient::Account("573001234567".into()));
+        assert_eq!((call.input.as_str(), call.callback.as_deref()), ("+57 300-1234567", Some("mine")));
+        let call = Call::read(&body(&json!({"to": null, "recipient": "CO.1"}))).unwrap();
+        assert_eq!(call.recipient, Recipient::User("CO.1".into()));
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_has_the_providers_code() {
+        let template = |template: Value| body(&json!({ "template": template }));
+        let empty = json!([{"type": "body", "parameters": [{"type": "text", "text": ""}]}]);
+        for (body, expected) in [
+            (b"{".to_vec(), 100),
+            (b"[]".to_vec(), 100),
+            (body(&json!({"messaging_product": "sms"})), 100),
+            (body(&json!({"to": null})), 131_008),
+            (body(&json!({"to": "nobody"})), 131_009),
+            (body(&json!({"type": "text"})), 131_051),
+            (body(&json!({"template": null})), 131_008),
+            (template(json!({"name": "x", "language": {}})), 131_008),
+            (template(json!({"name": "x", "language": {"code": "es"}, "components": empty})), 131_008),
+            (body(&json!({"biz_opaque_callback_data": "x".repeat(513)})), 131_009),
+        ] {
+            assert_eq!(code(&body), expected, "{}", String::from_utf8_lossy(&body));
+        }
+    }
+
+    #[test]
+    fn a_call_needs_a_token() {
+        let headers = |value: &str| HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())]);
+        assert_eq!(check_token(&headers("Bearer a"), None), Ok(()));
+        assert_eq!(check_token(&headers("Bearer a"), Some("a")), Ok(()));
+        for (headers, expected) in [
+            (HeaderMap::new(), None),
+            (headers("Bearer "), None),
+            (headers("Basic a"), None),
+            (headers("Bearer b"), Some("a")),
+        ] {
+            assert_eq!(check_token(&headers, expected).unwrap_err().code, 190);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What happens to a message: how its call is answered, and what becomes of it. Pure: settings and chance in, a course out.
+
+use std::time::Duration;
+
+use super::chance::Chance;
+use super::settings::{SimulatorSettings, Span};
+
+/// How a call is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Accept { held: bool },
+    Refuse(i32),
+    TooMany,
+    Broken,
+    Cut,
+    Silent,
+    WithoutId,
+}
+
+/// Something that a webhook tells of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Event {
+    Sent,
+    Delivered,
+    Read,
+    Failed(i32),
+    /// The user writes, and may quote the message.
+    Text {
+        text: String,
+        quoting: bool,
+    },
+    /// The user presses a button of the message.
+    Button(String),
+    /// The user reacts to the message.
+    Reaction(&'static str),
+}
+
+/// An update to be posted, in real time since the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Planned {
+    pub(super) event: Event,
+    pub(super) happens: Duration,
+    pub(super) posted: Duration,
+}
+
+/// A story being told: its events, and how far it has come in simulated seconds.
+struct Story<'a> {
+    settings: &'a SimulatorSettings,
+    chance: Chance,
+    now: f64,
+    events: Vec<(Event, f64)>,
+}
+
+const UNDELIVERABLE: i32 = 131_026;
+const WITHHELD: i32 = 131_049;
+const UNKNOWN_ERROR: i32 = 131_000;
+
+const EMOJIS: [&str; 4] = ["👍", "❤️", "😂", "🙏"];
+
+/// How the call is answered.
+pub(super) fn verdict(settings: &SimulatorSettings, chance: Chance) -> Verdict {
+    let faults = &settings.faults;
+    match chance.among("verdict", &faults.exclusive()) {
+        None => Verdict::Accept { held: held(settings, chance) },
+        Some(0) => Verdict::Refuse(*chance.pick("refusal", &faults.refusal_codes).unwrap_or(&UNKNOWN_ERROR)),
+        Some(1) => Verdict::TooMany,
+        Some(2) => Verdict::Broken,
+        Some(3) => Verdict::Cut,
+        Some(4) => Verdict::Silent,
+        Some(_) => Verdict::WithoutId,
+    }
+}
+
+/// Whether the message is accepted, whatever the answer says.
+pub(super) fn accepts(verdict: Verdict, settings: &SimulatorSettings, chance: Chance) -> bool {
+    match verdict {
+        Verdict::Accept { .. } => true,
+        Verdict::Refuse(_) | Verdict::TooMany => false,
+        Verdict::Broken | Verdict::Cut | Verdict::Silent | Verdict::WithoutId => {
+            chance.happens("accepted anyway", settings.faults.accepted_anyway)
+        }
+    }
+}
+
+/// The updates to be posted of an accepted message: with copies, late ones, and without the lost.
+pub(super) fn plan(settings: &SimulatorSettings, chance: Chance) -> Vec<Planned> {
+    let events = Story::tell(settings, chance).into_iter().enumerate();
+    events.flat_map(|(index, (event, seconds))| posts(settings, chance.part(index), &event, seconds)).collect()
+}
+
+fn posts(settings: &SimulatorSettings, chance: Chance, event: &Event, seconds: f64) -> Vec<Planned> {
+    let webhooks = &settings.webhooks;
+    if chance.happens("lost", webhooks.lost) {
+        return Vec::new();
+    }
+    let lateness = |what: &str| chance.seconds(what, webhooks.lateness);
+    let first = if chance.happens("late", webhooks.late) { lateness("first lateness") } else { 0.0 };
+    let second = chance.happens("duplicated", webhooks.duplicated).then(|| lateness("second lateness"));
+    let happens = settings.real(seconds);
+    let post = |late: f64| Planned { event: event.clone(), happens, posted: settings.real(seconds + late) };
+    std::iter::once(first).chain(second).map(post).collect()
+}
+
+fn held(settings: &SimulatorSettings, chance: Chance) -> bool {
+    chance.happens("held", settings.outcomes.held)
+}
+
+impl<'a> Story<'a> {
+    /// Everything that happens to the message, with its time in simulated seconds since the call.
+    fn tell(settings: &'a SimulatorSettings, chance: Chance) -> Vec<(Event, f64)> {
+        let mut story = Self { settings, chance, now: 0.0, events: Vec::new() };
+        if held(settings, chance) {
+            story.now = chance.seconds("held for", settings.delays.held);
+        }
+        match chance.among("fate", &settings.outcomes.exclusive()) {
+            Some(0) => story.fail(UNDELIVERABLE),
+            Some(1) => story.fail(WITHHELD),
+            Some(2) => story.fail(*chance.pick("failure", &settings.outcomes.failure_codes).unwrap_or(&UNKNOWN_ERROR)),
+            Some(_) => story.then(Event::Sent, settings.delays.sent),
+            None => story.arrive(),
+        }
+        story.events
+    }
+
+    fn fail(&mut self, code: i32) {
+        if self.chance.happens("sent before failing", self.settings.outcomes.sent_before_failing) {
+            self.then(Event::Sent, self.settings.delays.sent);
+        }
+        self.then(Event::Failed(code), self.settings.delays.failed);
+    }
+
+    fn arrive(&mut self) {
+        let (settings, chance) = (self.settings, self.chance);
+        let outcomes = &settings.outcomes;
+        self.then(Event::Sent, settings.delays.sent);
+        let read = chance.happens("read", outcomes.read);
+        if read && chance.happens("chat open", outcomes.chat_open) {
+            self.now += chance.seconds("unseen", settings.delays.delivered);
+        } else {
+            self.then(Event::Delivered, settings.delays.delivered);
+        }
+        if read {
+            self.then(Event::Read, settings.delays.read);
+        }
+        self.react(outcomes.contradicted, "contradicted", |_| Event::Failed(UNDELIVERABLE));
+        self.react(outcomes.answered, "answered", Self::answer);
+        self.react(outcomes.reacted, "reacted", |story| {
+            Event::Reaction(story.chance.pick("emoji", &EMOJIS).copied().unwrap_or_default())
+        });
+    }
+
+    /// What may follow once the message is there.
+    fn react(&mut self, share: f64, what: &str, event: impl Fn(&Self) -> Event) {
+        if self.chance.happens(what, share) {
+            let event = event(self);
+            self.then(event, self.settings.delays.answered);
+        }
+    }
+
+    fn answer(&self) -> Event {
+        let outcomes = &self.settings.outcomes;
+        let said = |what: &str, words: &[String]| self.chance.pick(what, words).cloned().unwrap_or_default();
+        if self.chance.happens("by button", outcomes.by_button) {
+            return Event::Button(said("button", &outcomes.buttons));
+        }
+        Event::Text { text: said("text", &outcomes.texts), quoting: self.chance.happens("quoting", outcomes.quoting) }
+    }
+
+    fn then(&mut self, event: Event, delay: Span) {
+        self.now += self.chance.part(self.events.len()).seconds("delay", delay);
+        self.events.push((event, self.now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings::{Faults, Outcomes, Webhooks};
+    use super::*;
+
+    fn chances() -> impl Iterator<Item = Chance> {
+        (0..1_500_u32).map(|n| Chance::of(1, &["line", &n.to_string(), "0"]))
+    }
+
+    fn stories(outcomes: Outcomes) -> Vec<Vec<(Event, f64)>> {
+        let settings = SimulatorSettings { outcomes, ..SimulatorSettings::default() };
+        chances().map(|chance| Story::tell(&settings, chance)).collect()
+    }
+
+    /// The share of stories in which something happens, in percent.
+    fn percent(stories: &[Vec<(Event, f64)>], happens: impl Fn(&Event) -> bool) -> usize {
+        let count = stories.iter().filter(|story| story.iter().any(|(event, _)| happens(event))).count();
+        (count * 100).div_ceil(stories.len())
+    }
+
+    #[test]
+    fn time_never_runs_backwards_in_a_story() {
+        for story in stories(Outcomes { held: 0.5, contradicted: 0.5, reacted: 0.5, ..Outcomes::default() }) {
+            assert!(story.is_sorted_by(|one, next| one.1 <= next.1), "{story:?}");
+            assert!(!story.is_empty());
+        }
+    }
+
+    #[test]
+    fn outcomes_have_their_shares() {
+        let stories = stories(Outcomes { undeliverable: 0.2, withheld: 0.1, read: 0.5, ..Outcomes::default() });
+        assert!((18..=22).contains(&percent(&stories, |event| *event == Event::Failed(UNDELIVERABLE))));
+        assert!((8..=12).contains(&percent(&stories, |event| *event == Event::Failed(WITHHELD))));
+        assert!((30..=35).contains(&percent(&stories, |event| *event == Event::Read)));
+    }
+
+    #[test]
+    fn who_is_unreachable_gets_one_tick_and_who_fails_no_second() {
+        let unreachable =
+            Outcomes { undeliverable: 0.0, withheld: 0.0, failed: 0.0, unreachable: 1.0, ..Outcomes::default() };
+        assert!(stories(unreachable).iter().all(|story| matches!(story[..], [(Event::Sent, _)])));
+        for story in stories(Outcomes {
+            undeliverable: 1.0,
+            withheld: 0.0,
+            failed: 0.0,
+            unreachable: 0.0,
+            ..Outcomes::default()
+        }) {
+            assert!(matches!(story[..], [(Event::Failed(_), _)] | [(Event::Sent, _), (Event::Failed(_), _)]));
+        }
+    }
+
+    #[test]
+    fn updates_are_posted_once_twice_late_or_never() {
+        let plans = |webhooks| {
+            let settings = SimulatorSettings { webhooks, ..SimulatorSettings::default() };
+            chances().flat_map(|chance| plan(&settings, chance)).collect::<Vec<_>>()
+        };
+        let plain = Webhooks { duplicated: 0.0, late: 0.0, lost: 0.0, ..Webhooks::default() };
+        let once = plans(plain.clone());
+        assert!(once.iter().all(|planned| planned.happens == planned.posted));
+        let twice = plans(Webhooks { duplicated: 1.0, ..plain.clone() });
+        assert_eq!(twice.len(), once.len() * 2);
+        let late = plans(Webhooks { late: 1.0, ..plain.clone() });
+        assert!(late.iter().all(|planned| planned.happens < planned.posted));
+        assert_eq!(plans(Webhooks { lost: 1.0, ..plain }), []);
+    }
+
+    #[test]
+    fn a_lost_webhook_changes_nothing_else() {
+        let with = |lost| SimulatorSettings {
+            webhooks: Webhooks { lost, ..Webhooks::default() },
+            ..SimulatorSettings::default()
+        };
+        for chance in chances().take(200) {
+            let all = plan(&with(0.0), chance);
+            assert!(plan(&with(0.5), chance).iter().all(|planned| all.contains(planned)));
+        }
+    }
+
+    #[test]
+    fn a_refused_message_is_never_accepted_and_a_lost_answer_sometimes() {
+        let faults = Faults { refused: 0.3, broken: 0.3, silent: 0.3, ..Faults::default() };
+        let settings = SimulatorSettings { faults, ..SimulatorSettings::default() };
+        let verdicts: Vec<(Verdict, bool)> = chances()
+            .map(|chance| (verdict(&settings, chance), chance))
+            .map(|(verdict, chance)| (verdict, accepts(verdict, &settings, chance)))
+            .collect();
+        let count =
+            |verdict: Verdict, accepted: bool| verdicts.iter().filter(|&&one| one == (verdict, accepted)).count();
+        assert!(verdicts.iter().all(|&(verdict, accepted)| !(accepted && matches!(verdict, Verdict::Refuse(_)))));
+        assert!(count(Verdict::Broken, true) > 170 && count(Verdict::Broken, false) > 170);
+        assert!(count(Verdict::Accept { held: false }, true) > 110);
+    }
+}

@@ -1,0 +1,145 @@
+//! The simulated provider itself: it takes messages and decides what becomes of them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc::Permit;
+use tokio::sync::mpsc::error::SendError;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::agenda::Posting;
+use super::call::{Call, Recipient};
+use super::chance::Chance;
+use super::course::{self, Event, Planned, Verdict};
+use super::record::Record;
+use super::refusal::Refusal;
+use super::settings::SimulatorSettings;
+use super::update::{Person, Subject, TEXT, Update, wamid};
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::id::derived_key;
+
+/// The simulated provider.
+pub(super) struct Provider {
+    pub(super) settings: SimulatorSettings,
+    clock: Arc<dyn Clock>,
+    /// Part of every message's id, so that a simulator started again does not give the ids of its first life.
+    started: Timestamp,
+    record: Mutex<Record>,
+    /// How many updates wait to be posted.
+    waiting: watch::Sender<usize>,
+    postings: mpsc::Sender<Vec<Posting>>,
+}
+
+/// What became of a call.
+pub(super) struct Receipt {
+    pub(super) verdict: Verdict,
+    pub(super) subject: Arc<Subject>,
+    /// How long the answer takes.
+    pub(super) delay: Duration,
+}
+
+const OVERLOADED: i32 = 130_429;
+const UNAVAILABLE: i32 = 2;
+
+type Room<'a> = Permit<'a, Vec<Posting>>;
+
+impl Provider {
+    pub(super) fn new(
+        settings: SimulatorSettings,
+        clock: Arc<dyn Clock>,
+        postings: mpsc::Sender<Vec<Posting>>,
+    ) -> Self {
+        let started = clock.now();
+        Self { settings, clock, started, record: Mutex::default(), waiting: watch::Sender::new(0), postings }
+    }
+
+    /// Takes a call, or refuses it.
+    pub(super) async fn receive(&self, phone_number_id: &str, call: &Call) -> Result<Receipt, Refusal> {
+        let room = self.postings.reserve().await.map_err(|SendError(())| Refusal::of_code(UNAVAILABLE))?;
+        let now = Instant::now();
+        let nth = self.record().call(phone_number_id, call.recipient.id(), now);
+        if *self.waiting.borrow() >= self.settings.webhooks.backlog {
+            return Err(Refusal::of_code(OVERLOADED));
+        }
+        let chance = Chance::of(self.settings.seed, &[phone_number_id, call.recipient.id(), &nth.to_string()]);
+        let subject = Arc::new(self.subject(phone_number_id, call, nth));
+        let verdict = course::verdict(&self.settings, chance);
+        if course::accepts(verdict, &self.settings, chance) {
+            self.record().accept(call.callback.as_deref());
+            self.schedule(room, now, &subject, course::plan(&self.settings, chance));
+        }
+        let delay = self.settings.real(chance.seconds("answer", self.settings.delays.answer));
+        Ok(Receipt { verdict, subject, delay })
+    }
+
+    /// A user writes, and quotes nothing. Tells the provider's id of the message; `None` where nothing is posted.
+    pub(super) async fn user_writes(
+        &self,
+        phone_number_id: &str,
+        from: &str,
+        name: &str,
+        text: &str,
+    ) -> Option<String> {
+        let room = self.postings.reserve().await.ok()?;
+        let now = Instant::now();
+        let nth = self.record().write(phone_number_id, from);
+        let person = Person { name: name.to_owned(), ..self.person(&Recipient::Account(from.to_owned())) };
+        let wamid = self.wamid("begun", phone_number_id, from, nth);
+        let phone_number_id = phone_number_id.to_owned();
+        let subject = Arc::new(Subject { phone_number_id, person, wamid, callback: None });
+        let event = Event::Text { text: text.to_owned(), quoting: false };
+        let plan = vec![Planned { event, happens: Duration::ZERO, posted: Duration::ZERO }];
+        self.schedule(room, now, &subject, plan).then(|| subject.own_wamid(TEXT))
+    }
+
+    /// Resolves once nothing waits to be posted.
+    pub(super) async fn settled(&self) {
+        // The sender is this provider's own, so it cannot be gone.
+        let _ = self.waiting.subscribe().wait_for(|&waiting| waiting == 0).await;
+    }
+
+    /// Notes that so many updates wait no longer.
+    pub(super) fn done(&self, updates: usize) {
+        self.waiting.send_modify(|waiting| *waiting = waiting.saturating_sub(updates));
+    }
+
+    /// What was seen so far.
+    pub(super) fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a plan over to be posted; tells whether there is anywhere to post to.
+    fn schedule(&self, room: Room<'_>, now: Instant, subject: &Arc<Subject>, plan: Vec<Planned>) -> bool {
+        if self.settings.webhook_url.is_none() {
+            return false;
+        }
+        let called = self.clock.now();
+        let posting = |Planned { event, happens, posted }| {
+            let update = Update { subject: subject.clone(), event, at: called.plus(happens) };
+            Posting::first(now + posted, update)
+        };
+        let postings: Vec<Posting> = plan.into_iter().map(posting).collect();
+        self.waiting.send_modify(|waiting| *waiting += postings.len());
+        room.send(postings);
+        true
+    }
+
+    fn subject(&self, phone_number_id: &str, call: &Call, nth: u32) -> Subject {
+        Subject {
+            phone_number_id: phone_number_id.to_owned(),
+            person: self.person(&call.recipient),
+            wamid: self.wamid("sent", phone_number_id, call.recipient.id(), nth),
+            callback: call.callback.clone(),
+        }
+    }
+
+    fn person(&self, recipient: &Recipient) -> Person {
+        Person::behind(recipient, self.settings.seed)
+    }
+
+    fn wamid(&self, kind: &str, phone_number_id: &str, other: &str, nth: u32) -> String {
+        let started = self.started.micros().to_be_bytes();
+        wamid(derived_key(kind, &[&started, phone_number_id.as_bytes(), other.as_bytes(), &nth.to_be_bytes()]))
+    }
+}

@@ -1,0 +1,144 @@
+//! What the simulator saw: counts for people and for tests.
+//!
+//! It remembers every recipient and every callback text by its hash: some fifty bytes a message, which is what it costs to
+//! tell a second message from a first.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::domain::id::derived_key;
+
+/// Counts since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Calls to send a message that came with a good token.
+    pub calls: u64,
+    /// Messages that were accepted, whatever the answer said.
+    pub accepted: u64,
+    /// Different callback texts among the accepted messages.
+    pub distinct_callbacks: u64,
+    /// Accepted messages whose callback text an earlier one had: each was sent twice.
+    pub duplicates: u64,
+    /// The most calls on one line in any one second.
+    pub most_in_a_second: usize,
+    /// Webhooks that were answered with 200.
+    pub posted: u64,
+    /// Attempts to post a webhook that were not.
+    pub failed_posts: u64,
+    /// Updates told in the webhooks that were answered with 200.
+    pub updates: u64,
+    /// Updates given up after the last attempt.
+    pub given_up: u64,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) counters: Counters,
+    /// How many came of each kind between a line and a person.
+    numbers: HashMap<Uuid, u32>,
+    callbacks: HashMap<Uuid, u32>,
+    lines: HashMap<String, Window>,
+}
+
+/// The calls of the last second, and the most there ever were.
+#[derive(Debug, Default)]
+struct Window {
+    recent: VecDeque<Instant>,
+    most: usize,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Record {
+    /// Notes a call, and tells the how manyeth it is to its recipient on its line, from 0.
+    pub(super) fn call(&mut self, phone_number_id: &str, recipient: &str, now: Instant) -> u32 {
+        self.counters.calls += 1;
+        let most = self.lines.entry(phone_number_id.to_owned()).or_default().note(now);
+        self.counters.most_in_a_second = self.counters.most_in_a_second.max(most);
+        self.next_of("recipient", phone_number_id, recipient)
+    }
+
+    /// Notes that a user begins to write, and tells the how manyeth time, from 0.
+    pub(super) fn write(&mut self, phone_number_id: &str, from: &str) -> u32 {
+        self.next_of("writer", phone_number_id, from)
+    }
+
+    /// Notes an accepted message.
+    pub(super) fn accept(&mut self, callback: Option<&str>) {
+        self.counters.accepted += 1;
+        let Some(callback) = callback else { return };
+        let times = self.callbacks.entry(callback_key(callback)).or_default();
+        *times += 1;
+        if *times == 1 {
+            self.counters.distinct_callbacks += 1;
+        } else {
+            self.counters.duplicates += 1;
+        }
+    }
+
+    /// How often a message with this callback text was accepted.
+    pub(super) fn accepted_times(&self, callback: &str) -> u32 {
+        self.callbacks.get(&callback_key(callback)).copied().unwrap_or_default()
+    }
+
+    fn next_of(&mut self, kind: &str, phone_number_id: &str, person: &str) -> u32 {
+        let key = derived_key(kind, &[phone_number_id.as_bytes(), person.as_bytes()]);
+        let number = self.numbers.entry(key).or_default();
+        *number += 1;
+        *number - 1
+    }
+}
+
+impl Window {
+    fn note(&mut self, now: Instant) -> usize {
+        while self.recent.front().is_some_and(|&first| now.duration_since(first) >= SECOND) {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(now);
+        self.most = self.most.max(self.recent.len());
+        self.most
+    }
+}
+
+fn callback_key(callback: &str) -> Uuid {
+    derived_key("callback", &[callback.as_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_that_comes_again_is_a_duplicate() {
+        let mut record = Record::default();
+        for callback in [Some("a"), Some("b"), Some("a"), None, None] {
+            record.accept(callback);
+        }
+        let Counters { accepted, distinct_callbacks, duplicates, .. } = record.counters;
+        assert_eq!((accepted, distinct_callbacks, duplicates), (5, 2, 1));
+        assert_eq!(["a", "b", "c"].map(|callback| record.accepted_times(callback)), [2, 1, 0]);
+    }
+
+    #[test]
+    fn calls_are_numbered_by_line_and_recipient() {
+        let mut record = Record::default();
+        let now = Instant::now();
+        let calls = [("1", "57"), ("1", "57"), ("2", "57"), ("1", "58"), ("1", "57")];
+        assert_eq!(calls.map(|(line, recipient)| record.call(line, recipient, now)), [0, 1, 0, 0, 2]);
+    }
+
+    #[test]
+    fn the_fullest_second_is_found_wherever_it_begins() {
+        let mut record = Record::default();
+        let start = Instant::now();
+        for millis in [0, 900, 950, 999, 1_000, 1_950, 5_000] {
+            record.call("1", "57", start + Duration::from_millis(millis));
+            record.call("2", "57", start + Duration::from_millis(millis * 10));
+        }
+        assert_eq!(record.counters.most_in_a_second, 4);
+    }
+}

@@ -1,0 +1,256 @@
+//! Webhooks as the provider writes them: its shapes, and its way of escaping what is not ASCII.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::call::Recipient;
+use super::chance::Chance;
+use super::course::Event;
+use super::refusal::failure;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::derived_key;
+
+/// A message that updates are about, or the talk that a user began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Subject {
+    pub(super) phone_number_id: String,
+    pub(super) person: Person,
+    pub(super) wamid: String,
+    pub(super) callback: Option<String>,
+}
+
+/// Somebody on WhatsApp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Person {
+    /// `None` where the number is hidden.
+    pub(super) wa_id: Option<String>,
+    pub(super) user_id: String,
+    pub(super) name: String,
+}
+
+/// Something to tell in a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Update {
+    pub(super) subject: Arc<Subject>,
+    pub(super) event: Event,
+    pub(super) at: Timestamp,
+}
+
+/// The type of a plain text.
+pub(super) const TEXT: &str = "text";
+
+const FIRST_NAMES: [&str; 8] = ["Ana", "Luis", "María José", "João", "Zoë", "Mehmet", "Aïcha", "Tom"];
+const LAST_NAMES: [&str; 8] = ["García", "Muñoz", "Okafor", "Silva", "Yılmaz", "Nguyễn", "Smith", "Díaz"];
+
+impl Subject {
+    /// The id of a message that the user writes about it: there is at most one of a kind.
+    pub(super) fn own_wamid(&self, kind: &str) -> String {
+        wamid(derived_key(kind, &[self.wamid.as_bytes()]))
+    }
+}
+
+impl Person {
+    /// The person behind a recipient, always the same one.
+    pub(super) fn behind(recipient: &Recipient, seed: u64) -> Self {
+        let chance = Chance::of(seed, &["person", recipient.id()]);
+        let word = |what: &str, words: &[&'static str]| chance.pick(what, words).copied().unwrap_or_default();
+        let name = format!("{} {}", word("first name", &FIRST_NAMES), word("last name", &LAST_NAMES));
+        match recipient {
+            Recipient::Account(wa_id) => Self { wa_id: Some(wa_id.clone()), user_id: user_id(wa_id), name },
+            Recipient::User(user_id) => Self { wa_id: None, user_id: user_id.clone(), name },
+        }
+    }
+
+    fn contact(&self) -> Value {
+        with(json!({ "profile": { "name": self.name }, "user_id": self.user_id }), "wa_id", self.wa_id.as_deref())
+    }
+}
+
+impl Update {
+    fn change(&self) -> Value {
+        let Subject { phone_number_id, person, .. } = &*self.subject;
+        let mut value = json!({
+            "messaging_product": "whatsapp",
+            "metadata": { "display_phone_number": phone_number_id, "phone_number_id": phone_number_id },
+        });
+        let (list, element) = match &self.event {
+            Event::Sent => ("statuses", self.status("sent")),
+            Event::Delivered => ("statuses", self.status("delivered")),
+            Event::Read => ("statuses", self.status("read")),
+            Event::Failed(code) => ("statuses", self.failed(*code)),
+            Event::Text { text, quoting } => ("messages", self.message(TEXT, &json!({ "body": text }), *quoting)),
+            Event::Button(text) => {
+                ("messages", self.message("button", &json!({ "payload": text, "text": text }), true))
+            }
+            Event::Reaction(emoji) => ("messages", self.message("reaction", &self.reaction(emoji), false)),
+        };
+        // The provider names no contact beside a failure.
+        if !matches!(self.event, Event::Failed(_)) {
+            value = with(value, "contacts", Some(json!([person.contact()])));
+        }
+        json!({ "field": "messages", "value": with(value, list, Some(json!([element]))) })
+    }
+
+    fn status(&self, status: &str) -> Value {
+        let element = json!({
+            "id": self.subject.wamid,
+            "status": status,
+            "timestamp": self.timestamp(),
+            "recipient_user_id": self.subject.person.user_id,
+        });
+        let pricing = json!({ "billable": true, "pricing_model": "PMP", "type": "regular", "category": "marketing" });
+        self.addressed(with(element, "pricing", (status == "sent").then_some(pricing)))
+    }
+
+    fn failed(&self, code: i32) -> Value {
+        let element = json!({
+            "id": self.subject.wamid,
+            "status": "failed",
+            "timestamp": self.timestamp(),
+            "errors": [failure(code)],
+        });
+        self.addressed(element)
+    }
+
+    fn addressed(&self, status: Value) -> Value {
+        let status = with(status, "recipient_id", self.subject.person.wa_id.as_deref());
+        with(status, "biz_opaque_callback_data", self.subject.callback.as_deref())
+    }
+
+    fn message(&self, kind: &str, said: &Value, quoting: bool) -> Value {
+        let Subject { phone_number_id, person, wamid, .. } = &*self.subject;
+        let message = json!({
+            "from_user_id": person.user_id,
+            "id": self.subject.own_wamid(kind),
+            "timestamp": self.timestamp(),
+            "type": kind,
+            kind: said,
+        });
+        let context = json!({ "from": phone_number_id, "id": wamid });
+        with(with(message, "from", person.wa_id.as_deref()), "context", quoting.then_some(context))
+    }
+
+    fn reaction(&self, emoji: &str) -> Value {
+        json!({ "message_id": self.subject.wamid, "emoji": emoji })
+    }
+
+    fn timestamp(&self) -> String {
+        self.at.seconds().to_string()
+    }
+}
+
+/// The body of a webhook that tells these updates.
+pub(super) fn body(updates: &[Update]) -> String {
+    let changes: Vec<Value> = updates.iter().map(Update::change).collect();
+    let entry = json!({ "id": "simulated", "changes": changes });
+    escaped(&json!({ "object": "whatsapp_business_account", "entry": [entry] }).to_string())
+}
+
+/// An id of a message in the provider's manner.
+pub(super) fn wamid(key: Uuid) -> String {
+    format!("wamid.{}", STANDARD.encode(key.as_bytes()))
+}
+
+/// The provider's id of a user.
+fn user_id(wa_id: &str) -> String {
+    format!("US.{}", derived_key("user", &[wa_id.as_bytes()]).as_u128() >> u64::BITS)
+}
+
+/// JSON with all that is not ASCII as lowercase escapes, which is how the provider writes and signs it.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() {
+            escaped.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            // Writing into a string cannot fail.
+            let _ = write!(escaped, "\\u{unit:04x}");
+        }
+    }
+    escaped
+}
+
+/// An object with one field more, where there is a value for it.
+fn with(object: Value, name: &str, value: Option<impl Into<Value>>) -> Value {
+    let mut fields = match object {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    fields.extend(value.map(|value| (name.to_owned(), value.into())));
+    Value::Object(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fact::Fact;
+    use crate::domain::id::LineId;
+    use crate::domain::message::MessageKind;
+    use crate::whatsapp::webhook;
+
+    fn update(recipient: &Recipient, event: Event) -> Update {
+        let subject = Subject {
+            phone_number_id: "1065".into(),
+            person: Person::behind(recipient, 1),
+            wamid: "wamid.A".into(),
+            callback: Some("msg_00000000000000000000000000000005".into()),
+        };
+        Update { subject: Arc::new(subject), event, at: Timestamp::from_seconds(1_790_000_000).unwrap() }
+    }
+
+    fn facts(updates: &[Update]) -> Vec<Fact> {
+        let body = body(updates);
+        let line = LineId(Uuid::nil());
+        let updates = webhook::parse(body.as_bytes()).unwrap();
+        updates.into_iter().flat_map(|updates| updates.facts(line, Timestamp::END)).collect()
+    }
+
+    #[test]
+    fn every_update_is_understood() {
+        let events = [
+            Event::Sent,
+            Event::Delivered,
+            Event::Read,
+            Event::Failed(131_026),
+            Event::Text { text: "Sí 😊".into(), quoting: true },
+            Event::Button("Yes".into()),
+            Event::Reaction("👍"),
+        ];
+        for recipient in [Recipient::Account("573001234567".into()), Recipient::User("CO.7".into())] {
+            let updates = events.clone().map(|event| update(&recipient, event));
+            for fact in facts(&updates) {
+                match fact {
+                    Fact::Status(status) => assert_eq!(status.of.provider_message_id(), Some("wamid.A")),
+                    Fact::Message(message) => assert_eq!(message.in_reply_to.as_deref(), Some("wamid.A")),
+                    fact => panic!("{fact:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn words_survive_the_escapes() {
+        let text = Event::Text { text: "Sí 😊".into(), quoting: false };
+        let update = update(&Recipient::Account("573001234567".into()), text);
+        let body = body(std::slice::from_ref(&update));
+        assert!(body.is_ascii() && body.contains(r"S\u00ed \ud83d\ude0a"), "{body}");
+        let [Fact::Message(message)] = &facts(&[update])[..] else { panic!() };
+        assert_eq!((message.content.kind, message.content.text.as_deref()), (MessageKind::Text, Some("Sí 😊")));
+        assert_eq!(message.in_reply_to, None);
+        assert!(message.person.name.is_some());
+    }
+
+    #[test]
+    fn a_hidden_number_shows_nowhere() {
+        let update = update(&Recipient::User("CO.7".into()), Event::Sent);
+        let body = body(&[update]);
+        assert!(!body.contains("wa_id") && !body.contains("recipient_id"));
+    }
+}

@@ -1,0 +1,133 @@
+//! Messages that users write, of every type that the provider has.
+//!
+//! What the user did is never dropped: a type not known here, or one without what belongs to it, becomes a message of kind
+//! UNSUPPORTED with the whole element as its payload. Kept apart is only what has no place in a history: notices of
+//! WhatsApp's own, groups, and what no database can hold.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::object::{Object, typed};
+use super::person::{Ids, Profiles};
+use super::reason;
+use crate::domain::clock::Timestamp;
+use crate::domain::fact::{Content, MessageFact, Person};
+use crate::domain::id::LineId;
+use crate::domain::input::{LONGEST_JSON, LONGEST_TEXT, check_json, check_text};
+use crate::domain::message::{MessageKind, Sender};
+use crate::domain::phone::Phone;
+use crate::whatsapp::ids::provider_id;
+
+/// What a message says, in the shape that it came in.
+struct Saying<'a> {
+    kind: MessageKind,
+    text: Option<String>,
+    payload: Option<&'a RawValue>,
+}
+
+/// Reads a message of the time `at`, or tells why it is kept.
+pub(super) fn read(
+    message: &Object<'_>,
+    at: Timestamp,
+    line: LineId,
+    profiles: &Profiles,
+) -> Result<MessageFact, &'static str> {
+    let given_type = message.text("type").unwrap_or_default();
+    match given_type.as_str() {
+        _ if message.field("group_id").is_some() => return Err(reason::GROUP),
+        "system" => return Err(reason::SYSTEM),
+        _ => {}
+    }
+    Ok(MessageFact {
+        line,
+        person: sender(message, at, profiles)?,
+        sender: Sender::User,
+        provider_message_id: message.text("id").as_deref().and_then(provider_id).ok_or(reason::BAD_ID)?,
+        in_reply_to: in_reply_to(message),
+        content: Saying::read(message, &given_type).content(at)?,
+    })
+}
+
+impl<'a> Saying<'a> {
+    fn read(message: &Object<'a>, given_type: &str) -> Self {
+        let object = message.object(given_type);
+        let saying = match (given_type, object) {
+            ("contacts", _) => message.field("contacts").map(|cards| Self::bare(MessageKind::Contacts, Some(cards))),
+            (_, Some(object)) => Self::of_type(given_type, &object),
+            (_, None) => None,
+        };
+        saying.unwrap_or_else(|| Self::bare(MessageKind::Unsupported, Some(message.raw())))
+    }
+
+    fn of_type(given_type: &str, object: &Object<'a>) -> Option<Self> {
+        let payload = Some(object.raw());
+        match given_type {
+            "text" => Some(Self { kind: MessageKind::Text, text: Some(object.text("body")?), payload: None }),
+            "button" => Some(Self { kind: MessageKind::Button, text: object.text("text"), payload }),
+            "interactive" => Self::interactive(object),
+            "reaction" => Some(Self { kind: MessageKind::Reaction, text: object.text("emoji"), payload }),
+            "location" => Some(Self::bare(MessageKind::Location, payload)),
+            _ => Some(Self { kind: media(given_type)?, text: object.text("caption"), payload }),
+        }
+    }
+
+    /// An answer to a message that offered a choice. Sending a form off counts as pressing its button: the history tells
+    /// that, and the payload holds what was filled in.
+    fn interactive(object: &Object<'a>) -> Option<Self> {
+        let (kind, field, title) = match object.text("type")?.as_str() {
+            "button_reply" => (MessageKind::Button, "button_reply", "title"),
+            "list_reply" => (MessageKind::List, "list_reply", "title"),
+            "nfm_reply" => (MessageKind::Button, "nfm_reply", "body"),
+            _ => return None,
+        };
+        let reply = object.object(field)?;
+        Some(Self { kind, text: reply.text(title), payload: Some(reply.raw()) })
+    }
+
+    const fn bare(kind: MessageKind, payload: Option<&'a RawValue>) -> Self {
+        Self { kind, text: None, payload }
+    }
+
+    fn content(self, at: Timestamp) -> Result<Content, &'static str> {
+        if self.text.as_deref().is_some_and(|text| check_text(text, LONGEST_TEXT).is_err()) {
+            return Err(reason::BAD_TEXT);
+        }
+        if !self.payload.is_none_or(storable) {
+            return Err(reason::BAD_PAYLOAD);
+        }
+        let payload = self.payload.map(|payload| payload.get().to_owned());
+        Ok(Content { at, kind: self.kind, text: self.text, payload })
+    }
+}
+
+fn media(given_type: &str) -> Option<MessageKind> {
+    match given_type {
+        "image" => Some(MessageKind::Image),
+        "video" => Some(MessageKind::Video),
+        "audio" => Some(MessageKind::Audio),
+        "document" => Some(MessageKind::Document),
+        "sticker" => Some(MessageKind::Sticker),
+        _ => None,
+    }
+}
+
+fn sender(message: &Object<'_>, at: Timestamp, profiles: &Profiles) -> Result<Person, &'static str> {
+    let mut person = profiles.person(Ids::read(message, "from", "from_user_id"), at);
+    if person.key.is_empty() {
+        return Err(reason::NO_SENDER);
+    }
+    person.key.phone = person.key.wa_id.as_deref().and_then(Phone::of_whatsapp_id);
+    Ok(person)
+}
+
+/// The message that this one answers: what it quotes, or what it reacts to.
+fn in_reply_to(message: &Object<'_>) -> Option<String> {
+    let quoted = message.object("context").and_then(|context| context.text("id"));
+    let reacted_to = || message.object("reaction").and_then(|reaction| reaction.text("message_id"));
+    provider_id(&quoted.or_else(reacted_to)?)
+}
+
+/// Whether a payload can be stored and handed out as JSON. It is kept as it came: written anew, its numbers might differ.
+fn storable(payload: &RawValue) -> bool {
+    payload.get().len() <= LONGEST_JSON && typed::<Value>(payload).is_some_and(|value| check_json(&value).is_ok())
+}

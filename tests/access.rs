@@ -1,0 +1,215 @@
+//! Who may do what: tokens, scopes, and the wall between workspaces.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::client::Client;
+use crate::support::server::Server;
+use crate::support::socket::Socket;
+use crate::support::trial::tests;
+use crate::support::workspace::{
+    ARCHIVE_CONVERSATION, CREATE_CONVERSATION, CREATE_LINE, PUBLISH_VERSION, Person, RECORD_FACTS, SEND_CONVERSATION,
+    Workspace, flow, id_of, recipients,
+};
+
+tests! {
+    on_both_databases: [
+        a_request_without_a_token_in_force_is_refused,
+        a_socket_without_a_token_in_force_is_closed,
+        a_revoked_token_opens_nothing,
+        the_viewer_is_the_tokens_workspace_and_scopes,
+        a_token_that_only_reads_changes_nothing,
+        a_token_that_writes_creates_no_lines,
+        another_workspaces_things_are_not_found,
+        another_workspaces_things_cannot_be_changed,
+        another_workspaces_things_cannot_be_followed,
+        an_id_of_another_type_is_not_found,
+    ],
+}
+
+const VIEWER: &str = "{ viewer { workspace { name } scopes } }";
+
+async fn a_request_without_a_token_in_force_is_refused(server: Server) {
+    let client = server.client("acme", "read").await;
+    for token in [None, Some(""), Some("unknown"), Some("unknown token with spaces")] {
+        let answer = client.with_token(token).post(VIEWER, json!({})).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{token:?}");
+        assert_eq!(answer.refusal().code, "UNAUTHENTICATED");
+        assert_eq!(answer.body.get("data"), None);
+    }
+}
+
+async fn a_socket_without_a_token_in_force_is_closed(server: Server) {
+    let client = server.client("acme", "read").await;
+    for token in [None, Some("unknown")] {
+        let client = client.with_token(token);
+        let mut socket = Socket::open(&client).await;
+        socket.greet(&client).await;
+        assert_eq!(socket.hear().await, Err(Some(4403)), "{token:?}");
+    }
+}
+
+async fn a_revoked_token_opens_nothing(server: Server) {
+    let client = server.client("acme", "read").await;
+    client.ask(VIEWER, json!({})).await;
+    let db = server.database.connect().await;
+    sea_orm::ConnectionTrait::execute_unprepared(&db, "UPDATE tokens SET revoked_at = 1").await.unwrap();
+    db.close().await.unwrap();
+    crate::support::wait::until("the token opens nothing", async || {
+        (client.post(VIEWER, json!({})).await.status == StatusCode::UNAUTHORIZED).then_some(())
+    })
+    .await;
+}
+
+async fn the_viewer_is_the_tokens_workspace_and_scopes(server: Server) {
+    for (scopes, listed) in
+        [("read", json!(["READ"])), ("write", json!(["READ", "WRITE"])), ("read,admin", json!(["READ", "WRITE", "ADMIN"]))]
+    {
+        let viewer = server.client("Acmé & Co", scopes).await.ask_one(VIEWER, json!({})).await;
+        assert_eq!(viewer, json!({ "workspace": { "name": "Acmé & Co" }, "scopes": listed }));
+    }
+}
+
+async fn a_token_that_only_reads_changes_nothing(workspace: Workspace) {
+    let conversation = workspace.conversation("Welcome").await;
+    let reader = workspace.server.client("acme", "read").await;
+    for (mutation, variables) in changes(&conversation, &workspace.line.id) {
+        assert_eq!(reader.refusal(mutation, variables).await.code, "FORBIDDEN", "{mutation}");
+    }
+    assert_eq!(workspace.users(&conversation, "id").await.len(), 0);
+    let found = reader.ask("{ conversations { nodes { archivedAt } totalCount } lines { id } }", json!({})).await;
+    assert_eq!(found["conversations"], json!({ "nodes": [{ "archivedAt": null }], "totalCount": 1 }));
+    assert_eq!(found["lines"].as_array().unwrap().len(), 1);
+}
+
+async fn a_token_that_writes_creates_no_lines(workspace: Workspace) {
+    let writer = workspace.server.client("acme", "write").await;
+    let input = json!({ "phone": "+12025550124", "phoneNumberId": "2000", "name": "Another" });
+    assert_eq!(writer.refusal(CREATE_LINE, json!({ "input": input })).await.code, "FORBIDDEN");
+    let input = json!({ "name": "Written", "direction": "OUTBOUND", "flow": flow() });
+    writer.change(CREATE_CONVERSATION, json!({ "input": input })).await;
+    assert_eq!(writer.ask_one("{ lines { id } }", json!({})).await.as_array().unwrap().len(), 1);
+}
+
+async fn another_workspaces_things_are_not_found(workspace: Workspace) {
+    let things = Things::make(&workspace).await;
+    let stranger = workspace.server.client("stranger", "admin").await;
+    let ids = things.all();
+    let found = stranger.ask_one("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids })).await;
+    assert_eq!(found, Value::Array(vec![Value::Null; ids.len()]));
+    let own = workspace.api.ask_one("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids })).await;
+    assert_eq!(own, ids.iter().map(|id| json!({ "id": id })).collect::<Value>());
+    let document = "query($conversation: ID!, $send: ID!) { conversation(id: $conversation) { id } send(id: $send) { id }
+        node(id: $send) { id } conversations { totalCount nodes { id } } lines { id } }";
+    let found = stranger.ask(document, json!({ "conversation": things.conversation, "send": things.send })).await;
+    let nothing = json!({ "conversation": null, "send": null, "node": null,
+        "conversations": { "totalCount": 0, "nodes": [] }, "lines": [] });
+    assert_eq!(found, nothing);
+}
+
+async fn another_workspaces_things_cannot_be_changed(workspace: Workspace) {
+    let things = Things::make(&workspace).await;
+    let before = workspace.metrics(&things.conversation).await;
+    let stranger = workspace.server.client("stranger", "admin").await;
+    let creates_line = 1;
+    for (mutation, variables) in changes(&things.conversation, &things.line).into_iter().skip(creates_line) {
+        let payload = stranger.ask_one(mutation, variables).await;
+        assert_eq!(payload["userErrors"][0]["code"], "NOT_FOUND", "{mutation}: {payload}");
+    }
+    let fact = json!({ "deploymentId": things.person.deployment, "status": "READ", "at": "2026-01-01T00:00:00Z" });
+    let payload = stranger.ask_one(RECORD_FACTS, json!({ "facts": [{ "status": fact }] })).await;
+    assert_eq!(payload["userErrors"][0]["code"], "NOT_FOUND");
+    assert_eq!(payload["userErrors"][0]["field"], json!(["facts", "0", "status", "deploymentId"]));
+    // A filter may name whatever it likes: nobody of theirs matches.
+    let theirs = Workspace::conversation_of(&stranger, "9000").await;
+    let document = "query($id: ID!, $send: ID!) { conversation(id: $id) { users(filter: { sendId: $send }) { totalCount } } }";
+    let found = stranger.ask_one(document, json!({ "id": theirs, "send": things.send })).await;
+    assert_eq!(found["users"]["totalCount"], 0);
+    assert_eq!(workspace.metrics(&things.conversation).await, before);
+}
+
+async fn another_workspaces_things_cannot_be_followed(workspace: Workspace) {
+    let things = Things::make(&workspace).await;
+    let stranger = workspace.server.client("stranger", "admin").await;
+    for (subscription, id) in [
+        ("subscription($id: ID!) { metricsChanged(conversationId: $id) { totalUsers } }", &things.conversation),
+        ("subscription($id: ID!) { userChanged(conversationId: $id, afterRevision: 0) { revision } }", &things.conversation),
+        ("subscription($id: ID!) { sendProgress(sendId: $id) { state } }", &things.send),
+        ("subscription($id: ID!) { messageAdded(userId: $id) { id } }", &things.person.user),
+    ] {
+        let refusal = stranger.subscribe(subscription, json!({ "id": id })).await.refusal().await;
+        assert_eq!(refusal["extensions"]["code"], "NOT_FOUND", "{subscription}");
+    }
+}
+
+async fn an_id_of_another_type_is_not_found(workspace: Workspace) {
+    let things = Things::make(&workspace).await;
+    for id in things.all() {
+        let document = "query($id: ID!) { conversation(id: $id) { id } send(id: $id) { id } }";
+        let found = workspace.api.ask(document, json!({ "id": id })).await;
+        assert_eq!(found["conversation"].is_null(), id != things.conversation, "{id}");
+        assert_eq!(found["send"].is_null(), id != things.send, "{id}");
+        let payload = workspace.api.ask_one(ARCHIVE_CONVERSATION, json!({ "id": id })).await;
+        assert_eq!(payload["userErrors"] == json!([]), id == things.conversation, "{id}");
+    }
+}
+
+/// One thing of each type that has an id.
+struct Things {
+    workspace: String,
+    line: String,
+    conversation: String,
+    version: String,
+    send: String,
+    person: Person,
+}
+
+impl Things {
+    async fn make(workspace: &Workspace) -> Self {
+        let conversation = workspace.conversation("Welcome").await;
+        let send = workspace.send(&conversation, recipients(0, 1)).await;
+        let document = "query($id: ID!) { conversation(id: $id) { currentVersion { id } } viewer { workspace { id } } }";
+        let found = workspace.api.ask(document, json!({ "id": conversation })).await;
+        Self {
+            workspace: id_of(&found["viewer"]["workspace"]),
+            line: workspace.line.id.clone(),
+            version: id_of(&found["conversation"]["currentVersion"]),
+            person: workspace.people(&conversation).await.remove(0),
+            conversation,
+            send,
+        }
+    }
+
+    fn all(&self) -> Vec<&str> {
+        let Self { workspace, line, conversation, version, send, person } = self;
+        vec![workspace, line, conversation, version, send, &person.user, &person.deployment, &person.message]
+    }
+}
+
+impl Workspace {
+    /// A conversation of another workspace's, on a line of its own.
+    async fn conversation_of(client: &Client, phone_number_id: &str) -> String {
+        let line = crate::support::workspace::create_line(client, phone_number_id, false).await;
+        let input = json!({ "name": "Theirs", "direction": "OUTBOUND", "lineId": line.id, "flow": flow() });
+        let payload = client.change(CREATE_CONVERSATION, json!({ "input": input })).await;
+        id_of(&payload["conversation"])
+    }
+}
+
+/// Every mutation but `recordFacts`, about a conversation and a line.
+fn changes(conversation: &str, line: &str) -> Vec<(&'static str, Value)> {
+    let new_line = json!({ "phone": "+12025550124", "phoneNumberId": "2000", "name": "Another" });
+    let new = json!({ "name": "Another", "direction": "OUTBOUND", "lineId": line, "flow": flow() });
+    let version = json!({ "conversationId": conversation, "flow": flow() });
+    let send = json!({ "conversationId": conversation, "users": recipients(5, 1) });
+    let fact = json!({ "lineId": line, "phone": "+573001112233", "sender": "USER", "kind": "TEXT", "text": "Hi",
+        "at": "2026-01-01T00:00:00Z", "providerMessageId": "wamid.1" });
+    vec![
+        (CREATE_LINE, json!({ "input": new_line })),
+        (CREATE_CONVERSATION, json!({ "input": new })),
+        (PUBLISH_VERSION, json!({ "input": version })),
+        (SEND_CONVERSATION, json!({ "input": send })),
+        (ARCHIVE_CONVERSATION, json!({ "id": conversation })),
+        (RECORD_FACTS, json!({ "facts": [{ "message": fact }] })),
+    ]
+}

@@ -1,0 +1,45 @@
+//! Bluetick as its clients meet it: a real server on a port of its own, over real HTTP and WebSocket, or the very binary.
+//!
+//! Every test has a fresh database, and runs once on SQLite and once on PostgreSQL. The server to make databases on is named
+//! by `TEST_DATABASE_URL`; without one the tests that need it are ignored, and `scripts/test` starts one. One file per
+//! noun, as in the API; what they share is in `support`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and its harness with it"
+)]
+
+mod access;
+mod architecture;
+mod conversations;
+mod history;
+mod lines;
+mod metrics;
+mod record_facts;
+mod sends;
+mod support;
+mod users;
+mod webhooks;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+fn main() -> ExitCode {
+    let trials = [
+        access::trials(),
+        architecture::trials(),
+        conversations::trials(),
+        history::trials(),
+        lines::trials(),
+        metrics::trials(),
+        record_facts::trials(),
+        sends::trials(),
+        users::trials(),
+        webhooks::trials(),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials.into_iter().flatten().collect()).exit_code()
+}

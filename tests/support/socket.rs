@@ -1,0 +1,111 @@
+//! A client of the GraphQL API over WebSocket, by the protocol `graphql-transport-ws`.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::client::Client;
+use super::wait::soon;
+
+/// A socket.
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// A socket with one operation on it.
+pub(crate) struct Subscription(Socket);
+
+impl Socket {
+    /// A socket that nobody has greeted on.
+    pub(crate) async fn open(client: &Client) -> Self {
+        let url = format!("{}/graphql/ws", client.server.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+        Self(connect_async(request).await.expect("the server opens a socket").0)
+    }
+
+    /// Says who the client is.
+    pub(crate) async fn greet(&mut self, client: &Client) {
+        let authorization = client.token.as_ref().map(|token| json!({ "Authorization": format!("Bearer {token}") }));
+        self.say(&json!({ "type": "connection_init", "payload": authorization })).await;
+    }
+
+    pub(crate) async fn say(&mut self, message: &Value) {
+        self.0.send(Message::text(message.to_string())).await.expect("the socket is open");
+    }
+
+    /// What the server says next; the close code where it closes instead.
+    pub(crate) async fn hear(&mut self) -> Result<Value, Option<u16>> {
+        loop {
+            match soon("message on the socket", self.0.next()).await {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("a message is JSON")),
+                Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                None | Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => return Err(None),
+                Some(Err(error)) => panic!("the socket broke: {error}"),
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Begins a subscription on a socket of its own.
+    pub(crate) async fn subscribe(&self, document: &str, variables: Value) -> Subscription {
+        let mut socket = Socket::open(self).await;
+        socket.greet(self).await;
+        assert_eq!(socket.hear().await, Ok(json!({ "type": "connection_ack" })));
+        let payload = json!({ "query": document, "variables": variables });
+        socket.say(&json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
+        Subscription(socket)
+    }
+}
+
+impl Subscription {
+    /// The next frame's only field; none once the subscription has completed.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        let message = self.hear().await;
+        match message["type"].as_str() {
+            Some("next") => {
+                assert_eq!(message["payload"].get("errors"), None);
+                let data = message["payload"]["data"].as_object().expect("a frame has data");
+                Some(data.values().next().cloned().expect("a frame has a field"))
+            }
+            Some("complete") => None,
+            _ => panic!("neither a frame nor an end: {message}"),
+        }
+    }
+
+    /// The next frame for which a condition holds; those before it are passed over.
+    pub(crate) async fn next_where(&mut self, condition: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let frame = self.next().await.expect("the subscription goes on");
+            if condition(&frame) {
+                return frame;
+            }
+        }
+    }
+
+    /// The errors of a subscription that is refused.
+    pub(crate) async fn refusal(&mut self) -> Value {
+        let message = self.hear().await;
+        match message["type"].as_str() {
+            Some("error") => message["payload"][0].clone(),
+            Some("next") => message["payload"]["errors"][0].clone(),
+            _ => panic!("no error: {message}"),
+        }
+    }
+
+    /// The close code, once the server closes the socket.
+    pub(crate) async fn closed(&mut self) -> Option<u16> {
+        loop {
+            if let Err(code) = self.0.hear().await {
+                return code;
+            }
+        }
+    }
+
+    async fn hear(&mut self) -> Value {
+        self.0.hear().await.expect("the socket is open")
+    }
+}
