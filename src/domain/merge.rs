@@ -166,3 +166,73 @@ pub fn keep_greatest<T: Ord + Clone>(known: &mut Option<T>, told: Option<&T>) {
         *known = Some(told.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::arbitrary::{config, deployment_facts, message_facts, variables};
+
+    fn merged<T: Clone>(one: &T, other: &T, merge: impl Fn(&mut T, &T)) -> T {
+        let mut merged = one.clone();
+        merge(&mut merged, other);
+        merged
+    }
+
+    /// Whether the merge forgets the order of what is merged, its grouping and its repetition.
+    fn forgets<T: Clone + PartialEq>([a, b, c]: &[T; 3], merge: impl Fn(&mut T, &T)) -> bool {
+        let join = |one: &T, other: &T| merged(one, other, &merge);
+        join(a, b) == join(b, a) && join(&join(a, b), c) == join(a, &join(b, c)) && join(a, a) == *a
+    }
+
+    fn merge_variables(known: &mut Variables, told: &Variables) {
+        for (name, value) in told {
+            merge_variable(known, name, value);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn facts_of_messages_merge_in_any_order_and_any_number(facts in prop::array::uniform3(message_facts())) {
+            prop_assert!(forgets(&facts, MessageFacts::merge));
+        }
+
+        #[test]
+        fn facts_of_deployments_merge_in_any_order_and_any_number(facts in prop::array::uniform3(deployment_facts())) {
+            prop_assert!(forgets(&facts, DeploymentFacts::merge));
+        }
+
+        #[test]
+        fn variables_merge_in_any_order_and_any_number(all in prop::array::uniform3(variables())) {
+            prop_assert!(forgets(&all, merge_variables));
+        }
+
+        #[test]
+        fn a_variable_is_news_exactly_where_it_changes(known in variables(), told in variables()) {
+            for (name, value) in &told {
+                let mut after = known.clone();
+                prop_assert_eq!(merge_variable(&mut after, name, value), after != known);
+            }
+        }
+
+        #[test]
+        fn an_unknown_outcome_is_void_once_the_message_is_known_to_have_left(facts in message_facts()) {
+            let left = facts.accepted.or(facts.held).or(facts.sent).is_some();
+            let shown = facts.failure().map(|failure| failure.reason);
+            let only_unknown = facts.failed.is_none() && facts.refused.is_none() && facts.unknown.is_some();
+            if only_unknown {
+                prop_assert_eq!(shown, (!left).then_some(FailureReason::OutcomeUnknown));
+            }
+        }
+
+        #[test]
+        fn the_provider_s_failure_stands_before_ours(facts in message_facts()) {
+            if let Some(failed) = &facts.failed {
+                prop_assert_eq!(facts.failure(), Some(Failure::from(failed)));
+            }
+        }
+    }
+}

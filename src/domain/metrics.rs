@@ -99,3 +99,58 @@ impl Metrics {
 const fn reached(status: DeploymentStatus) -> bool {
     matches!(status, DeploymentStatus::Delivered | DeploymentStatus::Read)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::arbitrary::{cell, config};
+    use crate::domain::id::new_key;
+    use crate::domain::standing::Cell;
+
+    fn metrics(cells: &[Cell]) -> Metrics {
+        let head = VersionHead {
+            id: new_key().into(),
+            number: 1,
+            revision: 0,
+            as_of: Timestamp::MIN,
+            total_deployments: i64::try_from(cells.len()).unwrap(),
+        };
+        Metrics::new(head, cells.iter().map(|&cell| (cell, 1)).collect())
+    }
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn every_user_is_sent_to_in_process_or_failed(cells in vec(cell(), 0..12)) {
+            let metrics = metrics(&cells);
+            let parts = metrics.messages_sent() + metrics.in_process() + metrics.send_failure();
+            prop_assert_eq!(metrics.total_users(), parts);
+            let statuses: i64 = metrics.tally().by_status().iter().map(|(_, count)| count).sum();
+            prop_assert_eq!(metrics.total_users(), statuses);
+            prop_assert_eq!(metrics.total_users(), i64::try_from(cells.len()).unwrap());
+        }
+
+        #[test]
+        fn nobody_responds_whom_it_did_not_reach(cells in vec(cell(), 0..12)) {
+            let metrics = metrics(&cells);
+            prop_assert!(metrics.responses() <= metrics.messages_sent());
+            prop_assert!(metrics.read() <= metrics.messages_sent());
+            let stages = metrics.at_stage(Stage::InFlow) + metrics.at_stage(Stage::Finished);
+            prop_assert_eq!(metrics.responses(), stages);
+            prop_assert_eq!(metrics.response_rate().is_none(), metrics.messages_sent() == 0);
+            prop_assert!(metrics.response_rate().is_none_or(|rate| (0.0..=100.0).contains(&rate)));
+        }
+
+        #[test]
+        fn every_failed_user_has_one_reason(cells in vec(cell(), 0..12)) {
+            let metrics = metrics(&cells);
+            let reasons: Vec<_> = metrics.by_failure();
+            prop_assert_eq!(metrics.send_failure(), reasons.iter().map(|(_, count)| count).sum::<i64>());
+            prop_assert!(reasons.is_sorted_by_key(|&(_, count)| std::cmp::Reverse(count)));
+        }
+    }
+}

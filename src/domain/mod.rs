@@ -4,6 +4,8 @@
 //! else imports this module and it imports nothing of ours, so the law that the product stands on (the same facts in any
 //! order give the same state) can be read and tested in one place.
 
+#[cfg(test)]
+mod arbitrary;
 pub mod book;
 pub mod clock;
 pub mod code;

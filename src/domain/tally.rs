@@ -75,7 +75,27 @@ impl FromIterator<(Cell, i64)> for Tally {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::domain::arbitrary::{cell, config};
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn after_any_moves_the_tally_is_what_a_recount_finds(moves in vec((0_usize..4, cell()), 0..16)) {
+            let mut stands = BTreeMap::new();
+            let mut tally = Tally::default();
+            for (user, to) in moves {
+                tally.shift(stands.insert(user, to), to);
+            }
+            let recount: Tally = stands.into_values().map(|cell| (cell, 1)).collect();
+            prop_assert_eq!(tally.differences(&recount), []);
+            prop_assert_eq!(tally, recount);
+        }
+    }
 
     #[test]
     fn a_move_keeps_the_total_and_a_newcomer_adds_one() {

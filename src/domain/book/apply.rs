@@ -83,10 +83,12 @@ impl Book {
 
     fn apply_to_deployment(&mut self, of: &Target, facts: &DeploymentFacts) -> Applied {
         let Some(id) = self.deployment_of(of) else { return missing(of) };
-        if let Some(deployment) = self.deployments.get_mut(&id) {
-            deployment.facts.merge(facts);
+        let Some(deployment) = self.deployments.get_mut(&id) else { return missing(of) };
+        let before = deployment.facts.clone();
+        deployment.facts.merge(facts);
+        if deployment.facts != before {
+            self.touch_deployment(id);
         }
-        self.touch_deployment(id);
         Applied::Merged
     }
 
@@ -147,6 +149,9 @@ impl Book {
     }
 
     /// Of two reports of one message the lesser content counts. A message of our own is not told by others.
+    ///
+    /// It stays in the deployment where its first report placed it, even if another report by itself would have placed it
+    /// elsewhere: a session or a variable that named the deployment by this message could not follow it.
     fn merge_content(&mut self, id: MessageId, fact: &MessageFact) {
         let Some(message) = self.messages.get_mut(&id) else { return };
         let (user, sender, deployment) = (message.user, message.sender, message.deployment);
@@ -154,6 +159,9 @@ impl Book {
         if !made && fact.content < message.content {
             message.content = fact.content.clone();
             self.touched.unanswered.insert(deployment);
+            if sender == Sender::User && fact.in_reply_to.is_none() {
+                self.begin_earlier(deployment, fact.content.at);
+            }
             self.placed(id);
         }
         if sender == Sender::User {
@@ -176,12 +184,13 @@ impl Book {
     fn user_acted(&mut self, message: &MessageEntry) {
         let at = message.content.at;
         self.user_active(message.user, at);
-        let Some(deployment) = self.deployments.get_mut(&message.deployment) else { return };
-        let first = deployment.first.and_then(|id| self.messages.get(&id));
-        let counts = message.answers() && first.is_some_and(|first| first.content.at.seconds() <= at.seconds());
-        if counts {
-            keep_least(&mut deployment.facts.answered, Some(&at));
-            self.touch_deployment(message.deployment);
+        let from = self.deployments.get(&message.deployment).and_then(|one| self.answers_from(one));
+        if message.answers() && from.is_some_and(|from| from <= at) {
+            let Some(deployment) = self.deployments.get_mut(&message.deployment) else { return };
+            if deployment.facts.answered.is_none_or(|known| at < known) {
+                deployment.facts.answered = Some(at);
+                self.touch_deployment(message.deployment);
+            }
         }
     }
 

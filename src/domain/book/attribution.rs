@@ -20,7 +20,7 @@ pub(super) enum Attribution {
 
 /// What a message waits for that another system sent to a contact whom no deployment on the line reaches yet: the
 /// contact's own message, which begins one, may still be on its way.
-fn contact_awaited(line: LineId, contact: ContactId) -> String {
+pub(super) fn contact_awaited(line: LineId, contact: ContactId) -> String {
     format!("{line}/{contact}")
 }
 
@@ -34,10 +34,14 @@ impl Book {
             };
         }
         let at = message.content.at;
+        let by_user = message.sender == Sender::User;
         if let Some(deployment) = self.latest_begun(message.line, contact, at) {
+            if by_user {
+                self.begin_earlier(deployment, at);
+            }
             return Attribution::To(deployment);
         }
-        if message.sender != Sender::User {
+        if !by_user {
             return Attribution::Waits(contact_awaited(message.line, contact));
         }
         self.begin(message.line, contact, at).map_or(Attribution::Nowhere, Attribution::To)
@@ -97,9 +101,11 @@ impl Book {
         Some(id)
     }
 
-    fn begin_earlier(&mut self, id: DeploymentId, at: Timestamp) {
+    /// Moves the beginning of a deployment that messages of the contact itself began to `at`, where that is before it: by
+    /// less than a second, by an earlier message that arrived later, or by an earlier report of the message that began it.
+    pub(super) fn begin_earlier(&mut self, id: DeploymentId, at: Timestamp) {
         let Some(deployment) = self.deployments.get_mut(&id) else { return };
-        if deployment.began.is_some_and(|began| began <= at) {
+        if deployment.send.is_some() || deployment.began.is_some_and(|began| began <= at) {
             return;
         }
         deployment.began = Some(at);
@@ -110,6 +116,8 @@ impl Book {
         }
         self.touched.known.insert(awaited);
         self.touched.deployments.insert(id);
+        // What began it until now may be an answer after all.
+        self.touched.unanswered.insert(id);
         self.touch_user(user).add(ChangeKind::Deployed);
     }
 }

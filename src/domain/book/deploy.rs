@@ -1,5 +1,6 @@
 //! Entering a new deployment: what a send does for each of its users.
 
+use super::attribution::contact_awaited;
 use super::{Book, DeploymentEntry, MessageEntry, UserEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::Content;
@@ -44,6 +45,10 @@ impl Book {
         self.touched.variables.extend(new.variables.keys().map(|name| (id, name.clone())));
         self.touched.deployments.insert(id);
         self.touched.standing.insert(id);
+        if first.is_none() {
+            // The other system may have reported its message before it told us of the send.
+            self.touched.known.insert(contact_awaited(new.line, new.contact));
+        }
         self.deployments.insert(
             id,
             DeploymentEntry {

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::clock::Timestamp;
 use super::contact::{ContactKey, ProfileName};
 use super::fact::{Content, Person};
+use super::failure::Failure;
 use super::id::{ContactId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId};
 use super::merge::{DeploymentFacts, MessageFacts, Variables};
 use super::message::Sender;
@@ -41,6 +42,8 @@ pub struct Book {
     pub names: HashMap<String, MessageId>,
     /// People that messages are from and to.
     pub contacts: HashMap<ContactId, Person>,
+    /// Why deployments had failed when the book was opened.
+    failures: HashMap<DeploymentId, Failure>,
     users_by_contact: HashMap<(VersionId, ContactId), UserId>,
     touched: Touched,
 }
@@ -156,8 +159,8 @@ impl Book {
 
     /// Enters a deployment as it stands before the batch: call it after its first message was entered.
     pub fn enter_deployment(&mut self, mut deployment: DeploymentEntry) {
-        let first = deployment.first.and_then(|id| self.messages.get(&id));
-        deployment.cell_before = Some(Cell::of(&deployment.facts, first.map(|message| &message.facts)));
+        deployment.cell_before = Some(self.cell_of(&deployment));
+        self.failures.extend(self.failure_of(&deployment).map(|failure| (deployment.id, failure)));
         self.deployments.insert(deployment.id, deployment);
     }
 
