@@ -62,9 +62,11 @@ async fn a_revoked_token_opens_nothing(server: Server) {
 }
 
 async fn the_viewer_is_the_tokens_workspace_and_scopes(server: Server) {
-    for (scopes, listed) in
-        [("read", json!(["READ"])), ("write", json!(["READ", "WRITE"])), ("read,admin", json!(["READ", "WRITE", "ADMIN"]))]
-    {
+    for (scopes, listed) in [
+        ("read", json!(["READ"])),
+        ("write", json!(["READ", "WRITE"])),
+        ("read,admin", json!(["READ", "WRITE", "ADMIN"])),
+    ] {
         let viewer = server.client("Acmé & Co", scopes).await.ask_one(VIEWER, json!({})).await;
         assert_eq!(viewer, json!({ "workspace": { "name": "Acmé & Co" }, "scopes": listed }));
     }
@@ -99,7 +101,8 @@ async fn another_workspaces_things_are_not_found(workspace: Workspace) {
     assert_eq!(found, Value::Array(vec![Value::Null; ids.len()]));
     let own = workspace.api.ask_one("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids })).await;
     assert_eq!(own, ids.iter().map(|id| json!({ "id": id })).collect::<Value>());
-    let document = "query($conversation: ID!, $send: ID!) { conversation(id: $conversation) { id } send(id: $send) { id }
+    let document =
+        "query($conversation: ID!, $send: ID!) { conversation(id: $conversation) { id } send(id: $send) { id }
         node(id: $send) { id } conversations { totalCount nodes { id } } lines { id } }";
     let found = stranger.ask(document, json!({ "conversation": things.conversation, "send": things.send })).await;
     let nothing = json!({ "conversation": null, "send": null, "node": null,
@@ -122,7 +125,8 @@ async fn another_workspaces_things_cannot_be_changed(workspace: Workspace) {
     assert_eq!(payload["userErrors"][0]["field"], json!(["facts", "0", "status", "deploymentId"]));
     // A filter may name whatever it likes: nobody of theirs matches.
     let theirs = Workspace::conversation_of(&stranger, "9000").await;
-    let document = "query($id: ID!, $send: ID!) { conversation(id: $id) { users(filter: { sendId: $send }) { totalCount } } }";
+    let document =
+        "query($id: ID!, $send: ID!) { conversation(id: $id) { users(filter: { sendId: $send }) { totalCount } } }";
     let found = stranger.ask_one(document, json!({ "id": theirs, "send": things.send })).await;
     assert_eq!(found["users"]["totalCount"], 0);
     assert_eq!(workspace.metrics(&things.conversation).await, before);
@@ -133,7 +137,10 @@ async fn another_workspaces_things_cannot_be_followed(workspace: Workspace) {
     let stranger = workspace.server.client("stranger", "admin").await;
     for (subscription, id) in [
         ("subscription($id: ID!) { metricsChanged(conversationId: $id) { totalUsers } }", &things.conversation),
-        ("subscription($id: ID!) { userChanged(conversationId: $id, afterRevision: 0) { revision } }", &things.conversation),
+        (
+            "subscription($id: ID!) { userChanged(conversationId: $id, afterRevision: 0) { revision } }",
+            &things.conversation,
+        ),
         ("subscription($id: ID!) { sendProgress(sendId: $id) { state } }", &things.send),
         ("subscription($id: ID!) { messageAdded(userId: $id) { id } }", &things.person.user),
     ] {
@@ -168,7 +175,8 @@ impl Things {
     async fn make(workspace: &Workspace) -> Self {
         let conversation = workspace.conversation("Welcome").await;
         let send = workspace.send(&conversation, recipients(0, 1)).await;
-        let document = "query($id: ID!) { conversation(id: $id) { currentVersion { id } } viewer { workspace { id } } }";
+        let document =
+            "query($id: ID!) { conversation(id: $id) { currentVersion { id } } viewer { workspace { id } } }";
         let found = workspace.api.ask(document, json!({ "id": conversation })).await;
         Self {
             workspace: id_of(&found["viewer"]["workspace"]),

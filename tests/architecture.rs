@@ -71,9 +71,10 @@ async fn a_module_uses_only_the_libraries_meant_for_it() {
     let mut wrong = Vec::new();
     for file in sources().into_iter().filter(|file| !file.path.contains("tests")) {
         for (library, modules) in LIBRARIES.iter().filter(|(_, modules)| !modules.contains(&file.module.as_str())) {
-            wrong.extend(file.lines_with(&format!("{library}::")).map(|line| {
-                format!("{}:{line}: {library} is for {} only", file.path, modules.join(" and "))
-            }));
+            wrong.extend(
+                file.lines_with(&format!("{library}::"))
+                    .map(|line| format!("{}:{line}: {library} is for {} only", file.path, modules.join(" and "))),
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -90,9 +91,8 @@ async fn the_domain_waits_for_nothing() {
 }
 
 async fn files_begin_with_what_they_are() {
-    let must = |file: &Source| {
-        file.path.ends_with("mod.rs") || file.text.lines().count() > LINES_THAT_EXPLAIN_THEMSELVES
-    };
+    let must =
+        |file: &Source| file.path.ends_with("mod.rs") || file.text.lines().count() > LINES_THAT_EXPLAIN_THEMSELVES;
     let silent: Vec<_> = sources()
         .into_iter()
         .filter(|file| must(file) && !file.text.starts_with("//!"))

@@ -148,7 +148,8 @@ async fn a_flow_that_cannot_start_is_refused(workspace: Workspace) {
             assert_eq!(payload["userErrors"][0]["field"], json!(["input", "flow"]), "{payload}");
         }
     }
-    let found = workspace.api.ask("{ conversations { totalCount nodes { currentVersion { number } } } }", json!({})).await;
+    let found =
+        workspace.api.ask("{ conversations { totalCount nodes { currentVersion { number } } } }", json!({})).await;
     let only = json!({ "totalCount": 1, "nodes": [{ "currentVersion": { "number": 1 } }] });
     assert_eq!(found["conversations"], only);
 }
@@ -189,7 +190,8 @@ async fn conversations_are_found_by_direction_and_archive(workspace: Workspace) 
         (json!({}), vec![&inbound, &archived, &out]),
         (json!({ "direction": null, "archived": null, "name": null }), vec![&inbound, &archived, &out]),
     ] {
-        let document = "query($filter: ConversationFilter) { conversations(filter: $filter) { totalCount nodes { id } } }";
+        let document =
+            "query($filter: ConversationFilter) { conversations(filter: $filter) { totalCount nodes { id } } }";
         let found = workspace.api.ask_one(document, json!({ "filter": filter })).await;
         let ids: Vec<_> = found["nodes"].as_array().unwrap().iter().map(id_of).collect();
         assert_eq!(ids, expected.iter().map(|id| (*id).clone()).collect::<Vec<_>>(), "{filter}");
@@ -214,9 +216,7 @@ async fn conversations_are_paged_both_ways_in_every_order(workspace: Workspace) 
                     pageInfo {{ startCursor endCursor hasNextPage hasPreviousPage }} }} }}"
             )
         };
-        for (direction, expected) in
-            [("ASC", ids.clone()), ("DESC", ids.iter().rev().cloned().collect::<Vec<_>>())]
-        {
+        for (direction, expected) in [("ASC", ids.clone()), ("DESC", ids.iter().rev().cloned().collect::<Vec<_>>())] {
             let forward = pages::read(&workspace.api, &document("first: 2, after: $cursor", direction)).await;
             assert_eq!(forward, expected, "{order} {direction} forwards");
             let backward = pages::read(&workspace.api, &document("last: 2, before: $cursor", direction)).await;

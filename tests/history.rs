@@ -32,8 +32,12 @@ async fn a_message_carries_its_own_status(workspace: Workspace) {
             "at": moment(at), "providerMessageId": id } })
     };
     workspace
-        .record(json!([fact("first", "COMPANY", at), fact("second", "BOT", at + 1), fact("third", "AGENT", at + 2),
-            fact("answer", "USER", at + 3)]))
+        .record(json!([
+            fact("first", "COMPANY", at),
+            fact("second", "BOT", at + 1),
+            fact("third", "AGENT", at + 2),
+            fact("answer", "USER", at + 3)
+        ]))
         .await;
     let webhook = Webhook::of(&line.phone_number_id)
         .status(status("first", None, "delivered", at + 1))
@@ -59,7 +63,8 @@ async fn a_message_carries_its_own_status(workspace: Workspace) {
 
 async fn every_kind_of_message_is_shown_with_what_it_carries(workspace: Workspace) {
     let conversation = workspace.conversation_on(&workspace.line, "In", "INBOUND", inbound_flow()).await;
-    let media = |kind: &str| json!({ "id": "1", "mime_type": format!("{kind}/x"), "sha256": "ab", "caption": "Look ñ" });
+    let media =
+        |kind: &str| json!({ "id": "1", "mime_type": format!("{kind}/x"), "sha256": "ab", "caption": "Look ñ" });
     let button = json!({ "payload": "YES", "text": "Yes!" });
     let pressed = json!({ "type": "button_reply", "button_reply": { "id": "yes", "title": "Yes" } });
     let chosen = json!({ "type": "list_reply", "list_reply": { "id": "2", "title": "Two", "description": "2nd" } });

@@ -29,7 +29,8 @@ async fn a_line_is_created_and_listed(workspace: Workspace) {
 async fn a_providers_number_belongs_to_one_line_of_all_workspaces(workspace: Workspace) {
     let stranger = workspace.server.client("stranger", "admin").await;
     for client in [&workspace.api, &stranger] {
-        let input = json!({ "phone": "+573001112233", "phoneNumberId": workspace.line.phone_number_id, "name": "Again" });
+        let input =
+            json!({ "phone": "+573001112233", "phoneNumberId": workspace.line.phone_number_id, "name": "Again" });
         let payload = client.ask_one(CREATE_LINE, json!({ "input": input })).await;
         assert_eq!(payload["line"], json!(null));
         assert_eq!(payload["userErrors"][0]["code"], "CONFLICT");

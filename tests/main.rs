@@ -8,8 +8,17 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::string_slice,
+    clippy::unchecked_time_subtraction,
     clippy::unwrap_used,
     reason = "a test fails by panicking, and its harness with it"
+)]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::duration_suboptimal_units,
+    clippy::print_stderr,
+    reason = "tests count little, run beside the server, and speak to whoever watches them"
 )]
 
 mod access;

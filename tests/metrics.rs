@@ -101,7 +101,8 @@ async fn a_later_proof_of_delivery_wins_over_a_failure(workspace: Workspace) {
     let metrics = workspace.metrics(&conversation).await;
     let figures = (&metrics["sendFailure"], &metrics["messagesSent"], &metrics["byFailure"]);
     assert_eq!(figures, (&json!(0), &json!(1), &json!([])));
-    let user = workspace.user(&conversation, "failure { reason } deployments { nodes { failedAt failure { reason } } }").await;
+    let user =
+        workspace.user(&conversation, "failure { reason } deployments { nodes { failedAt failure { reason } } }").await;
     assert_eq!(user["failure"], Value::Null);
     assert_eq!(user["deployments"]["nodes"][0]["failure"], Value::Null);
     assert!(user["deployments"]["nodes"][0]["failedAt"].is_string(), "the failure's time stays");
@@ -227,7 +228,8 @@ fn assert_consistent(metrics: &Value) {
     assert!(figure("responses") <= figure("messagesSent"), "{metrics}");
     assert_eq!(figure("delivered"), figure("messagesSent"), "{metrics}");
     assert_eq!(figure("responses"), figure("inFlow") + figure("finished"), "{metrics}");
-    let sum = |list: &str| metrics[list].as_array().unwrap().iter().map(|one| one["count"].as_i64().unwrap()).sum::<i64>();
+    let sum =
+        |list: &str| metrics[list].as_array().unwrap().iter().map(|one| one["count"].as_i64().unwrap()).sum::<i64>();
     assert_eq!(sum("byStatus"), figure("totalUsers"), "{metrics}");
     assert_eq!(sum("byFailure"), figure("sendFailure"), "{metrics}");
     let rate = (figure("messagesSent") > 0).then(|| figure("responses") as f64 / figure("messagesSent") as f64 * 100.0);

@@ -86,7 +86,12 @@ async fn a_failure_is_told_by_its_code_or_by_its_reason(external: External) {
     let people = external.workspace.people(conversation).await;
     let cases = [
         (json!({ "failureCode": 131_049 }), "WITHHELD", json!(131_049), true),
-        (json!({ "failureReason": "BLOCKED_CONTACT", "failureMessage": "No more" }), "BLOCKED_CONTACT", json!(null), false),
+        (
+            json!({ "failureReason": "BLOCKED_CONTACT", "failureMessage": "No more" }),
+            "BLOCKED_CONTACT",
+            json!(null),
+            false,
+        ),
         (json!({ "failureCode": 7, "failureReason": "POLICY" }), "POLICY", json!(7), false),
         (json!({ "failureReason": "EXPIRED" }), "EXPIRED", json!(null), true),
         (json!({}), "OTHER", json!(null), false),
@@ -166,7 +171,8 @@ async fn what_is_not_known_yet_is_parked_and_merged_when_it_is(external: Externa
     let payload = external.workspace.try_record(early).await;
     assert_eq!(payload, json!({ "recorded": 0, "parked": 4, "userErrors": [] }));
     external.workspace.record(json!([external.message("COMPANY", "first")])).await;
-    let expected = json!({ "deploymentStatus": "READ", "variable": "Lima", "stage": "FINISHED", "sessionStatus": "BOT" });
+    let expected =
+        json!({ "deploymentStatus": "READ", "variable": "Lima", "stage": "FINISHED", "sessionStatus": "BOT" });
     until("all of it is merged", async || {
         let user = external.user("deploymentStatus variable(name: \"city\") stage sessionStatus").await;
         (user == expected).then_some(())
@@ -221,18 +227,30 @@ async fn whatever_is_wrong_with_a_fact_names_its_place_and_nothing_is_recorded(e
     };
     for (fact, field) in [
         (json!({ "status": { "status": "READ", "at": at } }), json!(["facts", "0", "status"])),
-        (json!({ "status": { "deploymentId": of, "providerMessageId": "a", "status": "READ", "at": at } }),
-            json!(["facts", "0", "status"])),
-        (json!({ "status": { "providerMessageId": "", "status": "READ", "at": at } }),
-            json!(["facts", "0", "status", "providerMessageId"])),
-        (json!({ "status": { "deploymentId": of, "status": "READ", "failureCode": 1, "at": at } }),
-            json!(["facts", "0", "status", "failureCode"])),
-        (json!({ "status": { "deploymentId": of, "status": "FAILED", "failureMessage": long, "at": at } }),
-            json!(["facts", "0", "status", "failureMessage"])),
-        (json!({ "variable": { "deploymentId": of, "name": "", "value": "a", "at": at } }),
-            json!(["facts", "0", "variable", "name"])),
-        (json!({ "variable": { "deploymentId": of, "name": "a", "value": "\0", "at": at } }),
-            json!(["facts", "0", "variable", "value"])),
+        (
+            json!({ "status": { "deploymentId": of, "providerMessageId": "a", "status": "READ", "at": at } }),
+            json!(["facts", "0", "status"]),
+        ),
+        (
+            json!({ "status": { "providerMessageId": "", "status": "READ", "at": at } }),
+            json!(["facts", "0", "status", "providerMessageId"]),
+        ),
+        (
+            json!({ "status": { "deploymentId": of, "status": "READ", "failureCode": 1, "at": at } }),
+            json!(["facts", "0", "status", "failureCode"]),
+        ),
+        (
+            json!({ "status": { "deploymentId": of, "status": "FAILED", "failureMessage": long, "at": at } }),
+            json!(["facts", "0", "status", "failureMessage"]),
+        ),
+        (
+            json!({ "variable": { "deploymentId": of, "name": "", "value": "a", "at": at } }),
+            json!(["facts", "0", "variable", "name"]),
+        ),
+        (
+            json!({ "variable": { "deploymentId": of, "name": "a", "value": "\0", "at": at } }),
+            json!(["facts", "0", "variable", "value"]),
+        ),
         (message("providerMessageId", json!("a\0b")), json!(["facts", "0", "message", "providerMessageId"])),
         (message("providerMessageId", json!(long)), json!(["facts", "0", "message", "providerMessageId"])),
         (message("text", json!(long)), json!(["facts", "0", "message", "text"])),

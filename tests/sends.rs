@@ -52,7 +52,8 @@ async fn a_send_queues_a_deployment_for_each_user(workspace: Workspace) {
         "progress": progress(&[("QUEUED", 3)]),
     });
     assert_eq!(found, expected);
-    let fields = "phone whatsappId name deployedAt deploymentStatus failure { reason } stage sessionStatus lastActivityAt
+    let fields =
+        "phone whatsappId name deployedAt deploymentStatus failure { reason } stage sessionStatus lastActivityAt
         variables { name } deployments { totalCount nodes { send { id } queuedAt dispatchedAt acceptedAt sentAt } }
         history { nodes { sender kind text payload status providerMessageId at } }";
     for (user, number) in workspace.users(&conversation, fields).await.iter().zip(0..) {
@@ -88,9 +89,7 @@ async fn ten_thousand_users_are_taken_at_once_and_not_one_more(workspace: Worksp
 async fn a_phone_given_twice_is_one_user(workspace: Workspace) {
     let conversation = workspace.conversation("Welcome").await;
     let spellings = ["+57 300 123 4567", "573001234567", "0057-300-1234567", "+573001234567"];
-    let user = |(place, phone): (usize, &str)| {
-        json!({ "phone": phone, "variables": [{ "name": "place", "value": place.to_string() }] })
-    };
+    let user = |(place, phone): (usize, &str)| json!({ "phone": phone, "variables": [{ "name": "place", "value": place.to_string() }] });
     let users: Value = spellings.into_iter().enumerate().map(user).collect();
     let send = workspace.send(&conversation, users).await;
     let user = workspace.user(&conversation, "phone variable(name: \"place\")").await;
@@ -143,12 +142,15 @@ async fn whatever_is_wrong_with_a_submission_names_its_place(workspace: Workspac
         (user(json!([{ "name": "", "value": "a" }])), None, json!(["input", "users", "0", "variables", "0"])),
         (user(json!([{ "name": "a\0", "value": "a" }])), None, json!(["input", "users", "0", "variables", "0"])),
         (user(json!([{ "name": "a", "value": "a\0" }])), None, json!(["input", "users", "0", "variables", "0"])),
-        (user(json!([{ "name": "a", "value": "v".repeat(1_000_000) }])), None,
-            json!(["input", "users", "0", "variables", "0"])),
+        (
+            user(json!([{ "name": "a", "value": "v".repeat(1_000_000) }])),
+            None,
+            json!(["input", "users", "0", "variables", "0"]),
+        ),
         (user(many), None, json!(["input", "users", "0", "variables"])),
         (json!([{ "phone": "1\0" }]), None, json!(["input", "users", "0", "phone"])),
         (json!([{ "phone": "1".repeat(1_000_000) }]), None, json!(["input", "users", "0", "phone"])),
-        (recipients(0, 1), Some("".to_owned()), json!(["input", "idempotencyKey"])),
+        (recipients(0, 1), Some(String::new()), json!(["input", "idempotencyKey"])),
         (recipients(0, 1), Some("k".repeat(1_000_000)), json!(["input", "idempotencyKey"])),
         (recipients(0, 1), Some("k\0".to_owned()), json!(["input", "idempotencyKey"])),
     ] {
@@ -196,9 +198,7 @@ async fn a_key_holds_under_concurrent_calls(workspace: Workspace) {
 
 async fn a_key_is_the_workspaces_own(workspace: Workspace) {
     let conversation = workspace.conversation("Welcome").await;
-    let input = |conversation: &str| {
-        json!({ "conversationId": conversation, "users": recipients(0, 1), "idempotencyKey": "monday" })
-    };
+    let input = |conversation: &str| json!({ "conversationId": conversation, "users": recipients(0, 1), "idempotencyKey": "monday" });
     let ours = workspace.try_send(input(&conversation)).await;
     let stranger = workspace.server.client("stranger", "admin").await;
     crate::support::workspace::create_line(&stranger, "9000", false).await;
@@ -221,9 +221,8 @@ async fn a_missing_template_parameter_fails_before_any_call(database: Database) 
     let flow = flow_with(&json!(["Hi {{first_name}}"]));
     let conversation = workspace.conversation_on(&workspace.line, "Named", "OUTBOUND", flow).await;
     let named = json!([{ "name": "first_name", "value": "Ana" }]);
-    let send = workspace
-        .send(&conversation, json!([{ "phone": phone(0), "variables": named }, { "phone": phone(1) }]))
-        .await;
+    let send =
+        workspace.send(&conversation, json!([{ "phone": phone(0), "variables": named }, { "phone": phone(1) }])).await;
     let found = until("both have left the queue", async || {
         let found = workspace.api.ask_one(SEND, json!({ "id": send })).await;
         (found["state"] == "COMPLETED").then_some(found)
@@ -293,7 +292,8 @@ async fn facts_of_an_older_deployment_change_neither_the_user_nor_the_figures(wo
 async fn a_scheduled_send_waits_for_its_time(database: Database) {
     let (workspace, provider) = Workspace::with_provider(database, SimulatorSettings::default()).await;
     let conversation = workspace.conversation("Welcome").await;
-    let due = bluetick::domain::clock::Clock::now(&*workspace.server.clock).plus(Duration::from_secs(3_600)).to_string();
+    let due =
+        bluetick::domain::clock::Clock::now(&*workspace.server.clock).plus(Duration::from_secs(3_600)).to_string();
     let input = json!({ "conversationId": conversation, "users": recipients(0, 2), "scheduledAt": due });
     let send = id_of(&workspace.try_send(input).await["send"]);
     let found = workspace.api.ask_one(SEND, json!({ "id": send })).await;

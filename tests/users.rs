@@ -111,10 +111,11 @@ async fn filters_combine(crowd: Crowd) {
     crowd.expect(json!({ "or": [read, cali] }), |one| is_read(one) || is_of_cali(one)).await;
     crowd.expect(json!({ "and": [read, cali] }), |one| is_read(one) && is_of_cali(one)).await;
     crowd.expect(json!({ "and": [read], "not": cali }), |one| is_read(one) && !is_of_cali(one)).await;
-    crowd.expect(json!({ "or": [{ "not": { "or": [read, cali] } }, { "stage": ["IN_FLOW"] }] }), |one| {
-        !(is_read(one) || is_of_cali(one)) || one.stage == Some("IN_FLOW")
-    })
-    .await;
+    crowd
+        .expect(json!({ "or": [{ "not": { "or": [read, cali] } }, { "stage": ["IN_FLOW"] }] }), |one| {
+            !(is_read(one) || is_of_cali(one)) || one.stage == Some("IN_FLOW")
+        })
+        .await;
     crowd.expect(json!({}), |_| true).await;
     crowd.expect(json!({ "and": [] }), |_| true).await;
     crowd.expect(json!({ "or": [] }), |_| false).await;
@@ -140,7 +141,8 @@ async fn users_are_paged_both_ways_in_every_order(crowd: Crowd) {
 }
 
 async fn a_filtered_list_is_paged_as_the_whole_one_is(crowd: Crowd) {
-    let filter = r#"{ or: [{ deploymentStatus: [READ, DELIVERED] }, { variables: [{ name: "city", exists: false }] }] }"#;
+    let filter =
+        r#"{ or: [{ deploymentStatus: [READ, DELIVERED] }, { variables: [{ name: "city", exists: false }] }] }"#;
     for order in ["DEPLOYED_AT", "LAST_ACTIVITY_AT"] {
         let whole = crowd.pages("first: 200, after: $cursor", order, "DESC", filter).await;
         assert!(whole.len() > 9);
@@ -173,7 +175,8 @@ async fn a_page_between_two_cursors_holds_what_lies_between(crowd: Crowd) {
     for (size, expected) in [("first: 50", &between[..]), ("first: 3", &between[..3]), ("last: 3", &between[5..])] {
         let (after, before) = (&edges[3]["cursor"], &edges[12]["cursor"]);
         let arguments = format!("{size}, after: {after}, before: {before}");
-        let document = crowd.document(&arguments, "DEPLOYED_AT", "ASC", "{}").replace("query($cursor: String)", "query");
+        let document =
+            crowd.document(&arguments, "DEPLOYED_AT", "ASC", "{}").replace("query($cursor: String)", "query");
         let page = connection(&crowd.workspace.api.ask(&document, json!({})).await);
         let ids: Vec<_> = page["edges"].as_array().unwrap().iter().map(|edge| id_of(&edge["node"])).collect();
         assert_eq!(ids, expected, "{size}");
@@ -245,10 +248,11 @@ impl Crowd {
                 "text": "Hi", "at": self.at(seconds), "providerMessageId": format!("{sender} {}", known.number) } })
         };
         let code = FAILURES.iter().find(|(reason, _)| Some(*reason) == known.reason).map(|(_, code)| code);
-        let status = json!({ "deploymentId": deployment, "status": known.status, "at": self.at(0), "failureCode": code });
-        let session = known.session.map(|session| {
-            json!({ "session": { "deploymentId": deployment, "sessionStatus": session, "at": self.at(1) } })
-        });
+        let status =
+            json!({ "deploymentId": deployment, "status": known.status, "at": self.at(0), "failureCode": code });
+        let session = known.session.map(
+            |session| json!({ "session": { "deploymentId": deployment, "sessionStatus": session, "at": self.at(1) } }),
+        );
         let city = known.city.map(|city| {
             json!({ "variable": { "deploymentId": deployment, "name": "city", "value": city, "at": self.at(1) } })
         });
@@ -260,7 +264,8 @@ impl Crowd {
     }
 
     async fn found(&self, filter: &Value) -> (Vec<String>, i64) {
-        let document = "query($id: ID!, $filter: UserFilter) { conversation(id: $id) { users(first: 200, filter: $filter) {
+        let document =
+            "query($id: ID!, $filter: UserFilter) { conversation(id: $id) { users(first: 200, filter: $filter) {
             totalCount edges { node { id } } } } }";
         let variables = json!({ "id": self.conversation, "filter": filter });
         let users = connection(&self.workspace.api.ask(document, variables).await);
@@ -302,6 +307,16 @@ impl Known {
         let stage = [None, None, None, None, None, None, Some("IN_FLOW"), None, Some("FINISHED")][number % 9];
         let activity = (stage == Some("IN_FLOW")).then(|| i64::try_from(number * 10 % 40).unwrap());
         let send = usize::from(number >= 20) + usize::from(number >= 30);
-        Self { number, id, status, stage, session: SESSIONS[number % 6], reason, activity, city: CITIES[number % 4], send }
+        Self {
+            number,
+            id,
+            status,
+            stage,
+            session: SESSIONS[number % 6],
+            reason,
+            activity,
+            city: CITIES[number % 4],
+            send,
+        }
     }
 }

@@ -160,7 +160,8 @@ async fn a_change_of_another_field_is_kept(workspace: Workspace) {
 
 async fn an_unknown_number_is_kept(workspace: Workspace) {
     let at = workspace.server.clock.seconds();
-    let webhook = Webhook::of("nobody's").status(status("wamid.1", None, "read", at)).message(text("wamid.2", "1", "", at));
+    let webhook =
+        Webhook::of("nobody's").status(status("wamid.1", None, "read", at)).message(text("wamid.2", "1", "", at));
     assert_eq!(workspace.server.post(&webhook.payload()).await, StatusCode::OK);
     assert_eq!(workspace.server.kept("unknown_line").await, 2);
 }
@@ -182,9 +183,11 @@ async fn a_body_of_four_megabytes_is_taken_and_a_larger_one_refused(workspace: W
     let conversation = workspace.conversation_on(&workspace.line, "In", "INBOUND", inbound_flow()).await;
     let at = workspace.server.clock.seconds();
     let payload = Webhook::of("1000").message(text("wamid.1", &wa_id(&phone(0)), "Hi", at)).payload();
-    for (size, expected, users) in
-        [(4 << 20, StatusCode::OK, 1), ((4 << 20) + 1, StatusCode::PAYLOAD_TOO_LARGE, 1), (6 << 20, StatusCode::PAYLOAD_TOO_LARGE, 1)]
-    {
+    for (size, expected, users) in [
+        (4 << 20, StatusCode::OK, 1),
+        ((4 << 20) + 1, StatusCode::PAYLOAD_TOO_LARGE, 1),
+        (6 << 20, StatusCode::PAYLOAD_TOO_LARGE, 1),
+    ] {
         let mut bytes = body(&payload);
         // Space behind the value is still JSON.
         bytes.resize(size, b' ');
@@ -206,10 +209,8 @@ async fn a_status_that_comes_before_its_message_is_known_waits_for_it(workspace:
     let first = json!({ "lineId": line.id, "phone": phone(0), "sender": "COMPANY", "kind": "TEMPLATE",
         "at": moment(at), "providerMessageId": "wamid.first" });
     workspace.record(json!([{ "message": first }])).await;
-    until("the parked status is merged", async || {
-        (workspace.metrics(&conversation).await["read"] == 1).then_some(())
-    })
-    .await;
+    until("the parked status is merged", async || (workspace.metrics(&conversation).await["read"] == 1).then_some(()))
+        .await;
     until("nothing is parked any more", async || {
         (workspace.server.database.count("SELECT count(*) FROM parked").await == 0).then_some(())
     })
@@ -256,10 +257,8 @@ async fn a_reply_that_comes_before_what_it_answers_waits_for_it(workspace: Works
     assert_eq!(workspace.metrics(&conversation).await["responses"], 0);
     let sent = status(&person.wamid, Some(&person.message), "sent", at);
     workspace.server.post(&Webhook::of("1000").status(sent).payload()).await;
-    until("the reply is an answer", async || {
-        (workspace.metrics(&conversation).await["responses"] == 1).then_some(())
-    })
-    .await;
+    until("the reply is an answer", async || (workspace.metrics(&conversation).await["responses"] == 1).then_some(()))
+        .await;
     let user = workspace.user(&conversation, "deploymentStatus stage history { nodes { text } }").await;
     assert_eq!((&user["deploymentStatus"], &user["stage"]), (&json!("DELIVERED"), &json!("IN_FLOW")));
     assert_eq!(user["history"]["nodes"], json!([{ "text": null }, { "text": "Yes" }]));
@@ -287,9 +286,12 @@ async fn a_status_of_another_workspaces_message_is_not_believed(workspace: Works
     let at = workspace.server.clock.seconds();
     let named = status(&person.wamid, Some(&person.message), "sent", at);
     workspace.server.post(&Webhook::of("1000").status(named).payload()).await;
-    let forged = Webhook::of("9000")
-        .status(status("wamid.forged", Some(&person.message), "read", at))
-        .status(status(&person.wamid, None, "read", at));
+    let forged = Webhook::of("9000").status(status("wamid.forged", Some(&person.message), "read", at)).status(status(
+        &person.wamid,
+        None,
+        "read",
+        at,
+    ));
     assert_eq!(workspace.server.post(&forged.payload()).await, StatusCode::OK);
     assert_eq!(workspace.user(&conversation, "deploymentStatus").await["deploymentStatus"], "SENT");
 }
@@ -383,7 +385,8 @@ async fn a_time_out_of_this_world_is_kept(workspace: Workspace) {
         read
     };
     // The years 0 and 9999, milliseconds for seconds, and what is no time at all.
-    let wrong = [json!("-62167219200"), json!("253402300799"), json!((at * 1_000).to_string()), json!("soon"), json!(null)];
+    let wrong =
+        [json!("-62167219200"), json!("253402300799"), json!((at * 1_000).to_string()), json!("soon"), json!(null)];
     let webhook = wrong.iter().fold(Webhook::of("1000"), |webhook, time| webhook.status(with_time(time.clone())));
     let webhook = webhook.status(with_time(json!((at + 3_600).to_string())));
     assert_eq!(workspace.server.post(&webhook.payload()).await, StatusCode::OK);

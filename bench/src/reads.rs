@@ -105,13 +105,7 @@ async fn history(world: &World, options: &Options, table: &mut Table) -> Result<
 }
 
 /// Measures one question against the limit.
-async fn pair(
-    world: &World,
-    options: &Options,
-    table: &mut Table,
-    name: &str,
-    questions: Vec<Question>,
-) -> Result<()> {
+async fn pair(world: &World, options: &Options, table: &mut Table, name: &str, questions: Vec<Question>) -> Result<()> {
     let (graphql, limit) = questions.into_iter().map(|question| (question.graphql, question.limit)).unzip();
     let contenders = [
         ours(world, options, name.to_owned(), repeated(graphql)),

@@ -86,9 +86,8 @@ pub(crate) fn history(token: &str, user: UserId) -> Result<Question> {
 
 /// The subscription to a conversation's metrics.
 pub(crate) fn subscription(version: Loaded) -> Value {
-    let document = format!(
-        "subscription Watch($id: ID!) {{ metricsChanged(conversationId: $id, everyMs: 50) {{ {FIGURES} }} }}"
-    );
+    let document =
+        format!("subscription Watch($id: ID!) {{ metricsChanged(conversationId: $id, everyMs: 50) {{ {FIGURES} }} }}");
     json!({"query": document, "variables": {"id": version.conversation().to_string()}})
 }
 

@@ -84,7 +84,8 @@ async fn slice(
         let some = (sockets.len()..options.watchers).take(AT_A_TIME);
         sockets.extend(futures_util::future::try_join_all(some.map(|_| open(server.address, path, greeting))).await?);
     }
-    let written = Arc::new(Written { start: Instant::now(), revision: AtomicI64::new(i64::MAX), at: AtomicI64::new(0) });
+    let written =
+        Arc::new(Written { start: Instant::now(), revision: AtomicI64::new(i64::MAX), at: AtomicI64::new(0) });
     let mut watchers = JoinSet::new();
     let end = Instant::now() + options.slice() + LAST_FRAMES;
     let (cpu, start) = (server.cpu(), Instant::now());

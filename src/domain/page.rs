@@ -89,9 +89,9 @@ pub enum PageFault {
 impl Page {
     /// The page that a client asks for. `list` names the list and its order, so that a cursor of another is refused.
     pub fn read(list: &str, arguments: &PageArguments) -> Result<Self, PageFault> {
-        let (side, wanted, backward) = match (arguments.first, arguments.last) {
+        let (bound, wanted, backward) = match (arguments.first, arguments.last) {
             (Some(_), Some(_)) => return Err(PageFault::BothSizes),
-            (None, Some(last)) => ("last", Some(last), true),
+            (None, Some(size)) => ("last", Some(size), true),
             (first, None) => ("first", first, false),
         };
         let size = match wanted {
@@ -99,7 +99,7 @@ impl Page {
             Some(given) => usize::try_from(given)
                 .ok()
                 .filter(|&size| size <= LARGEST_SIZE)
-                .ok_or(PageFault::Size { argument: side, given })?,
+                .ok_or(PageFault::Size { argument: bound, given })?,
         };
         let key = |argument, cursor: &Option<String>| match cursor {
             None => Ok(None),

@@ -80,7 +80,7 @@ impl Client {
     /// Sends a body as it is.
     pub(crate) async fn post_body(&self, body: String) -> Answer {
         let request = self.http.post(format!("{}/graphql", self.server)).header("content-type", "application/json");
-        let request = self.token.iter().fold(request, |request, token| request.bearer_auth(token));
+        let request = self.token.iter().fold(request, reqwest::RequestBuilder::bearer_auth);
         let response = request.body(body).send().await.expect("the server answers");
         let (status, headers) = (response.status(), response.headers().clone());
         Answer { status, headers, body: response.json().await.expect("an answer is JSON") }

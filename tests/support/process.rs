@@ -131,7 +131,9 @@ impl Process {
     /// Passes what it logs on to whoever looks at the test, so that a full pipe never stops it.
     fn drain(&mut self) {
         let Some(stderr) = self.child.stderr.take() else { return };
-        thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        thread::spawn(move || {
+            BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| eprintln!("{line}"));
+        });
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn body(payload: &Value) -> Vec<u8> {
     for unit in payload.to_string().encode_utf16() {
         match u8::try_from(unit) {
             Ok(byte) if byte.is_ascii() => body.push(char::from(byte)),
-            _ => body.push_str(&format!("\\u{unit:04x}")),
+            _ => body.extend(format!("\\u{unit:04x}").chars()),
         }
     }
     body.into_bytes()

@@ -259,7 +259,8 @@ pub(crate) const CREATE_CONVERSATION: &str = "mutation($input: CreateConversatio
     createConversation(input: $input) { conversation { id } userErrors { field code message } } }";
 pub(crate) const PUBLISH_VERSION: &str = "mutation($input: PublishVersionInput!) { publishVersion(input: $input) {
     version { id number } conversation { id } userErrors { field code message } } }";
-pub(crate) const SEND_CONVERSATION: &str = "mutation($input: SendConversationInput!) { sendConversation(input: $input) {
+pub(crate) const SEND_CONVERSATION: &str =
+    "mutation($input: SendConversationInput!) { sendConversation(input: $input) {
     send { id totalUsers state } conversation { id } userErrors { field code message } } }";
 pub(crate) const ARCHIVE_CONVERSATION: &str = "mutation($id: ID!) { archiveConversation(id: $id) {
     conversation { id archivedAt } userErrors { field code message } } }";

@@ -152,8 +152,7 @@ async fn variables(pool: &Pool, users: &[Uuid]) -> Result<HashMap<Uuid, Vec<Vari
 }
 
 async fn messages(pool: &Pool, users: &[Uuid]) -> Result<HashMap<Uuid, Vec<Message>>, Failed> {
-    let rows: Vec<MessageRow> =
-        rows!(pool, history::OF_EACH, [users], history::OF_EACH_SQLITE, [text::keys(users)])?;
+    let rows: Vec<MessageRow> = rows!(pool, history::OF_EACH, [users], history::OF_EACH_SQLITE, [text::keys(users)])?;
     let mut found: HashMap<Uuid, Vec<Message>> = HashMap::with_capacity(users.len());
     for row in rows {
         found.entry(row.0).or_default().push(row.into());
