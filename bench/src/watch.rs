@@ -113,8 +113,10 @@ async fn open(address: SocketAddr, path: &str, greeting: &[String]) -> Result<So
     }
     // The present figures come at once; before them, the greeting is answered.
     while let Some(message) = socket.next().await {
-        if message?.to_text()?.contains("\"next\"") {
-            return Ok(socket);
+        match message?.to_text()? {
+            text if text.contains("\"next\"") => return Ok(socket),
+            text if text.contains("\"error\"") => return Err(format!("a subscription was refused: {text}").into()),
+            _ => {}
         }
     }
     Err("a socket was closed before its first frame".into())
