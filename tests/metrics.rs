@@ -18,7 +18,6 @@ tests! {
         an_answer_proves_delivery_and_a_reaction_proves_nothing,
         a_later_proof_of_delivery_wins_over_a_failure,
         failures_are_counted_by_reason_the_most_frequent_first,
-        the_figures_agree_with_each_other_and_with_the_list_at_any_moment,
         fifty_conversations_tell_their_figures_at_once,
     ],
 }
