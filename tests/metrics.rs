@@ -18,6 +18,7 @@ tests! {
         an_answer_proves_delivery_and_a_reaction_proves_nothing,
         a_later_proof_of_delivery_wins_over_a_failure,
         failures_are_counted_by_reason_the_most_frequent_first,
+        the_figures_agree_with_each_other_and_with_the_list_at_any_moment,
         fifty_conversations_tell_their_figures_at_once,
     ],
 }
@@ -232,5 +233,7 @@ fn assert_consistent(metrics: &Value) {
     assert_eq!(sum("byStatus"), figure("totalUsers"), "{metrics}");
     assert_eq!(sum("byFailure"), figure("sendFailure"), "{metrics}");
     let rate = (figure("messagesSent") > 0).then(|| figure("responses") as f64 / figure("messagesSent") as f64 * 100.0);
-    assert_eq!(metrics["responseRate"].as_f64(), rate, "{metrics}");
+    // serde_json reads a float to its last bit or the one beside it.
+    let near = |rate: f64| metrics["responseRate"].as_f64().is_some_and(|shown| (shown - rate).abs() < 1e-9);
+    assert!(rate.map_or(metrics["responseRate"].is_null(), near), "{metrics}");
 }

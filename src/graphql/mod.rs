@@ -104,7 +104,7 @@ pub(crate) fn schema() -> Schema {
 /// The schema in GraphQL's own language: types by name, fields and enum values as they are declared. It ends with a newline.
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().use_space_ident().prefer_single_line_descriptions().include_specified_by();
-    schema().sdl_with_options(options) + "\n"
+    schema().sdl_with_options(options).trim_end().to_owned() + "\n"
 }
 
 /// The stream, each of its items computed outside tokio's cooperative budget; see [`Api::execute`].
