@@ -87,8 +87,14 @@ async fn a_get_carries_out_queries_and_nothing_else() {
     let (status, _, answer) = parts(get(&query).await.unwrap()).await;
     assert_eq!((status, answer), (200, json!({ "data": { "hello": "Hello, Ada!" } })));
 
-    for mutation in ["mutation { add }", "query A { hello } mutation B { add }"] {
-        let refused = get(&[("query", mutation), ("operationName", "B")]).await.unwrap();
+    let named = [("operationName", "B")];
+    for (mutation, name) in [
+        ("mutation { add }", &[][..]),
+        ("mutation B { add }", &[]),
+        ("mutation B { add }", &named),
+        ("query A { hello } mutation B { add }", &named),
+    ] {
+        let refused = get(&[&[("query", mutation)], name].concat()).await.unwrap();
         let headers = assert_refused(refused, 405, "METHOD_NOT_ALLOWED").await;
         assert_eq!(headers["allow"], "POST");
     }

@@ -31,7 +31,7 @@ async fn closed_after(server: &Server, message: Message) -> u16 {
 async fn a_subscription_tells_its_events_and_completes() {
     let server = Server::start(&[]).await;
     let mut socket = Socket::greeted(&server).await;
-    socket.subscribe("a", "subscription { count(to: 2) }").await;
+    socket.subscribe("a", "subscription Count { count(to: 2) }").await;
     assert_eq!(socket.next().await, next("a", &json!({ "count": 1 })));
     assert_eq!(socket.next().await, next("a", &json!({ "count": 2 })));
     assert_eq!(socket.next().await, complete("a"));
