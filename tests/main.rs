@@ -29,6 +29,7 @@ mod lines;
 mod metrics;
 mod record_facts;
 mod sends;
+mod subscriptions;
 #[expect(dead_code, reason = "the harness is written ahead of the tests that will use all of it")]
 mod support;
 mod users;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         metrics::trials(),
         record_facts::trials(),
         sends::trials(),
+        subscriptions::trials(),
         users::trials(),
         webhooks::trials(),
     ];
