@@ -27,8 +27,10 @@ mod conversations;
 mod history;
 mod lines;
 mod metrics;
+mod order;
 mod record_facts;
 mod sends;
+mod statements;
 mod subscriptions;
 #[expect(dead_code, reason = "the harness is written ahead of the tests that will use all of it")]
 mod support;
@@ -47,8 +49,10 @@ fn main() -> ExitCode {
         history::trials(),
         lines::trials(),
         metrics::trials(),
+        order::trials(),
         record_facts::trials(),
         sends::trials(),
+        statements::trials(),
         subscriptions::trials(),
         users::trials(),
         webhooks::trials(),

@@ -162,7 +162,8 @@ async fn changes_resume_behind_a_revision_without_a_gap_or_a_repeat(workspace: W
         // Each connection reads a few changes and breaks off, wherever that is.
         for _ in 0..12 {
             let after = told.last().map_or(begin, |change: &Value| change["revision"].as_i64().unwrap());
-            let mut changes = workspace.api.subscribe(USER_CHANGED, json!({ "id": conversation, "after": after })).await;
+            let mut changes =
+                workspace.api.subscribe(USER_CHANGED, json!({ "id": conversation, "after": after })).await;
             for _ in 0..chance.random_range(1..8) {
                 told.push(changes.next().await.unwrap());
             }
@@ -291,7 +292,10 @@ async fn progress_completes_when_the_send_does(database: Database) {
     }
     let (last, before) = seen.split_last().unwrap();
     assert!(before.iter().all(|frame| frame["state"] == "SENDING" && frame["completedAt"].is_null()));
-    assert_eq!((&last["id"], &last["state"], &last["progress"][0]["count"]), (&json!(send), &json!("COMPLETED"), &json!(0)));
+    assert_eq!(
+        (&last["id"], &last["state"], &last["progress"][0]["count"]),
+        (&json!(send), &json!("COMPLETED"), &json!(0))
+    );
     assert!(last["completedAt"].is_string());
     // Everything that the provider then tells is in the figures, and they add up.
     simulator.settled().await;
@@ -348,7 +352,10 @@ async fn added_messages_come_in_the_order_recorded(workspace: Workspace) {
     }
     for words in ["one", "two"] {
         let message = messages.next_where(|message| message["text"] != "begin").await;
-        assert_eq!((&message["text"], &message["sender"], &message["kind"]), (&json!(words), &json!("USER"), &json!("TEXT")));
+        assert_eq!(
+            (&message["text"], &message["sender"], &message["kind"]),
+            (&json!(words), &json!("USER"), &json!("TEXT"))
+        );
         assert_eq!(message["deployment"]["id"], people[0].deployment);
     }
     // A second send adds its first message.
