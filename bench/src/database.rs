@@ -116,8 +116,8 @@ impl Pool {
     /// Runs one statement outside a transaction.
     pub(crate) async fn run_alone(&self, sql: &'static str) -> Result<()> {
         match self {
-            Self::Postgres(pool) => drop(pool.execute(sqlx::raw_sql(sql)).await?),
-            Self::Sqlite(pool) => drop(pool.execute(sqlx::raw_sql(sql)).await?),
+            Self::Postgres(pool) => pool.execute(sqlx::raw_sql(sql)).await.map(|_| ())?,
+            Self::Sqlite(pool) => pool.execute(sqlx::raw_sql(sql)).await.map(|_| ())?,
         }
         Ok(())
     }

@@ -104,7 +104,7 @@ impl Slice {
     }
 }
 
-/// A request again and again.
+/// The requests in turn, again and again.
 pub(crate) fn repeated(requests: Vec<Request>) -> Load {
     let count = u64::try_from(requests.len()).unwrap_or(1).max(1);
     Arc::new(move |n| requests.get(usize::try_from(n % count).ok()?).cloned())

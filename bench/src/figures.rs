@@ -18,8 +18,11 @@ impl Spread {
         figures.sort_by(f64::total_cmp);
         let at = |place: usize| figures.get(place).copied().unwrap_or(f64::NAN);
         let (middle, last) = (figures.len() / 2, figures.len().saturating_sub(1));
-        let median =
-            if figures.len() % 2 == 0 { f64::midpoint(at(middle.saturating_sub(1)), at(middle)) } else { at(middle) };
+        let median = if figures.len().is_multiple_of(2) {
+            f64::midpoint(at(middle.saturating_sub(1)), at(middle))
+        } else {
+            at(middle)
+        };
         Self { median, least: at(0), greatest: at(last) }
     }
 }

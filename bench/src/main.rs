@@ -7,17 +7,6 @@
 //! The program plays three roles: started as `bench serve` it is the Bluetick server, the very same code as the program
 //! `bluetick`; as `bench limit` it is the limit; otherwise it measures the other two.
 
-#![expect(
-    clippy::doc_markdown,
-    clippy::drop_non_drop,
-    clippy::manual_is_multiple_of,
-    clippy::needless_pass_by_value,
-    clippy::struct_field_names,
-    clippy::type_complexity,
-    clippy::unnecessary_wraps,
-    reason = "a bench is read by those who measure, and its rows name what they hold"
-)]
-
 mod compare;
 mod cpu;
 mod database;

@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::database::Kind;
 
-/// Measures Bluetick against a hand-written handler. BENCH_DATABASE_URL names a PostgreSQL superuser's database, beside
-/// which one is made and dropped again; postgres://root@127.0.0.1:5432/postgres where it is not set.
+/// Measures Bluetick against a hand-written handler. `BENCH_DATABASE_URL` names a PostgreSQL superuser's database, beside
+/// which one is made and dropped again; `postgres://root@127.0.0.1:5432/postgres` where it is not set.
 #[derive(Parser)]
 #[command(name = "bench")]
 pub(crate) struct Options {

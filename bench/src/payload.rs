@@ -45,7 +45,8 @@ impl Facts {
 
     fn request(&self, path: &'static str, each: u64) -> Result<Request> {
         let first = self.next.fetch_add(each, Ordering::Relaxed);
-        let body = webhook((first..first + each).map(|n| self.status(n)).collect());
+        let statuses: Vec<_> = (first..first + each).map(|n| self.status(n)).collect();
+        let body = webhook(&statuses);
         let signed = signature::sign(APP_SECRET, body.as_bytes()).ok_or("an empty secret")?;
         requests::webhook(path, body, &signed)
     }
@@ -63,7 +64,7 @@ impl Facts {
     }
 }
 
-fn webhook(statuses: Vec<Value>) -> String {
+fn webhook(statuses: &[Value]) -> String {
     let value = json!({
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "15550001111", "phone_number_id": PHONE_NUMBER_ID},

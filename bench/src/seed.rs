@@ -90,7 +90,7 @@ impl Loader {
         Ok(Self { pool, next: 1 })
     }
 
-    /// Adds a line to a workspace, and returns its id as SQL.
+    /// Adds a line to a workspace, and returns its id.
     pub(crate) async fn line(&self, workspace: Uuid, phone_number_id: &str) -> Result<Uuid> {
         let line = Uuid::from_u128(workspace.as_u128() ^ 0xa);
         let (id, workspace) = (self.literal(line), self.literal(workspace));

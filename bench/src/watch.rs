@@ -34,6 +34,9 @@ const EVERY: Duration = Duration::from_millis(250);
 /// How long the last frames may take.
 const LAST_FRAMES: Duration = Duration::from_millis(500);
 
+/// How long a socket may take to open and to show its first frame.
+const FIRST_FRAME: Duration = Duration::from_secs(30);
+
 /// How many sockets are opened at a time.
 const AT_A_TIME: usize = 50;
 
@@ -81,8 +84,9 @@ async fn slice(
 ) -> Result<Slice> {
     let mut sockets = Vec::with_capacity(options.watchers);
     while sockets.len() < options.watchers {
-        let some = (sockets.len()..options.watchers).take(AT_A_TIME);
-        sockets.extend(futures_util::future::try_join_all(some.map(|_| open(server.address, path, greeting))).await?);
+        let some = (sockets.len()..options.watchers).take(AT_A_TIME).map(|_| open(server.address, path, greeting));
+        let opened = tokio::time::timeout(FIRST_FRAME, futures_util::future::try_join_all(some)).await;
+        sockets.extend(opened.map_err(|_| format!("no first frame within {FIRST_FRAME:?}"))??);
     }
     let written =
         Arc::new(Written { start: Instant::now(), revision: AtomicI64::new(i64::MAX), at: AtomicI64::new(0) });

@@ -76,5 +76,5 @@ pub(super) async fn first(State(limit): State<Arc<Limit>>, Path(workspace): Path
         node.metrics = std::mem::take(&mut node.metrics).finish();
     }
     let page_info = PageInfo { has_next_page: nodes.len() > 50, end_cursor };
-    answer(Data { conversations: Page { nodes, page_info } })
+    Ok(answer(Data { conversations: Page { nodes, page_info } }))
 }

@@ -38,7 +38,8 @@ struct Value {
 #[derive(Deserialize)]
 struct Status {
     id: String,
-    status: String,
+    #[serde(rename = "status")]
+    name: String,
     timestamp: String,
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn receive(
 
 impl Fact {
     fn of(status: Status) -> Result<Self, Failed> {
-        let (code, update) = match status.status.as_str() {
+        let (code, update) = match status.name.as_str() {
             "sent" => (3, "UPDATE messages SET sent_at = coalesce(sent_at, $2) WHERE id = $1"),
             "delivered" => (4, "UPDATE messages SET delivered_at = coalesce(delivered_at, $2) WHERE id = $1"),
             "read" => (5, "UPDATE messages SET read_at = coalesce(read_at, $2) WHERE id = $1"),

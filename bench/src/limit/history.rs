@@ -24,6 +24,9 @@ pub(super) struct Message {
 /// Its user, then itself.
 pub(super) type MessageRow = (Uuid, Uuid, i16, i16, Option<String>, i64, Option<i32>);
 
+/// Phone, name and status.
+type UserRow = (Option<String>, Option<String>, i16);
+
 #[derive(Serialize)]
 pub(super) struct Data {
     node: User,
@@ -92,13 +95,12 @@ pub(super) async fn of_user(State(limit): State<Arc<Limit>>, Path(id): Path<Uuid
     let pool = &limit.pool;
     let user = async { rows!(pool, USER, [id], USER, [id]) };
     let messages = async { rows!(pool, OF_ONE, [id], OF_ONE, [id]) };
-    let (mut users, messages): (Vec<(Option<String>, Option<String>, i16)>, Vec<MessageRow>) =
-        tokio::try_join!(user, messages)?;
+    let (mut users, messages): (Vec<UserRow>, Vec<MessageRow>) = tokio::try_join!(user, messages)?;
     let (phone, name, status) = users.pop().ok_or("there is no such user")?;
     let page_info = PageInfo { has_next_page: messages.len() > 50 };
     let history = History { page_info, nodes: messages.into_iter().take(50).map(Message::from).collect() };
     let deployment_status = text::status(status);
-    answer(Data { node: User { id: UserId(id).to_string(), phone, name, deployment_status, history } })
+    Ok(answer(Data { node: User { id: UserId(id).to_string(), phone, name, deployment_status, history } }))
 }
 
 impl From<MessageRow> for Message {

@@ -117,7 +117,7 @@ pub(super) async fn figures(pool: &Pool, id: Uuid) -> Result<Figures, Failed> {
 
 async fn read(pool: &Pool, sql: &'static str, id: Uuid) -> Answered<Data> {
     let (name, metrics) = find(pool, sql, id).await?;
-    answer(Data { conversation: Conversation { id: ConversationId(id).to_string(), name, metrics } })
+    Ok(answer(Data { conversation: Conversation { id: ConversationId(id).to_string(), name, metrics } }))
 }
 
 async fn find(pool: &Pool, sql: &'static str, id: Uuid) -> Result<(String, Figures), Failed> {

@@ -28,12 +28,12 @@ pub(super) struct Data {
 
 #[derive(Serialize)]
 struct Conversation {
-    users: Page,
+    users: UserConnection,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Page {
+struct UserConnection {
     total_count: i64,
     page_info: PageInfo,
     nodes: Vec<User>,
@@ -110,12 +110,12 @@ pub(super) async fn page(
         history: Messages { nodes: messages.remove(&row.0).unwrap_or_default() },
         ..User::from(row)
     });
-    let users = Page {
+    let users = UserConnection {
         total_count: cells.iter().map(|(_, users)| users).sum(),
         page_info: PageInfo { has_next_page, end_cursor },
         nodes: nodes.collect(),
     };
-    answer(Data { conversation: Conversation { users } })
+    Ok(answer(Data { conversation: Conversation { users } }))
 }
 
 impl From<UserRow> for User {
