@@ -19,6 +19,8 @@ pub(crate) const STEP: Step = Step {
             ON parked (workspace_id, key);
         CREATE INDEX parked_expires_at_idx
             ON parked (expires_at);
+        CREATE INDEX parked_parked_at_idx
+            ON parked (parked_at);
 
         CREATE TABLE kept (
             id uuid NOT NULL PRIMARY KEY,

@@ -126,7 +126,7 @@ impl Parts {
         self.tasks.spawn(hub.clone().poll(settings.live.poll, self.shutdown.clone()));
         self.tasks.spawn(recorder.clone().sweep(self.shutdown.clone()));
         let webhooks = Ingest::new(Arc::new(WebhookDoor::new(database.clone(), recorder.clone())), clock.clone());
-        let sends = Sends::new(hub.clone(), clock.clone(), work);
+        let sends = Sends::new(recorder.clone(), clock.clone(), work);
         let api = graphql::Api::new(graphql::Backend {
             database: database.clone(),
             recorder,

@@ -7,14 +7,14 @@ use serde::Deserialize;
 
 use super::DispatchSettings;
 use super::dispatcher::Parts;
-use super::worker::status;
+use super::patience::patiently;
+use super::worker::{WorkerError, status};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
 use crate::domain::fact::{Fact, MessageName, Person, StatusFact, Target};
 use crate::domain::failure::{FailureReason, ProviderFailure};
-use crate::domain::id::MessageId;
+use crate::domain::id::{MessageId, WorkspaceId};
 use crate::domain::merge::MessageFacts;
-use crate::recorder::RecordError;
 use crate::storage::outbox::{Claimed, LineToServe};
 use crate::whatsapp::answer::{Accepted, Action, Answer, Refused};
 use crate::whatsapp::template::{OutgoingTemplate, Recipient};
@@ -23,8 +23,6 @@ use crate::whatsapp::template::{OutgoingTemplate, Recipient};
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between attempts.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
-/// How often recording an answer is tried before the outcome is left to webhooks.
-const RECORD_TRIES: u32 = 6;
 
 /// What is to be done with a message's outbox row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +63,15 @@ pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed
     let answer = parts.api.send_template(&line.phone_number_id, &template).await;
     let (fact, outcome) = judge(&answer, &claimed, parts.settings, parts.clock.now());
     let recorded = match fact {
-        Some(fact) => record(parts, &claimed, fact).await,
+        Some(fact) => record(parts, line.workspace, vec![fact]).await,
         None => Ok(()),
     };
     (message, if recorded.is_ok() { outcome } else { Outcome::Open })
+}
+
+/// Records what was learnt, patiently: an answer that is lost becomes an unknown outcome.
+pub(super) async fn record(parts: &Parts, workspace: WorkspaceId, facts: Vec<Fact>) -> Result<(), WorkerError> {
+    patiently(|| async { Ok(parts.recorder.record(workspace, facts.clone()).await.map(drop)?) }).await
 }
 
 fn outgoing(claimed: &Claimed) -> Option<OutgoingTemplate> {
@@ -124,20 +127,6 @@ fn failed_fact(refused: &Refused, message: MessageId, now: Timestamp) -> Fact {
         text: refused.text.clone(),
     };
     status(message, MessageFacts { failed: Some(failure), ..MessageFacts::default() })
-}
-
-/// Records an answer, patiently: an answer that is lost becomes an unknown outcome.
-async fn record(parts: &Parts, claimed: &Claimed, fact: Fact) -> Result<(), RecordError> {
-    let mut pause = Duration::from_millis(100);
-    for _ in 1..RECORD_TRIES {
-        match parts.recorder.record(claimed.workspace, vec![fact.clone()]).await {
-            Ok(_) => return Ok(()),
-            Err(RecordError::Closed) => return Err(RecordError::Closed),
-            Err(_) => tokio::time::sleep(pause).await,
-        }
-        pause *= 2;
-    }
-    parts.recorder.record(claimed.workspace, vec![fact]).await.map(drop)
 }
 
 #[cfg(test)]

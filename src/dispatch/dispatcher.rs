@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::worker::WorkerError;
 use super::{DispatchSettings, worker};
 use crate::domain::clock::Clock;
 use crate::domain::id::{LineId, new_key};
@@ -104,7 +105,8 @@ async fn serve(served: Served, line: LineToServe, shutdown: CancellationToken) {
     if let Err(error) = worker::serve(inner, line, &shutdown).await {
         let line = served.line;
         tracing::warn!(error = &error as &dyn std::error::Error, line.id = %line, "a line is not served for a while");
-        let rest = inner.parts.settings.look;
+        let stopped = matches!(error, WorkerError::Line(_));
+        let rest = if stopped { inner.parts.settings.line_rest } else { inner.parts.settings.look };
         tokio::select! { () = shutdown.cancelled() => {}, () = tokio::time::sleep(rest) => {} }
     }
 }

@@ -9,6 +9,7 @@
 
 mod call;
 mod dispatcher;
+mod patience;
 pub mod sends;
 mod worker;
 

@@ -19,10 +19,9 @@ use crate::domain::line::Line;
 use crate::domain::merge::{VariableValue, Variables};
 use crate::domain::phone::{Country, Phone};
 use crate::domain::send::Send;
-use crate::live::Hub;
-use crate::recorder::Wake;
+use crate::recorder::Recorder;
 use crate::storage::submit::{NewRecipient, NewSend, Submitted};
-use crate::storage::{FaultKind, StorageError, Tenant, conversations, lines, submit, versions};
+use crate::storage::{StorageError, Tenant, conversations, lines, submit, versions};
 
 /// The most users of one submission.
 pub const MOST_USERS: usize = 10_000;
@@ -81,7 +80,7 @@ pub enum Refused {
 /// Takes sends in. Cheap to clone.
 #[derive(Clone)]
 pub struct Sends {
-    hub: Hub,
+    recorder: Recorder,
     clock: Arc<dyn Clock>,
     /// Tells the dispatcher of this node that there is work.
     work: Arc<Notify>,
@@ -95,9 +94,9 @@ struct Target {
 }
 
 impl Sends {
-    /// Sends that wake the watchers of `hub` and nudge the dispatcher by `work`.
-    pub fn new(hub: Hub, clock: Arc<dyn Clock>, work: Arc<Notify>) -> Self {
-        Self { hub, clock, work }
+    /// Sends that tell `recorder` what they committed, and nudge the dispatcher by `work`.
+    pub fn new(recorder: Recorder, clock: Arc<dyn Clock>, work: Arc<Notify>) -> Self {
+        Self { recorder, clock, work }
     }
 
     /// Stores a send with its users, deployments and first messages in one transaction.
@@ -110,23 +109,21 @@ impl Sends {
         if !faults.is_empty() {
             return Ok(Err(faults));
         }
+        // First of all: what was stored under a key is answered again whatever became of the conversation since.
+        let idempotency = submission.idempotency_key.clone().map(|key| (key, digest(&submission)));
+        if let Some(key) = &idempotency
+            && let Some(repeated) = submit::find_repeated(tenant, key).await?
+        {
+            return Ok(self.answer(tenant, repeated).await);
+        }
         let Some(target) = find_target(tenant, submission.conversation).await? else {
             return Ok(Err(vec![Refused::NoConversation]));
         };
         if let Some(refused) = target.refuses() {
             return Ok(Err(vec![refused]));
         }
-        match self.store(tenant, &submission, &target).await {
-            Ok(Err(refused)) => Ok(Err(refused)),
-            Ok(Ok(Submitted::KeyTaken)) => Ok(Err(vec![Refused::KeyTaken])),
-            Ok(Ok(Submitted::Repeated(send))) => Ok(Ok(send)),
-            Ok(Ok(Submitted::Stored(send, revisions))) => {
-                self.hub.wake(&revisions);
-                self.work.notify_one();
-                Ok(Ok(send))
-            }
-            Err(error) => Err(error),
-        }
+        let submitted = self.store(tenant, &submission, &target, idempotency).await?;
+        Ok(self.answer(tenant, submitted).await)
     }
 
     async fn store(
@@ -134,17 +131,27 @@ impl Sends {
         tenant: &Tenant,
         submission: &Submission,
         target: &Target,
-    ) -> Result<Result<Submitted, Vec<Refused>>, StorageError> {
+        idempotency: Option<(String, String)>,
+    ) -> Result<Submitted, StorageError> {
         let mut races = 0;
         loop {
             let now = self.clock.now();
-            let new = match target.new_send(submission, now) {
-                Ok(new) => new,
-                Err(refused) => return Ok(Err(refused)),
-            };
+            let new = target.new_send(submission, idempotency.clone(), now);
             match submit::submit(tenant, new, now).await {
-                Err(error) if error.kind() == FaultKind::Race && races < RACES => races += 1,
-                result => return result.map(Ok),
+                Err(error) if error.kind().may_pass_at_once() && races < RACES => races += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn answer(&self, tenant: &Tenant, submitted: Submitted) -> Result<SendId, Vec<Refused>> {
+        match submitted {
+            Submitted::KeyTaken => Err(vec![Refused::KeyTaken]),
+            Submitted::Repeated(send) => Ok(send),
+            Submitted::Stored { send, revisions, known } => {
+                self.recorder.committed(tenant.workspace(), &revisions, &known).await;
+                self.work.notify_one();
+                Ok(send)
             }
         }
     }
@@ -159,9 +166,9 @@ impl Target {
         }
     }
 
-    fn new_send(&self, submission: &Submission, now: Timestamp) -> Result<NewSend, Vec<Refused>> {
+    fn new_send(&self, submission: &Submission, idempotency: Option<(String, String)>, now: Timestamp) -> NewSend {
         let scheduled_at = submission.scheduled_at.filter(|&due| due > now);
-        let recipients = self.recipients(submission, now)?;
+        let recipients = self.recipients(submission, now);
         let send = Send {
             id: new_key().into(),
             conversation: self.conversation.id,
@@ -172,21 +179,14 @@ impl Target {
             completed_at: None,
             canceled_at: None,
         };
-        let idempotency = submission.idempotency_key.clone().map(|key| (key, digest(submission)));
-        Ok(NewSend { send, line: self.line.id, idempotency, recipients })
+        NewSend { send, line: self.line.id, idempotency, recipients }
     }
 
-    fn recipients(&self, submission: &Submission, now: Timestamp) -> Result<Vec<NewRecipient>, Vec<Refused>> {
+    fn recipients(&self, submission: &Submission, now: Timestamp) -> Vec<NewRecipient> {
         let (country, template) = (self.line.phone.country(), self.template());
-        let (mut seen, mut recipients, mut refused) = (HashSet::new(), Vec::new(), Vec::new());
-        for (place, user) in submission.users.iter().enumerate() {
-            match recipient(user, country, template.as_ref(), now) {
-                Ok(one) if seen.insert(one.phone.clone()) => recipients.push(one),
-                Ok(_) => {}
-                Err(fault) => refused.push(Refused::Phone(place, fault)),
-            }
-        }
-        if refused.is_empty() { Ok(recipients) } else { Err(refused) }
+        let mut seen = HashSet::new();
+        let recipients = submission.users.iter().map(|user| recipient(user, country, template.as_ref(), now));
+        recipients.filter(|one| seen.insert(one.phone.clone())).collect()
     }
 
     /// What is sent first; nothing where another system sends.
@@ -212,8 +212,13 @@ fn check(submission: &Submission) -> Vec<Refused> {
     }
     let key = submission.idempotency_key.as_ref().map(|key| check_name(key, LONGEST_NAME));
     let key = key.and_then(Result::err).map(Refused::Key);
-    let users = submission.users.iter().enumerate().flat_map(|(place, user)| check_variables(place, user));
+    let users = submission.users.iter().enumerate().flat_map(|(place, user)| check_recipient(place, user));
     key.into_iter().chain(users).collect()
+}
+
+fn check_recipient(place: usize, user: &Recipient) -> Vec<Refused> {
+    let phone = Phone::check(&user.phone).err().map(|fault| Refused::Phone(place, fault));
+    phone.into_iter().chain(check_variables(place, user)).collect()
 }
 
 fn check_variables(place: usize, user: &Recipient) -> Vec<Refused> {
@@ -227,13 +232,8 @@ fn check_variables(place: usize, user: &Recipient) -> Vec<Refused> {
     user.variables.iter().enumerate().filter_map(check).collect()
 }
 
-fn recipient(
-    user: &Recipient,
-    country: Option<Country>,
-    template: Option<&Template>,
-    now: Timestamp,
-) -> Result<NewRecipient, Fault> {
-    let phone = Phone::read(&user.phone, country)?;
+fn recipient(user: &Recipient, country: Option<Country>, template: Option<&Template>, now: Timestamp) -> NewRecipient {
+    let phone = Phone::parse(&user.phone, country);
     let value = |text: &String| VariableValue { at: now, value: text.clone() };
     let variables: Variables = user.variables.iter().map(|(name, text)| (name.clone(), value(text))).collect();
     let filled = template.map(|template| (template, template.fill(&variables)));
@@ -243,7 +243,7 @@ fn recipient(
         _ => None,
     };
     let template = filled.map(|(template, parameters)| written(template, &parameters.unwrap_or_default()));
-    Ok(NewRecipient { phone, variables, template, refused })
+    NewRecipient { phone, variables, template, refused }
 }
 
 /// What a template message carries: the dispatcher reads it back, and the history shows it.

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -12,12 +11,13 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::call::{Outcome, call, refusal};
+use super::call::{Outcome, call, record, refusal};
 use super::dispatcher::Inner;
+use super::patience::patiently;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, StatusFact, Target};
 use crate::domain::failure::Refusal;
-use crate::domain::id::{MessageId, WorkspaceId};
+use crate::domain::id::MessageId;
 use crate::domain::merge::MessageFacts;
 use crate::recorder::RecordError;
 use crate::storage::outbox::{Claimed, Lease, LineToServe};
@@ -72,9 +72,11 @@ pub(super) async fn serve(
     let rate = NonZeroU32::new(line.messages_per_second).unwrap_or(NonZeroU32::MIN);
     // One at a time and evenly spaced: a burst would make some second exceed the rate.
     let limiter = RateLimiter::direct(Quota::per_second(rate).allow_burst(NonZeroU32::MIN));
+    // Whoever served the line before may have made a call a moment ago, so that the first one here waits its turn.
+    limiter.until_ready().await;
     let mut worker = Worker { inner, line: Arc::new(line), limiter, lease, deadline };
     let served = worker.serve(shutdown).await;
-    outbox::release(&inner.parts.db, worker.lease).await?;
+    worker.leave(matches!(served, Err(WorkerError::Line(_)))).await?;
     served
 }
 
@@ -88,6 +90,19 @@ async fn take_lease(inner: &Inner, line: &LineToServe) -> Result<Option<(Lease, 
 }
 
 impl Worker<'_> {
+    /// Gives the lease back, or lets it stand while the line rests.
+    async fn leave(&self, stopped: bool) -> Result<(), WorkerError> {
+        let parts = &self.inner.parts;
+        if stopped {
+            let now = parts.clock.now();
+            let until = now.plus(parts.settings.line_rest);
+            outbox::lease(&parts.db, self.line.id, self.inner.owner, now, until).await?;
+        } else {
+            outbox::release(&parts.db, self.lease).await?;
+        }
+        Ok(())
+    }
+
     async fn serve(&mut self, shutdown: &CancellationToken) -> Result<(), WorkerError> {
         self.give_up_unanswered().await?;
         let mut round = Round::default();
@@ -173,42 +188,54 @@ impl Worker<'_> {
     /// Records what is found before any call.
     async fn refuse(&self, refused: &[Claimed], now: Timestamp) -> Result<(), WorkerError> {
         let fact = |one: &Claimed| {
-            let reason = refusal(one)?;
-            let facts = MessageFacts { refused: Some(Refusal { at: now, reason }), ..MessageFacts::default() };
-            Some((one.workspace, status(one.message, facts)))
+            let refused = refusal(one).map(|reason| Refusal { at: now, reason });
+            status(one.message, MessageFacts { refused, ..MessageFacts::default() })
         };
-        self.record(refused.iter().filter_map(fact).collect()).await?;
-        self.forget(refused.iter().map(|one| one.message).collect()).await
+        self.record(refused.iter().map(fact).collect()).await?;
+        self.forget(&refused.iter().map(|one| one.message).collect::<Vec<_>>()).await
     }
 
     /// Records that the calls begin, so that a reply finds its deployment whatever becomes of the answers.
     async fn announce(&self, ready: &VecDeque<Claimed>, at: Timestamp) -> Result<(), WorkerError> {
-        let fact = |one: &Claimed| (one.workspace, Fact::Dispatched { message: one.message, at });
-        self.record(ready.iter().map(fact).collect()).await
+        self.record(ready.iter().map(|one| Fact::Dispatched { message: one.message, at }).collect()).await
     }
 
     /// Forgets what is settled, and queues again what certainly did not arrive: it was refused for now, or never called.
     async fn settle(&self, outcomes: Vec<(MessageId, Outcome)>, uncalled: Vec<MessageId>) -> Result<(), WorkerError> {
-        let parts = &self.inner.parts;
-        let now = parts.clock.now();
-        let (mut settled, mut back, mut stopped) = (Vec::new(), uncalled, None);
+        let now = self.inner.parts.clock.now();
+        let (mut settled, mut again, mut uncalled, mut stopped) = (Vec::new(), Vec::new(), uncalled, None);
         for (message, outcome) in outcomes {
             match outcome {
                 Outcome::Settled => settled.push(message),
-                Outcome::Again(wait) => outbox::requeue(&parts.db, &[message], now.plus(wait)).await?,
+                Outcome::Again(wait) => again.push((message, now.plus(wait))),
                 Outcome::LineStopped(code) => {
-                    back.push(message);
+                    // It is no fault of the message's, which keeps all its attempts.
+                    uncalled.push(message);
                     stopped = Some(code);
                 }
                 Outcome::Open => {}
             }
         }
-        self.forget(settled).await?;
-        if !back.is_empty() {
-            let rest = stopped.map_or(Duration::ZERO, |_| parts.settings.line_rest);
-            outbox::requeue(&parts.db, &back, now.plus(rest)).await?;
-        }
+        self.forget(&settled).await?;
+        self.withdraw(again.iter().map(|(message, _)| *message).chain(uncalled.iter().copied())).await?;
+        self.queue_again(&again, &uncalled).await?;
         stopped.map_or(Ok(()), |code| Err(WorkerError::Line(code)))
+    }
+
+    /// Records that messages were not sent after all: a reply can be none to them.
+    async fn withdraw(&self, messages: impl Iterator<Item = MessageId>) -> Result<(), WorkerError> {
+        self.record(messages.map(|message| Fact::Withdrawn { message }).collect()).await
+    }
+
+    async fn queue_again(&self, again: &[(MessageId, Timestamp)], uncalled: &[MessageId]) -> Result<(), WorkerError> {
+        let db = &self.inner.parts.db;
+        for (message, due_at) in again {
+            patiently(|| async { Ok(outbox::requeue(db, &[*message], *due_at).await?) }).await?;
+        }
+        if uncalled.is_empty() {
+            return Ok(());
+        }
+        patiently(|| async { Ok(outbox::give_back(db, uncalled).await?) }).await
     }
 
     /// Calls whose outcome was never recorded: a time-out, a crash between call and commit. Evidence that came by webhook
@@ -218,24 +245,21 @@ impl Worker<'_> {
         let now = parts.clock.now();
         let unanswered = outbox::unanswered(&parts.db, self.line.id, now.minus(parts.settings.unknown_grace)).await?;
         let facts = MessageFacts { unknown: Some(now), ..MessageFacts::default() };
-        let fact = |one: &outbox::Unanswered| (one.workspace, status(one.message, facts.clone()));
-        self.record(unanswered.iter().map(fact).collect()).await?;
-        self.forget(unanswered.iter().map(|one| one.message).collect()).await
+        self.record(unanswered.iter().map(|message| status(*message, facts.clone())).collect()).await?;
+        self.forget(&unanswered).await
     }
 
-    async fn forget(&self, messages: Vec<MessageId>) -> Result<(), WorkerError> {
-        if !messages.is_empty() {
-            outbox::settle(&self.inner.parts.db, &messages).await?;
+    async fn forget(&self, messages: &[MessageId]) -> Result<(), WorkerError> {
+        if messages.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let db = &self.inner.parts.db;
+        patiently(|| async { Ok(outbox::settle(db, messages).await?) }).await
     }
 
     /// A line belongs to one workspace, so all facts of a worker do.
-    async fn record(&self, facts: Vec<(WorkspaceId, Fact)>) -> Result<(), WorkerError> {
-        let Some(&(workspace, _)) = facts.first() else { return Ok(()) };
-        let facts = facts.into_iter().map(|(_, fact)| fact).collect();
-        self.inner.parts.recorder.record(workspace, facts).await?;
-        Ok(())
+    async fn record(&self, facts: Vec<Fact>) -> Result<(), WorkerError> {
+        record(&self.inner.parts, self.line.workspace, facts).await
     }
 }
 

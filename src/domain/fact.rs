@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 use super::contact::{ContactKey, ProfileName};
 use super::id::{DeploymentId, LineId, MessageId};
-use super::merge::{MessageFacts, Session};
+use super::merge::{MessageFacts, Session, keep_greatest};
 use super::message::{MessageKind, Sender};
 
 /// Something learnt, with the time at which it happened.
@@ -51,8 +51,12 @@ pub enum Fact {
         /// When.
         at: Timestamp,
     },
-    /// Something about a person, apart from any message.
-    Person(Person),
+    /// Our call to the provider did not take place after all, or certainly did not arrive: the message is queued again. It
+    /// voids what was told to be dispatched before it; only the dispatcher, which knows the order, tells either.
+    Withdrawn {
+        /// The message.
+        message: MessageId,
+    },
     /// What could not be understood: it is kept as it came, and counted.
     Kept(Kept),
 }
@@ -134,17 +138,17 @@ pub struct Kept {
     pub payload: String,
 }
 
-impl Fact {
-    /// The provider's message id that this fact must wait for while it is unknown.
-    pub fn awaits(&self) -> Option<&str> {
-        match self {
-            Self::Status(StatusFact { of, .. })
-            | Self::Session { of, .. }
-            | Self::Finished { of, .. }
-            | Self::Variable { of, .. } => of.provider_message_id(),
-            Self::Message(message) => message.in_reply_to.as_deref(),
-            Self::Dispatched { .. } | Self::Person(_) | Self::Kept(_) => None,
-        }
+impl Person {
+    /// Learns what `told` knows of the same person: ids where they were not known, and the newest name. Tells whether
+    /// anything was new.
+    pub fn learn(&mut self, told: &Self) -> bool {
+        let before = self.clone();
+        let ContactKey { phone, wa_id, provider_user_id } = &told.key;
+        self.key.phone = self.key.phone.take().or_else(|| phone.clone());
+        self.key.wa_id = self.key.wa_id.take().or_else(|| wa_id.clone());
+        self.key.provider_user_id = self.key.provider_user_id.take().or_else(|| provider_user_id.clone());
+        keep_greatest(&mut self.name, told.name.as_ref());
+        *self != before
     }
 }
 

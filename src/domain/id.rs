@@ -135,6 +135,12 @@ pub fn user_key(version: VersionId, contact: ContactId) -> UserId {
     UserId(derived_key("user", &[version.0.as_bytes(), contact.0.as_bytes()]))
 }
 
+/// What is kept of `payload` for `reason`, in a workspace or in none.
+pub fn kept_key(workspace: Option<WorkspaceId>, reason: &str, payload: &str) -> Uuid {
+    let workspace = workspace.map_or(Uuid::nil(), Uuid::from);
+    derived_key("kept", &[workspace.as_bytes(), reason.as_bytes(), payload.as_bytes()])
+}
+
 /// The one deployment of `version` that messages of `contact` itself begin.
 pub fn inbound_deployment_key(version: VersionId, contact: ContactId) -> DeploymentId {
     DeploymentId(derived_key("inbound deployment", &[version.0.as_bytes(), contact.0.as_bytes()]))

@@ -10,7 +10,7 @@ use super::input::{Fault, check_text};
 pub type Country = country::Id;
 
 /// The longest text that is looked at as a phone number, in bytes.
-const LONGEST: usize = 64;
+const MAX_BYTES: usize = 200;
 
 /// A recipient's number: E.164 with the plus, or the text as it was given where that has digits but is no valid number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -20,23 +20,38 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// Reads a number. One with a plus or 00 carries its country code; without, it is tried with one (as WhatsApp ids
-    /// are written) and then as a national number of `country`.
+    /// Reads a number. One with a plus or 00 carries its country code; without, it is tried as a number of `country`, and
+    /// then with a country code (as WhatsApp ids are written).
     ///
-    /// A text without any digit, with a NUL, or longer than 64 bytes is a [`Fault`]; one with digits that is no valid
+    /// A text without any digit, with a NUL, or longer than 200 bytes is a [`Fault`]; one with digits that is no valid
     /// number comes back as given, with [`Phone::is_valid`] false.
     pub fn read(given: &str, country: Option<Country>) -> Result<Self, Fault> {
-        check_text(given, LONGEST)?;
+        Self::check(given)?;
+        Ok(Self::parse(given, country))
+    }
+
+    /// Whether a text can be looked at as a number at all: it has a digit and no NUL, and at most 200 bytes.
+    pub fn check(given: &str) -> Result<(), Fault> {
+        check_text(given, MAX_BYTES)?;
+        let digit = given.bytes().any(|byte| byte.is_ascii_digit());
+        if digit { Ok(()) } else { Err(Fault::new("has no digit, so it is no phone number")) }
+    }
+
+    /// Reads a text that was checked.
+    pub fn parse(given: &str, country: Option<Country>) -> Self {
         let given = given.trim();
-        if !given.bytes().any(|byte| byte.is_ascii_digit()) {
-            return Err(Fault::new("has no digit, so it is no phone number"));
-        }
-        Ok(Self::parse(given, country).unwrap_or_else(|| Self { text: given.to_owned(), valid: false }))
+        let national = || country.and_then(|country| e164(Some(country), given));
+        let number = match given.strip_prefix("00") {
+            Some(rest) => e164(None, &format!("+{rest}")),
+            None if given.starts_with('+') => e164(None, given),
+            None => national().or_else(|| e164(None, &format!("+{given}"))),
+        };
+        number.map_or_else(|| Self { text: given.to_owned(), valid: false }, |text| Self { text, valid: true })
     }
 
     /// A number as the database holds it: E.164 where it begins with a plus and is valid.
     pub fn stored(text: String) -> Self {
-        let valid = parse_international(&text).is_some_and(|e164| e164 == text);
+        let valid = e164(None, &text).is_some_and(|e164| e164 == text);
         Self { text, valid }
     }
 
@@ -61,15 +76,6 @@ impl Phone {
     pub fn country(&self) -> Option<Country> {
         phonenumber::parse(None, &self.text).ok()?.country().id()
     }
-
-    fn parse(given: &str, country: Option<Country>) -> Option<Self> {
-        let international = match given.strip_prefix("00") {
-            Some(rest) => parse_international(&format!("+{rest}")),
-            None if given.starts_with('+') => parse_international(given),
-            None => parse_international(&format!("+{given}")).or_else(|| parse_national(given, country?)),
-        };
-        international.map(|text| Self { text, valid: true })
-    }
 }
 
 impl fmt::Display for Phone {
@@ -78,14 +84,7 @@ impl fmt::Display for Phone {
     }
 }
 
-fn parse_international(text: &str) -> Option<String> {
-    e164(None, text)
-}
-
-fn parse_national(text: &str, country: Country) -> Option<String> {
-    e164(Some(country), text)
-}
-
+/// The number as E.164, where it can exist.
 fn e164(country: Option<Country>, text: &str) -> Option<String> {
     let number = phonenumber::parse(country, text).ok()?;
     // An extension cannot be dialled by WhatsApp; dropping it silently would send to a switchboard.
@@ -108,6 +107,18 @@ mod tests {
         {
             assert_eq!(read(given).as_str(), "+573001234567", "{given}");
             assert!(read(given).is_valid());
+        }
+    }
+
+    #[test]
+    fn a_national_number_is_not_taken_for_a_foreign_one() {
+        for (given, number) in [
+            ("51987654321", "+5551987654321"),
+            ("34987654321", "+5534987654321"),
+            ("5551987654321", "+5551987654321"),
+            ("573001234567", "+573001234567"),
+        ] {
+            assert_eq!(Phone::read(given, Some(Country::BR)).unwrap().as_str(), number);
         }
     }
 

@@ -16,6 +16,10 @@ use crate::storage::{StorageError, Tenant, changes, metrics};
 /// A version's metrics are read at most so often, however many watch and however fast it changes.
 const READ_EVERY: Duration = Duration::from_millis(50);
 
+/// After so long without a change a tick comes all the same: a send may become due, or complete by deployments that are not
+/// their users' latest, neither of which is in the version's log.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// How many changes a client is given in one go.
 const CHANGES_AT_ONCE: usize = 500;
 
@@ -56,7 +60,9 @@ pub(super) fn ticks(hub: &Hub, version: VersionId, every: Duration) -> impl Stre
     stream::unfold(start, move |(watched, mut revision, last)| async move {
         if let Some(last) = last {
             tokio::time::sleep_until(last + every).await;
-            revision.changed().await.ok()?;
+            if let Ok(changed) = tokio::time::timeout(LOOK_AGAIN, revision.changed()).await {
+                changed.ok()?;
+            }
         }
         revision.mark_unchanged();
         Some(((), (watched, revision, Some(Instant::now()))))

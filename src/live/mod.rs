@@ -91,8 +91,8 @@ impl Hub {
         follow::changes(self, tenant, version, after)
     }
 
-    /// An item at once and after each change of the version, never faster than `every`: for whoever then reads something
-    /// of their own.
+    /// An item at once, after each change of the version, and now and then without one, never faster than `every`: for
+    /// whoever then reads something of their own.
     pub fn ticks(&self, version: VersionId, every: Duration) -> impl Stream<Item = ()> + Send + use<> {
         follow::ticks(self, version, every)
     }

@@ -36,7 +36,7 @@ impl Inner {
                     recorded.extend(batch.applied.iter().map(Recorded::from));
                     self.committed(tenant, batch).await;
                 }
-                Err(error) if error.kind() != FaultKind::Data => return Err(error),
+                Err(error) if !matches!(error.kind(), FaultKind::Data | FaultKind::Taken) => return Err(error),
                 Err(error) if part.len() == 1 => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a fact cannot be recorded and is kept");
                     self.keep(tenant, &part).await?;
@@ -55,7 +55,7 @@ impl Inner {
         let mut races = 0;
         loop {
             match record::batch(tenant, offered, self.settings.parking, self.now()).await {
-                Err(error) if error.kind() == FaultKind::Race && races < RACES => races += 1,
+                Err(error) if error.kind().may_pass_at_once() && races < RACES => races += 1,
                 result => return result,
             }
         }
@@ -64,15 +64,23 @@ impl Inner {
     /// Wakes the watchers, and offers again what waited for what is known now.
     async fn committed(&self, tenant: &Tenant, batch: Batch) {
         self.watchers.wake(&batch.revisions);
-        if batch.known.is_empty() {
-            return;
+        // The queue is being drained by our caller, so no task needs to be started.
+        self.offer_waiting(tenant, &batch.known).await;
+    }
+
+    /// Offers again what waits for these keys; `true` where somebody must begin to drain the queue.
+    pub(super) async fn offer_waiting(&self, tenant: &Tenant, known: &[String]) -> bool {
+        if known.is_empty() {
+            return false;
         }
-        match parked::waiting_for(tenant, &batch.known).await {
-            Ok(offered) if offered.is_empty() => {}
-            // The queue is being drained by our caller, so no task needs to be started.
-            Ok(offered) => drop(self.queues.push(tenant.workspace(), Pending { offered, waiting: None })),
-            // The sweeper finds them.
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "parked facts were not read"),
+        match parked::waiting_for(tenant, known).await {
+            Ok(offered) if offered.is_empty() => false,
+            Ok(offered) => self.queues.push(tenant.workspace(), Pending { offered, waiting: None }),
+            Err(error) => {
+                // The sweeper finds them.
+                tracing::warn!(error = &error as &dyn std::error::Error, "parked facts were not read");
+                false
+            }
         }
     }
 

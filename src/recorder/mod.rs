@@ -28,7 +28,7 @@ use crate::domain::id::WorkspaceId;
 use crate::storage::ledger::Revisions;
 use crate::storage::parked::{self, Parking};
 use crate::storage::record::Offered;
-use crate::storage::{Database, StorageError};
+use crate::storage::{Database, StorageError, Tenant};
 
 /// What became of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +119,16 @@ impl Recorder {
     pub async fn keep(&self, kept: &[Kept]) -> Result<(), RecordError> {
         let keep = parked::keep_unknown(&self.0.db, kept, self.0.clock.now());
         keep.await.map_err(|error| RecordError::Storage(Arc::new(error)))
+    }
+
+    /// Does what follows a commit, for another writer of this node: wakes the watchers of these versions, and offers again
+    /// what waited for these keys.
+    pub async fn committed(&self, workspace: WorkspaceId, revisions: &Revisions, known: &[String]) {
+        self.0.watchers.wake(revisions);
+        let tenant = Tenant::new(self.0.db.clone(), workspace);
+        if self.0.offer_waiting(&tenant, known).await {
+            self.0.tasks.spawn(drain(Arc::clone(&self.0), workspace));
+        }
     }
 
     async fn offer(&self, workspace: WorkspaceId, offered: Vec<Offered>) -> Result<Vec<Recorded>, RecordError> {

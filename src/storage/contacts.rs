@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 use super::bulk::{Bulk, Datum, Kind, Known};
 use super::given::Given;
 use super::rows::{some_time, time};
-use super::{StorageError, Tenant};
+use super::{StorageError, Tenant, dialect};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::{ContactKey, ProfileName};
 use crate::domain::fact::Person;
@@ -114,23 +114,34 @@ pub(super) async fn by_ids(
     let mut given = Given::new(db.get_database_backend());
     let workspace = given.value(workspace.0);
     let ids = given.any_id("id", ids);
-    load(db, given, &format!("workspace_id = {workspace} AND {ids}")).await
+    load(db, given, &format!("workspace_id = {workspace} AND {ids}"), "").await
 }
 
-/// Writes what was learnt of people. A name that another contact holds already stays with that one.
+/// Reads contacts by their ids and keeps others from changing them, always in the same order.
+async fn lock(db: &DatabaseTransaction, workspace: WorkspaceId, ids: &[ContactId]) -> Result<Directory, StorageError> {
+    let mut given = Given::new(db.get_database_backend());
+    let workspace = given.value(workspace.0);
+    let ids = given.any_id("id", ids);
+    let lock = dialect::for_update(db.get_database_backend());
+    load(db, given, &format!("workspace_id = {workspace} AND {ids}"), lock).await
+}
+
+/// Writes what was learnt of people, merged with what other transactions wrote meanwhile. A name that another contact holds
+/// already stays with that one.
 pub(super) async fn learn(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
     learnt: &[(ContactId, &Person)],
 ) -> Result<(), StorageError> {
-    let directory = by_ids(db, workspace, &learnt.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
+    let directory = lock(db, workspace, &learnt.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
     let keys: Vec<_> = learnt.iter().map(|(_, person)| person.key.clone()).collect();
     let holders = read(db, workspace, &keys).await?;
     let free = |holder: Option<&ContactId>, id| holder.is_none_or(|holder| *holder == id);
     let mut rows = Vec::new();
     for &(id, person) in learnt {
         let Some(known) = directory.get(id) else { continue };
-        let mut contact = Contact { person: person.clone(), ..known.clone() };
+        let mut contact = known.clone();
+        contact.person.learn(person);
         let key = &mut contact.person.key;
         key.phone = key.phone.take().filter(|phone| free(holders.by_phone.get(phone.as_str()), id));
         key.wa_id = key.wa_id.take().filter(|wa_id| free(holders.by_wa_id.get(wa_id), id));
@@ -156,11 +167,11 @@ async fn read(
     if ways.is_empty() {
         return Ok(Directory::default());
     }
-    load(db, given, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR "))).await
+    load(db, given, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), "").await
 }
 
-async fn load(db: &impl ConnectionTrait, given: Given, condition: &str) -> Result<Directory, StorageError> {
-    let sql = format!("SELECT * FROM contacts WHERE {condition} ORDER BY id DESC");
+async fn load(db: &impl ConnectionTrait, given: Given, condition: &str, lock: &str) -> Result<Directory, StorageError> {
+    let sql = format!("SELECT * FROM contacts WHERE {condition} ORDER BY id DESC {lock}");
     let rows = contacts::Model::find_by_statement(given.statement(sql)).all(db).await?;
     let mut directory = Directory::default();
     for row in rows {

@@ -9,10 +9,20 @@ use super::StorageError;
 pub enum FaultKind {
     /// A race was lost; the same call succeeds when begun again.
     Race,
+    /// Something unique is taken. As somebody may have taken it since it was looked up, the same call may find it when begun
+    /// again; one that never does is at fault itself.
+    Taken,
     /// The database is away or overloaded; the same call succeeds later.
     Outage,
     /// The data of the call is at fault.
     Data,
+}
+
+impl FaultKind {
+    /// Whether the same call may succeed when begun again at once.
+    pub const fn may_pass_at_once(self) -> bool {
+        matches!(self, Self::Race | Self::Taken)
+    }
 }
 
 impl StorageError {
@@ -45,6 +55,8 @@ fn kind_of_code(code: &str) -> FaultKind {
     match code {
         // serialization failure, deadlock
         "40001" | "40P01" => FaultKind::Race,
+        // unique violation; SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
+        "23505" | "1555" | "2067" => FaultKind::Taken,
         // data exceptions and broken constraints
         code if code.len() == 5 && (code.starts_with("22") || code.starts_with("23")) => FaultKind::Data,
         code if code.len() == 5 => FaultKind::Outage,

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use uuid::Uuid;
 
 use super::given::Given;
+use super::row::Row;
 use super::{Database, StorageError, dialect};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{LineId, MessageId, WorkspaceId};
@@ -17,6 +18,8 @@ use crate::domain::phone::Phone;
 pub struct LineToServe {
     /// The line.
     pub id: LineId,
+    /// Whose it is, and so are all its messages.
+    pub workspace: WorkspaceId,
     /// The provider's id of it.
     pub phone_number_id: String,
     /// At most so many messages leave in any second.
@@ -39,9 +42,7 @@ pub struct Lease {
 pub struct Claimed {
     /// The message; its id is the call's callback data.
     pub message: MessageId,
-    /// Whose it is.
-    pub workspace: WorkspaceId,
-    /// How often it was claimed, this time included.
+    /// How often it was claimed to be called, this time included.
     pub attempt: i32,
     /// The template and its parameters, as written JSON.
     pub payload: Option<String>,
@@ -55,15 +56,6 @@ pub struct Claimed {
     pub archived: bool,
 }
 
-/// A message whose call never got an answer that was recorded.
-#[derive(Debug, Clone, Copy)]
-pub struct Unanswered {
-    /// The message.
-    pub message: MessageId,
-    /// Whose it is.
-    pub workspace: WorkspaceId,
-}
-
 /// Lines on which something is due to be sent, or whose calls wait for an answer since before `unanswered_since`.
 pub async fn lines_to_serve(
     db: &Database,
@@ -74,7 +66,7 @@ pub async fn lines_to_serve(
     let mut given = Given::new(db.get_database_backend());
     let (now, since) = (given.value(now.micros()), given.value(unanswered_since.micros()));
     let sql = format!(
-        "SELECT l.id, l.phone_number_id, l.messages_per_second FROM lines l WHERE EXISTS (SELECT 1 FROM outbox o \
+        "SELECT l.id, l.workspace_id, l.phone_number_id, l.messages_per_second FROM lines l WHERE EXISTS (SELECT 1 FROM outbox o \
          WHERE o.line_id = l.id AND o.claimed_at IS NULL AND o.due_at <= {now}) OR EXISTS (SELECT 1 FROM outbox o \
          WHERE o.line_id = l.id AND o.claimed_at <= {since})"
     );
@@ -149,6 +141,16 @@ pub async fn settle(db: &Database, messages: &[MessageId]) -> Result<(), Storage
     Ok(())
 }
 
+/// Puts messages back into the queue that were claimed and not called, as if they had never been claimed.
+pub async fn give_back(db: &Database, messages: &[MessageId]) -> Result<(), StorageError> {
+    let db = db.writer();
+    let mut given = Given::new(db.get_database_backend());
+    let messages = given.any_id("message_id", messages);
+    let sql = format!("UPDATE outbox SET claimed_at = NULL, epoch = NULL, attempt = attempt - 1 WHERE {messages}");
+    db.execute_raw(given.statement(sql)).await?;
+    Ok(())
+}
+
 /// Puts messages that certainly did not arrive back into the queue, due at `due_at`.
 pub async fn requeue(db: &Database, messages: &[MessageId], due_at: Timestamp) -> Result<(), StorageError> {
     let db = db.writer();
@@ -160,19 +162,12 @@ pub async fn requeue(db: &Database, messages: &[MessageId], due_at: Timestamp) -
 }
 
 /// Messages of a line that were claimed before `since` and whose outcome is still not recorded.
-pub async fn unanswered(db: &Database, line: LineId, since: Timestamp) -> Result<Vec<Unanswered>, StorageError> {
+pub async fn unanswered(db: &Database, line: LineId, since: Timestamp) -> Result<Vec<MessageId>, StorageError> {
     let db = db.reader();
     let mut given = Given::new(db.get_database_backend());
     let (line, since) = (given.value(line.0), given.value(since.micros()));
-    let sql = format!(
-        "SELECT message_id, workspace_id FROM outbox WHERE line_id = {line} AND claimed_at <= {since} LIMIT 1000"
-    );
-    let rows = db.query_all_raw(given.statement(sql)).await?;
-    let read = |row: QueryResult| {
-        let (message, workspace): (Uuid, Uuid) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-        Ok(Unanswered { message: message.into(), workspace: workspace.into() })
-    };
-    rows.into_iter().map(read).collect()
+    let sql = format!("SELECT message_id FROM outbox WHERE line_id = {line} AND claimed_at <= {since} LIMIT 1000");
+    db.query_all_raw(given.statement(sql)).await?.iter().map(|row| Row::new(row).id()).collect()
 }
 
 fn held(given: &mut Given, lease: Lease) -> String {
@@ -184,7 +179,7 @@ async fn calls(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Claimed>, 
     let mut given = Given::new(db.get_database_backend());
     let ids = given.any_id("o.message_id", ids);
     let sql = format!(
-        "SELECT o.message_id, o.workspace_id, o.attempt, m.payload, k.phone, k.provider_user_id, k.opted_out_at, \
+        "SELECT o.message_id, o.attempt, m.payload, k.phone, k.provider_user_id, k.opted_out_at, \
          c.archived_at FROM outbox o JOIN messages m ON m.id = o.message_id \
          JOIN deployments d ON d.id = m.deployment_id JOIN contacts k ON k.id = d.contact_id \
          JOIN versions v ON v.id = d.version_id JOIN conversations c ON c.id = v.conversation_id \
@@ -194,26 +189,24 @@ async fn calls(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Claimed>, 
 }
 
 fn claimed(row: &QueryResult) -> Result<Claimed, StorageError> {
-    let (message, workspace): (Uuid, Uuid) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-    let phone: Option<String> = row.try_get_by_index(4)?;
-    let (opted_out_at, archived_at): (Option<i64>, Option<i64>) = (row.try_get_by_index(6)?, row.try_get_by_index(7)?);
+    let mut row = Row::new(row);
     Ok(Claimed {
-        message: message.into(),
-        workspace: workspace.into(),
-        attempt: row.try_get_by_index(2)?,
-        payload: row.try_get_by_index(3)?,
-        phone: phone.map(Phone::stored),
-        provider_user_id: row.try_get_by_index(5)?,
-        opted_out: opted_out_at.is_some(),
-        archived: archived_at.is_some(),
+        message: row.id()?,
+        attempt: row.value()?,
+        payload: row.value()?,
+        phone: row.value::<Option<String>>()?.map(Phone::stored),
+        provider_user_id: row.value()?,
+        opted_out: row.optional_time()?.is_some(),
+        archived: row.optional_time()?.is_some(),
     })
 }
 
 fn line_to_serve(row: &QueryResult) -> Result<LineToServe, StorageError> {
-    let (id, rate): (Uuid, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
+    let mut row = Row::new(row);
     Ok(LineToServe {
-        id: id.into(),
-        phone_number_id: row.try_get_by_index(1)?,
-        messages_per_second: u32::try_from(rate).map_err(|_| StorageError::Corrupt("rate"))?,
+        id: row.id()?,
+        workspace: row.id()?,
+        phone_number_id: row.value()?,
+        messages_per_second: u32::try_from(row.value::<i32>()?).map_err(|_| StorageError::Corrupt("rate"))?,
     })
 }

@@ -13,7 +13,7 @@ use super::{Database, StorageError, Tenant};
 use crate::domain::book::Applied;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, Kept};
-use crate::domain::id::{WorkspaceId, new_key};
+use crate::domain::id::{LineId, WorkspaceId, kept_key, new_key};
 
 /// How long facts that name something unknown wait for it.
 #[derive(Debug, Clone, Copy)]
@@ -102,14 +102,35 @@ pub async fn waiting_for(tenant: &Tenant, keys: &[String]) -> Result<Vec<Offered
     rows.into_iter().map(|row| Ok(read(&row, Timestamp::MIN)?.offered)).collect()
 }
 
-/// Parked facts of any workspace whose time is up, or which wait for a message that is known by now.
-pub async fn due(db: &Database, now: Timestamp, limit: u64) -> Result<Vec<Parked>, StorageError> {
+/// Parked facts of any workspace whose time is up.
+pub async fn expired(db: &Database, now: Timestamp, limit: usize) -> Result<Vec<Parked>, StorageError> {
     let db = db.reader();
     let mut given = Given::new(db.get_database_backend());
-    let (now_given, limit) = (given.value(now.micros()), given.value(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let (until, limit) = (given.value(now.micros()), given.value(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let sql = format!("SELECT * FROM parked WHERE expires_at <= {until} ORDER BY expires_at LIMIT {limit}");
+    let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    rows.iter().map(|row| read(row, now)).collect()
+}
+
+/// Facts of any workspace that were parked `since` an instant and may be placed by now: the message that they wait for is
+/// known, or they wait for a deployment of their contact, which only an attempt can tell. Behind the place of another, in
+/// the order of their places.
+pub async fn placeable(
+    db: &Database,
+    since: Timestamp,
+    behind: uuid::Uuid,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Parked>, StorageError> {
+    let db = db.reader();
+    let mut given = Given::new(db.get_database_backend());
+    let (since, behind) = (given.value(since.micros()), given.value(behind));
+    let (line, limit) =
+        (given.value(format!("{}%", LineId::PREFIX)), given.value(i64::try_from(limit).unwrap_or(i64::MAX)));
     let sql = format!(
-        "SELECT p.* FROM parked p WHERE p.expires_at <= {now_given} OR EXISTS (SELECT 1 FROM messages m \
-         WHERE m.workspace_id = p.workspace_id AND m.provider_message_id = p.key) LIMIT {limit}"
+        "SELECT p.* FROM parked p WHERE p.parked_at >= {since} AND p.id > {behind} AND (p.key LIKE {line} OR EXISTS \
+         (SELECT 1 FROM messages m WHERE m.workspace_id = p.workspace_id AND m.provider_message_id = p.key)) \
+         ORDER BY p.id LIMIT {limit}"
     );
     let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
     rows.iter().map(|row| read(row, now)).collect()
@@ -169,9 +190,10 @@ fn as_it_came(workspace: WorkspaceId, fact: &Fact, now: Timestamp) -> Option<Vec
     }
 }
 
+/// The same payload is kept once, however often it comes: its key is made of what it is.
 fn keep(workspace: Option<WorkspaceId>, reason: &str, payload: &str, now: Timestamp) -> Vec<Datum> {
     vec![
-        Datum::id(new_key()),
+        Datum::id(kept_key(workspace, reason, payload)),
         Datum::Uuid(workspace.map(Into::into)),
         Datum::text(reason),
         Datum::text(payload),

@@ -1,17 +1,19 @@
 //! The rows that a book is made of, read and written.
 
 use entity::{deployments, messages, users};
-use sea_orm::FromQueryResult;
+use sea_orm::{FromQueryResult, QueryResult};
 
 use super::StorageError;
 use super::bulk::{Bulk, Datum, Kind, Known};
-use crate::domain::book::{DeploymentEntry, MessageEntry, UserEntry};
+use super::row::Row;
+use crate::domain::book::{DeploymentEntry, MessageEntry, Said, UserEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::code::Coded;
 use crate::domain::fact::Content;
 use crate::domain::failure::{ProviderFailure, Refusal};
 use crate::domain::id::WorkspaceId;
 use crate::domain::merge::{DeploymentFacts, MessageFacts, Session, Variables};
+use crate::domain::message::MessageKind;
 use crate::domain::standing::Cell;
 
 /// A deployment's row with what its line and its first message add.
@@ -174,6 +176,17 @@ pub(super) fn message_entry(row: messages::Model) -> Result<MessageEntry, Storag
         first: row.first,
         facts,
         revision: Some(row.revision),
+    })
+}
+
+/// What a user wrote: deployment, time, the provider's id and kind.
+pub(super) fn said(row: &QueryResult) -> Result<Said, StorageError> {
+    let mut row = Row::new(row);
+    Ok(Said {
+        deployment: row.id()?,
+        at: row.time()?,
+        provider_message_id: row.value()?,
+        answers: row.code("kind", MessageKind::from_code)?.answers(),
     })
 }
 

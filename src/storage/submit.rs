@@ -1,8 +1,9 @@
 //! A send with its users, deployments, first messages and outbox rows, in one transaction.
 
+use std::collections::BTreeSet;
+
 use entity::users;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
-use std::collections::BTreeSet;
 
 use super::bulk::{Bulk, Datum, Kind, Known};
 use super::given::Given;
@@ -48,7 +49,14 @@ pub struct NewRecipient {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Submitted {
     /// It was stored.
-    Stored(SendId, Revisions),
+    Stored {
+        /// The send.
+        send: SendId,
+        /// The version's new revision.
+        revisions: Revisions,
+        /// What parked facts may wait for and has become known.
+        known: Vec<String>,
+    },
     /// The same submission was stored before.
     Repeated(SendId),
     /// Another submission was stored under its key before.
@@ -71,14 +79,11 @@ const OUTBOX: Bulk = Bulk {
 /// Stores a send, once for each idempotency key.
 pub async fn submit(tenant: &Tenant, new: NewSend, now: Timestamp) -> Result<Submitted, StorageError> {
     let workspace = tenant.workspace();
-    if let Some(known) = known(tenant.database().reader(), workspace, &new).await? {
-        return Ok(known);
-    }
     let contacts = contacts_of(tenant, &new, now).await?;
     let db = tenant.database().begin().await?;
     if !insert(&db, workspace, &new).await? {
-        let known = known(&db, workspace, &new).await?;
-        return known.ok_or(StorageError::Overtaken);
+        let Some(key) = &new.idempotency else { return Err(StorageError::Overtaken) };
+        return known(&db, workspace, key).await?.ok_or(StorageError::Overtaken);
     }
     let mut locked = lock(&db, workspace, new.send.version).await?;
     let mut book = Book::default();
@@ -88,15 +93,19 @@ pub async fn submit(tenant: &Tenant, new: NewSend, now: Timestamp) -> Result<Sub
     let revisions = write::book(&db, workspace, &mut locked, &mut book, &settlement, now).await?;
     OUTBOX.write(&db, &outbox(workspace, &new, &queued)).await?;
     db.commit().await?;
-    Ok(Submitted::Stored(new.send.id, revisions))
+    Ok(Submitted::Stored { send: new.send.id, revisions, known: settlement.known.into_iter().collect() })
+}
+
+/// What was stored before under an idempotency key, given the digest of the whole input.
+pub async fn find_repeated(tenant: &Tenant, key: &(String, String)) -> Result<Option<Submitted>, StorageError> {
+    known(tenant.database().reader(), tenant.workspace(), key).await
 }
 
 async fn known(
     db: &impl ConnectionTrait,
     workspace: WorkspaceId,
-    new: &NewSend,
+    (key, digest): &(String, String),
 ) -> Result<Option<Submitted>, StorageError> {
-    let Some((key, digest)) = &new.idempotency else { return Ok(None) };
     let mut given = Given::new(db.get_database_backend());
     let (workspace, key) = (given.value(workspace.0), given.value(key.as_str()));
     let sql =

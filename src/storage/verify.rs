@@ -11,7 +11,8 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 use uuid::Uuid;
 
 use super::given::Given;
-use super::rows::{deployment_facts, message_entry, time, user_entry};
+use super::row::Row;
+use super::rows::{deployment_facts, message_entry, user_entry};
 use super::{Database, StorageError, ledger};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{DeploymentId, SendId, UserId, VersionId};
@@ -70,6 +71,37 @@ struct Verifier<'a> {
 /// What the facts of some users give.
 struct Recount {
     deployments: Vec<(deployments::Model, Cell)>,
+}
+
+/// A message of the user's, with what decides whether it answers.
+struct Turn {
+    place: (Timestamp, Option<String>),
+    kind: MessageKind,
+    /// Whether the user's own message began the deployment.
+    by_user: bool,
+    /// When there was something to answer; none where nothing was said to the user.
+    since: Option<Timestamp>,
+}
+
+impl Turn {
+    fn read(row: &mut Row<'_>) -> Result<Self, StorageError> {
+        Ok(Self {
+            place: (row.time()?, row.value()?),
+            kind: row.code("kind", MessageKind::from_code)?,
+            by_user: row.value()?,
+            since: row.optional_time()?,
+        })
+    }
+
+    fn first_answer(mut talk: Vec<Self>) -> Option<Timestamp> {
+        talk.sort_by(|one, other| one.place.cmp(&other.place));
+        let skipped = usize::from(talk.first()?.by_user);
+        let answers = talk.into_iter().skip(skipped).filter(|turn| {
+            let asked = turn.since.is_some_and(|since| since.seconds() <= turn.place.0.seconds());
+            asked && turn.kind != MessageKind::Reaction
+        });
+        answers.map(|turn| turn.place.0).next()
+    }
 }
 
 impl Verifier<'_> {
@@ -134,24 +166,24 @@ impl Verifier<'_> {
         rows.into_iter().map(|row| message_entry(row).map(|entry| (entry.deployment, entry.facts))).collect()
     }
 
-    /// The earliest answer of each deployment: at or after its first message in whole seconds, and where the user began,
-    /// after that beginning.
+    /// The earliest answer of each deployment, counted anew: at or after its first message in whole seconds, or where another
+    /// system never reported one, after its beginning; the message by which the user began is none.
     async fn answers(&self, users: &[UserId]) -> Result<HashMap<DeploymentId, Timestamp>, StorageError> {
         let mut given = Given::new(self.db.get_database_backend());
         let users = given.any_id("a.user_id", users);
-        let (sender, reaction) = (given.value(Sender::User.code()), given.value(MessageKind::Reaction.code()));
+        let sender = given.value(Sender::User.code());
         let sql = format!(
-            "SELECT a.deployment_id, MIN(a.at) FROM messages a JOIN deployments d ON d.id = a.deployment_id \
-             JOIN messages f ON f.deployment_id = a.deployment_id AND f.first \
-             WHERE {users} AND a.sender = {sender} AND a.kind <> {reaction} AND a.at >= f.at - f.at % 1000000 \
-             AND (d.send_id IS NOT NULL OR a.at > d.began_at) GROUP BY a.deployment_id"
+            "SELECT a.deployment_id, a.at, a.provider_message_id, a.kind, d.send_id IS NULL AS by_user, \
+             COALESCE(f.at, CASE WHEN d.send_id IS NOT NULL THEN d.began_at END) AS since FROM messages a \
+             JOIN deployments d ON d.id = a.deployment_id LEFT JOIN messages f ON f.deployment_id = d.id AND f.first \
+             WHERE {users} AND a.sender = {sender}"
         );
-        let mut answers = HashMap::new();
+        let mut talks: HashMap<DeploymentId, Vec<Turn>> = HashMap::new();
         for row in self.db.query_all_raw(given.statement(sql)).await? {
-            let (id, at): (Uuid, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            answers.extend(time(Some(at))?.map(|at| (DeploymentId(id), at)));
+            let mut row = Row::new(&row);
+            talks.entry(row.id()?).or_default().push(Turn::read(&mut row)?);
         }
-        Ok(answers)
+        Ok(talks.into_iter().filter_map(|(id, talk)| Some((id, Turn::first_answer(talk)?))).collect())
     }
 
     fn users(&mut self, users: &[users::Model], recount: &Recount, tally: &mut Tally) -> Result<(), StorageError> {

@@ -3,6 +3,10 @@
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::wait::soon;
 
 /// A client with a token, or with none.
 #[derive(Clone)]
@@ -22,12 +26,21 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
+/// A request whose head the server has read, and whose body is still to come.
+pub(crate) struct Begun {
+    stream: TcpStream,
+    body: String,
+}
+
 /// A GraphQL error.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) message: String,
     pub(crate) code: String,
 }
+
+/// How a server asks for the body of a request that waits for that.
+const CONTINUE: [u8; 25] = *b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// An HTTP client that keeps nothing to itself.
 pub(crate) fn http() -> reqwest::Client {
@@ -77,19 +90,56 @@ impl Client {
         self.post_body(json!({ "query": document, "variables": variables }).to_string()).await
     }
 
+    /// Sends a request to a server that may be away, or go away before it answers; then there is no answer.
+    pub(crate) async fn try_post(&self, document: &str, variables: Value) -> Option<Answer> {
+        self.send("application/json", json!({ "query": document, "variables": variables }).to_string()).await.ok()
+    }
+
     /// Sends a body as it is.
     pub(crate) async fn post_body(&self, body: String) -> Answer {
-        let request = self.http.post(format!("{}/graphql", self.server)).header("content-type", "application/json");
+        self.send("application/json", body).await.expect("the server answers, in JSON")
+    }
+
+    /// Sends a body of whatever type; an error where the server does not answer.
+    pub(crate) async fn send(&self, content_type: &str, body: impl Into<reqwest::Body>) -> reqwest::Result<Answer> {
+        let request = self.http.post(format!("{}/graphql", self.server)).header("content-type", content_type);
         let request = self.token.iter().fold(request, reqwest::RequestBuilder::bearer_auth);
-        let response = request.body(body).send().await.expect("the server answers");
+        let response = request.body(body).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, body: response.json().await.expect("an answer is JSON") }
+        Ok(Answer { status, headers, body: response.json().await? })
+    }
+
+    /// Begins a request, which the server is carrying out when this returns.
+    pub(crate) async fn begin(&self, document: &str, variables: Value) -> Begun {
+        let body = json!({ "query": document, "variables": variables }).to_string();
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: bluetick\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\nexpect: 100-continue\r\n\r\n",
+            self.token.as_deref().unwrap_or_default(),
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.server.trim_start_matches("http://")).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut asked = [0; CONTINUE.len()];
+        soon("wish for the body", stream.read_exact(&mut asked)).await.unwrap();
+        assert_eq!(asked, CONTINUE);
+        Begun { stream, body }
     }
 
     /// What a path answers.
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, String) {
         let response = self.http.get(format!("{}{path}", self.server)).send().await.expect("the server answers");
         (response.status(), response.text().await.unwrap())
+    }
+}
+
+impl Begun {
+    /// Sends the body, and tells the whole answer of a server that closes the connection behind it.
+    pub(crate) async fn finish(mut self) -> String {
+        self.stream.write_all(self.body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon("answer", self.stream.read_to_string(&mut answer)).await.unwrap();
+        answer
     }
 }
 

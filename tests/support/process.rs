@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::thread;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -21,14 +22,16 @@ pub(crate) struct Binary {
     folder: TempDir,
     /// The port that it listens on, the same at every start.
     port: u16,
+    /// Settings beside those that all tests have, by the names of their variables.
+    settings: Vec<(&'static str, String)>,
+    http: reqwest::Client,
 }
 
-/// A server that runs as a process of its own, and is killed when this goes.
+/// A command that goes on until it is ended, and is killed when this goes.
 pub(crate) struct Process {
     child: Child,
-    /// Where it is: `http://127.0.0.1:1234`.
-    pub(crate) url: String,
-    http: reqwest::Client,
+    printed: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Binary {
@@ -36,7 +39,17 @@ impl Binary {
     pub(crate) async fn on(database: Database) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        Self { database, folder: TempDir::new().unwrap(), port }
+        Self { database, folder: TempDir::new().unwrap(), port, settings: Vec::new(), http: http() }
+    }
+
+    /// Gives it another setting from its next start on.
+    pub(crate) fn set(&mut self, variable: &'static str, value: impl Into<String>) {
+        self.settings.push((variable, value.into()));
+    }
+
+    /// Where it serves: `http://127.0.0.1:1234`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// A command, with nothing of the environment but what is needed.
@@ -47,7 +60,8 @@ impl Binary {
             .env("DATABASE_URL", self.database.url())
             .env("BLUETICK_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("BLUETICK_WHATSAPP_APP_SECRET", APP_SECRET)
-            .env("BLUETICK_WHATSAPP_VERIFY_TOKEN", VERIFY_TOKEN);
+            .env("BLUETICK_WHATSAPP_VERIFY_TOKEN", VERIFY_TOKEN)
+            .envs(self.settings.iter().cloned());
         command
     }
 
@@ -58,18 +72,16 @@ impl Binary {
 
     /// Starts the server, and returns once it is ready.
     pub(crate) async fn serve(&self) -> Process {
-        let child = self.command(&["serve"]).stderr(Stdio::piped()).spawn().unwrap();
-        let mut process = Process { child, url: format!("http://127.0.0.1:{}", self.port), http: http() };
-        let ready = format!("{}/health/ready", process.url);
+        let mut process = Process::start(self.command(&["serve"]));
+        let ready = format!("{}/health/ready", self.url());
         until("the server is ready", async || {
             if let Some(status) = process.child.try_wait().unwrap() {
-                panic!("the server ended with {status}: {}", process.errors());
+                panic!("the server ended with {status}: {}", process.printed());
             }
-            let answer = process.http.get(&ready).send().await.ok()?;
+            let answer = self.http.get(&ready).send().await.ok()?;
             (answer.status() == StatusCode::OK).then_some(())
         })
         .await;
-        process.drain();
         process
     }
 
@@ -78,7 +90,15 @@ impl Binary {
         let made = self.run(&["token", "create", "--workspace", "acme", "--scopes", scopes]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let token = String::from_utf8(made.stdout).unwrap();
-        Client::new(&format!("http://127.0.0.1:{}", self.port), token.trim())
+        Client::new(&self.url(), token.trim())
+    }
+
+    /// Posts a webhook; none where the server is away, or goes away before it answers.
+    pub(crate) async fn post(&self, payload: &Value) -> Option<StatusCode> {
+        let body = body(payload);
+        let request = self.http.post(format!("{}/webhooks/whatsapp", self.url()));
+        let request = request.header("x-hub-signature-256", signature(APP_SECRET, &body)).body(body);
+        request.send().await.ok().map(|response| response.status())
     }
 
     /// A path in its folder.
@@ -95,12 +115,28 @@ pub(crate) fn bare(arguments: &[&str]) -> Command {
 }
 
 impl Process {
-    /// Posts a webhook; none where the server went away meanwhile.
-    pub(crate) async fn post(&self, payload: &Value) -> Option<StatusCode> {
-        let body = body(payload);
-        let request = self.http.post(format!("{}/webhooks/whatsapp", self.url));
-        let request = request.header("x-hub-signature-256", signature(APP_SECRET, &body)).body(body);
-        request.send().await.ok().map(|response| response.status())
+    /// Starts a command.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let printed: Arc<Mutex<String>> = Arc::default();
+        let answer = keep(child.stdout.take().unwrap(), Arc::clone(&printed));
+        let progress = keep(child.stderr.take().unwrap(), Arc::clone(&printed));
+        Self { child, printed, readers: vec![answer, progress] }
+    }
+
+    /// What it printed so far, on standard output and standard error.
+    pub(crate) fn printed(&self) -> String {
+        self.printed.lock().unwrap().clone()
+    }
+
+    /// The first word that begins so, once it is printed.
+    pub(crate) async fn prints(&self, beginning: &str) -> String {
+        until(&format!("{beginning} is printed"), async || {
+            let printed = self.printed();
+            let word = printed.split_whitespace().find(|word| word.starts_with(beginning))?;
+            Some(word.trim_end_matches(',').to_owned())
+        })
+        .await
     }
 
     /// Ends the process as a power cut would.
@@ -115,26 +151,24 @@ impl Process {
         assert!(sent.success());
     }
 
-    /// How the process ended.
+    /// How the process ended. All that it printed is known then.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        until("the process has ended", async || self.child.try_wait().unwrap()).await
+        let status = until("the process has ended", async || self.child.try_wait().unwrap()).await;
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        status
     }
+}
 
-    fn errors(&mut self) -> String {
-        let mut text = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            stderr.read_to_string(&mut text).unwrap();
+/// Keeps what is printed, and passes it on to whoever looks at the test, so that a full pipe never stops the process.
+fn keep(from: impl Read + Send + 'static, printed: Arc<Mutex<String>>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            eprintln!("{line}");
+            let mut printed = printed.lock().unwrap();
+            printed.push_str(&line);
+            printed.push('\n');
         }
-        text
-    }
-
-    /// Passes what it logs on to whoever looks at the test, so that a full pipe never stops it.
-    fn drain(&mut self) {
-        let Some(stderr) = self.child.stderr.take() else { return };
-        thread::spawn(move || {
-            BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| eprintln!("{line}"));
-        });
-    }
+    })
 }
 
 impl Drop for Process {

@@ -1,11 +1,11 @@
 //! Applying one fact to the book.
 
 use super::attribution::Attribution;
-use super::{Book, MessageEntry, learn};
+use super::{Book, MessageEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact, MessageName, Person, StatusFact, Target};
 use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, WorkspaceId, reported_message_key};
-use crate::domain::merge::{DeploymentFacts, MessageFacts, VariableValue, keep_least, merge_variable};
+use crate::domain::merge::{DeploymentFacts, MessageFacts, VariableValue, merge_variable};
 use crate::domain::message::Sender;
 use crate::domain::user::ChangeKind;
 
@@ -41,7 +41,7 @@ impl Book {
                 self.apply_variable(of, name, &VariableValue { at: *at, value: value.clone() })
             }
             Fact::Dispatched { message, at } => self.apply_dispatched(*message, *at),
-            Fact::Person(person) => self.apply_person(contact, person),
+            Fact::Withdrawn { message } => self.apply_withdrawn(*message),
             Fact::Kept(_) => Applied::Merged,
         }
     }
@@ -60,13 +60,13 @@ impl Book {
         let contact = self.messages.get(&id).and_then(|message| self.deployments.get(&message.deployment));
         let contact = contact.map(|deployment| deployment.contact);
         if let Some(recipient) = &status.recipient {
-            self.apply_person(contact, recipient);
+            self.learn_person(contact, recipient);
         }
         Applied::Merged
     }
 
     fn apply_message(&mut self, workspace: WorkspaceId, message: &MessageFact, contact: ContactId) -> Applied {
-        self.apply_person(Some(contact), &message.person);
+        self.learn_person(Some(contact), &message.person);
         if let Some(&known) = self.names.get(&message.provider_message_id) {
             self.merge_content(known, message);
             return Applied::Merged;
@@ -107,26 +107,42 @@ impl Book {
         let Some(deployment) = self.deployments.get_mut(&message.deployment) else {
             return Applied::Nowhere("unknown_deployment");
         };
-        let known = deployment.facts.dispatched;
-        if known.is_none_or(|known| at < known) {
+        if deployment.facts.dispatched.is_none_or(|known| at < known) {
             deployment.facts.dispatched = Some(at);
-            keep_least(&mut deployment.began, Some(&at));
+            deployment.began = Some(at);
             // A queued message stands in the history where it was due; now it is known when it left.
             message.content.at = at;
             self.touched.messages.insert(id);
             self.touched.deployments.insert(message.deployment);
+            if deployment.facts.answered.is_some() {
+                self.touched.answers_moved.insert(message.deployment);
+            }
         }
         Applied::Merged
     }
 
-    fn apply_person(&mut self, contact: Option<ContactId>, told: &Person) -> Applied {
+    fn apply_withdrawn(&mut self, id: MessageId) -> Applied {
+        let Some(message) = self.messages.get_mut(&id) else { return Applied::Nowhere("unknown_message") };
+        let Some(deployment) = self.deployments.get_mut(&message.deployment) else {
+            return Applied::Nowhere("unknown_deployment");
+        };
+        if deployment.facts.dispatched.take().is_some() {
+            deployment.began = None;
+            message.content.at = deployment.queued_at;
+            self.touched.messages.insert(id);
+            self.touched.deployments.insert(message.deployment);
+            self.touched.answers_moved.insert(message.deployment);
+        }
+        Applied::Merged
+    }
+
+    fn learn_person(&mut self, contact: Option<ContactId>, told: &Person) {
         let known = contact.and_then(|id| Some((id, self.contacts.get_mut(&id)?)));
         if let Some((id, known)) = known
-            && learn(known, told)
+            && known.learn(told)
         {
             self.touched.contacts.insert(id);
         }
-        Applied::Merged
     }
 
     fn add_message(&mut self, id: MessageId, deployment: DeploymentId, fact: &MessageFact) {
@@ -158,7 +174,7 @@ impl Book {
         let made = message.first && self.deployments.get(&deployment).is_some_and(|one| one.made);
         if !made && fact.content < message.content {
             message.content = fact.content.clone();
-            self.touched.unanswered.insert(deployment);
+            self.touched.answers_moved.insert(deployment);
             if sender == Sender::User && fact.in_reply_to.is_none() {
                 self.begin_earlier(deployment, fact.content.at);
             }
@@ -184,13 +200,15 @@ impl Book {
     fn user_acted(&mut self, message: &MessageEntry) {
         let at = message.content.at;
         self.user_active(message.user, at);
-        let from = self.deployments.get(&message.deployment).and_then(|one| self.answers_from(one));
-        if message.answers() && from.is_some_and(|from| from <= at) {
-            let Some(deployment) = self.deployments.get_mut(&message.deployment) else { return };
-            if deployment.facts.answered.is_none_or(|known| at < known) {
-                deployment.facts.answered = Some(at);
-                self.touch_deployment(message.deployment);
-            }
+        let Some(deployment) = self.deployments.get(&message.deployment) else { return };
+        if deployment.send.is_none() && deployment.began.is_some_and(|began| at <= began) {
+            // The least of what the user said began the deployment, and only that is no answer.
+            self.touched.answers_moved.insert(message.deployment);
+            return;
+        }
+        let counts = message.answers() && self.answers_from(deployment).is_some_and(|from| from <= at);
+        if counts && deployment.facts.answered.is_none_or(|known| at < known) {
+            self.set_answered(message.deployment, Some(at));
         }
     }
 
@@ -215,7 +233,7 @@ impl Book {
                 self.touched.messages.insert(id);
             }
         }
-        self.touched.unanswered.insert(message.deployment);
+        self.touched.answers_moved.insert(message.deployment);
         self.touch_deployment(message.deployment);
     }
 

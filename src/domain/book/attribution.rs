@@ -117,7 +117,7 @@ impl Book {
         self.touched.known.insert(awaited);
         self.touched.deployments.insert(id);
         // What began it until now may be an answer after all.
-        self.touched.unanswered.insert(id);
+        self.touched.answers_moved.insert(id);
         self.touch_user(user).add(ChangeKind::Deployed);
     }
 }

@@ -14,7 +14,6 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::clock::Timestamp;
-use super::contact::{ContactKey, ProfileName};
 use super::fact::{Content, Person};
 use super::failure::Failure;
 use super::id::{ContactId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId};
@@ -25,7 +24,7 @@ use super::user::ChangeKinds;
 
 pub use apply::Applied;
 pub use deploy::NewDeployment;
-pub use settle::{SendMove, Settlement, UserMove};
+pub use settle::{Said, SendMove, Settlement, UserMove};
 
 /// The rows that a batch touches. Everything is public to storage, which fills it and reads it back.
 #[derive(Debug, Default)]
@@ -142,8 +141,9 @@ struct Touched {
     messages: BTreeSet<MessageId>,
     variables: BTreeSet<(DeploymentId, String)>,
     contacts: BTreeSet<ContactId>,
-    /// Deployments whose first message or an answer moved in time, so that their answers must be looked through again.
-    unanswered: BTreeSet<DeploymentId>,
+    /// Deployments whose answers must be looked through again: their first message, their beginning or an answer moved in
+    /// time.
+    answers_moved: BTreeSet<DeploymentId>,
     /// What parked facts may wait for and has become known.
     known: BTreeSet<String>,
 }
@@ -189,16 +189,4 @@ impl MessageEntry {
     fn place(&self) -> (Timestamp, Option<&str>) {
         (self.content.at, self.provider_message_id.as_deref())
     }
-}
-
-/// Learns what `told` knows of the same person: ids where they were not known, and the newest name. Tells whether
-/// anything was new.
-fn learn(known: &mut Person, told: &Person) -> bool {
-    let before = known.clone();
-    let ContactKey { phone, wa_id, provider_user_id } = &told.key;
-    known.key.phone = known.key.phone.take().or_else(|| phone.clone());
-    known.key.wa_id = known.key.wa_id.take().or_else(|| wa_id.clone());
-    known.key.provider_user_id = known.key.provider_user_id.take().or_else(|| provider_user_id.clone());
-    super::merge::keep_greatest::<ProfileName>(&mut known.name, told.name.as_ref());
-    *known != before
 }

@@ -1,12 +1,12 @@
 //! Settling a book: from what became dirty to one net change per user and the moves of the tallies.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Book, DeploymentEntry, MessageEntry, UserEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::failure::Failure;
 use crate::domain::id::{ContactId, DeploymentId, MessageId, SendId, UserId};
+use crate::domain::message::Sender;
 use crate::domain::standing::Cell;
 use crate::domain::user::{ChangeKind, ChangeKinds};
 
@@ -61,23 +61,36 @@ struct Latest {
 }
 
 impl Book {
-    /// Deployments whose earliest answer must be found again, and the instant from which on messages answer. None: there
-    /// is no first message.
-    pub fn unanswered(&self) -> BTreeMap<DeploymentId, Option<Timestamp>> {
-        let from = |id| self.answers_from(self.deployments.get(&id)?);
-        self.touched.unanswered.iter().map(|&id| (id, from(id))).collect()
+    /// Deployments whose earliest answer must be found again, among all messages that their users wrote.
+    pub fn answers_moved(&self) -> impl Iterator<Item = &DeploymentEntry> {
+        self.touched.answers_moved.iter().filter_map(|id| self.deployments.get(id))
     }
 
-    /// From when on messages answer: from the beginning of the first message's second, as the provider counts; but where
-    /// the user began, only after that beginning, which is no answer even to what is said in the same second.
-    pub(super) fn answers_from(&self, deployment: &DeploymentEntry) -> Option<Timestamp> {
-        let first = self.first_of(deployment)?.content.at.floor_to_second();
-        let began = deployment.began.filter(|_| deployment.send.is_none());
-        Some(began.map_or(first, |began| first.max(began.plus(Duration::from_micros(1)))))
+    /// From when on messages answer: from the first message's second on, as the provider counts. Where another system
+    /// sends and has not reported what it sent, from the deployment's beginning on.
+    pub fn answers_from(&self, deployment: &DeploymentEntry) -> Option<Timestamp> {
+        let first = self.first_of(deployment).map(|first| first.content.at);
+        let from = first.or_else(|| deployment.began.filter(|_| deployment.send.is_some()));
+        from.map(Timestamp::floor_to_second)
     }
 
-    /// Sets the earliest answer that was found.
-    pub fn set_answered(&mut self, id: DeploymentId, answered: Option<Timestamp>) {
+    /// Finds the earliest answer again. `stored` are the messages that users wrote in such deployments, as far as the
+    /// book does not hold them.
+    pub fn find_answers(&mut self, stored: &[Said]) {
+        let moved: Vec<_> = self.answers_moved().map(|one| (one.id, self.answers_from(one))).collect();
+        for (id, from) in moved {
+            let mut said: Vec<&Said> = stored.iter().filter(|said| said.deployment == id).collect();
+            let open: Vec<Said> =
+                self.messages.values().filter_map(Said::of).filter(|said| said.deployment == id).collect();
+            said.extend(&open);
+            let by_user = self.deployments.get(&id).is_some_and(|one| one.send.is_none());
+            let answered = from.and_then(|from| earliest_answer(&said, from, by_user));
+            self.set_answered(id, answered);
+        }
+    }
+
+    /// Sets the earliest answer.
+    pub(super) fn set_answered(&mut self, id: DeploymentId, answered: Option<Timestamp>) {
         let Some(deployment) = self.deployments.get_mut(&id) else { return };
         if deployment.facts.answered != answered {
             deployment.facts.answered = answered;
@@ -147,6 +160,40 @@ impl Book {
         let before = deployment.cell_before;
         (before != Some(after)).then_some(SendMove { send, before, after })
     }
+}
+
+/// A message that a user wrote, as far as answers go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// In which deployment.
+    pub deployment: DeploymentId,
+    /// When.
+    pub at: Timestamp,
+    /// The provider's id of it.
+    pub provider_message_id: Option<String>,
+    /// Whether it is of a kind that answers.
+    pub answers: bool,
+}
+
+impl Said {
+    /// What a message says here; none for what was said to the user.
+    pub(super) fn of(message: &MessageEntry) -> Option<Self> {
+        (message.sender == Sender::User).then(|| Self {
+            deployment: message.deployment,
+            at: message.content.at,
+            provider_message_id: message.provider_message_id.clone(),
+            answers: message.answers(),
+        })
+    }
+}
+
+/// The earliest answer `from` an instant on. Where the user began, the least of all messages is the one that began, and no
+/// answer.
+fn earliest_answer(said: &[&Said], from: Timestamp, began_by_user: bool) -> Option<Timestamp> {
+    let place = |said: &&&Said| (said.at, said.provider_message_id.clone());
+    let beginning = said.iter().min_by_key(place).filter(|_| began_by_user);
+    let answers = said.iter().filter(|said| said.answers && said.at >= from && beginning != Some(*said));
+    answers.map(|said| said.at).min()
 }
 
 impl UserEntry {

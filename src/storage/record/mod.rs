@@ -12,9 +12,10 @@ use uuid::Uuid;
 use self::named::{Named, People};
 use super::ledger::Revisions;
 use super::{StorageError, Tenant, parked};
-use crate::domain::book::Applied;
+use crate::domain::book::{Applied, Book};
 use crate::domain::clock::Timestamp;
-use crate::domain::fact::Fact;
+use crate::domain::fact::{Fact, MessageFact};
+use crate::domain::id::{ContactId, WorkspaceId};
 
 /// A fact as it is offered to a batch.
 #[derive(Debug, Clone)]
@@ -56,7 +57,7 @@ pub async fn batch(
         // Another node made something known between the lock and the reading: begin again, with more locked.
         return Err(StorageError::Overtaken);
     }
-    let apply = |(one, contact): (&Offered, &_)| book.apply(workspace, &one.fact, *contact);
+    let apply = |(one, contact): (&Offered, &_)| apply(&mut book, workspace, one, *contact);
     let applied: Vec<_> = offered.iter().zip(&people.contacts).map(apply).collect();
     open::find_answers(&db, workspace, &mut book).await?;
     let settlement = book.settle();
@@ -64,6 +65,18 @@ pub async fn batch(
     parked::set_aside(&db, workspace, offered.iter().zip(&applied), parking, now).await?;
     db.commit().await?;
     Ok(Batch { applied, revisions, known: settlement.known.into_iter().collect() })
+}
+
+/// Applies a fact. A reply that has waited long enough for the message that it answers is attributed by its time.
+fn apply(book: &mut Book, workspace: WorkspaceId, one: &Offered, contact: Option<ContactId>) -> Applied {
+    let applied = book.apply(workspace, &one.fact, contact);
+    match (&applied, &one.fact) {
+        (Applied::Waits(_), Fact::Message(message)) if one.expired && message.in_reply_to.is_some() => {
+            let by_time = MessageFact { in_reply_to: None, ..message.clone() };
+            book.apply(workspace, &Fact::Message(by_time), contact)
+        }
+        _ => applied,
+    }
 }
 
 impl Offered {

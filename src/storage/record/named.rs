@@ -30,7 +30,7 @@ pub(super) struct Named {
     pub(super) names: BTreeSet<String>,
     /// Deployments by id.
     pub(super) deployments: Vec<DeploymentId>,
-    /// Deployments whose variables facts set, and messages that lead to such.
+    /// Names of the variables that facts set.
     pub(super) variables: BTreeSet<String>,
     /// The contacts of messages.
     pub(super) contacts: BTreeSet<ContactId>,
@@ -80,8 +80,7 @@ impl Named {
                 self.names.extend(message.in_reply_to.clone());
                 self.lines.insert(message.line);
             }
-            Fact::Dispatched { message, .. } => self.messages.push(*message),
-            Fact::Person(_) => self.people = true,
+            Fact::Dispatched { message, .. } | Fact::Withdrawn { message } => self.messages.push(*message),
             Fact::Kept(_) => {}
         }
     }
@@ -179,7 +178,6 @@ impl Named {
 const fn person(fact: &Fact) -> Option<&ContactKey> {
     match fact {
         Fact::Message(message) => Some(&message.person.key),
-        Fact::Person(person) => Some(&person.key),
         _ => None,
     }
 }

@@ -7,11 +7,10 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 use uuid::Uuid;
 
 use super::named::Named;
-use crate::domain::book::{Book, LineEntry};
-use crate::domain::clock::Timestamp;
+use crate::domain::book::{Book, LineEntry, Said};
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, UserId, VersionId, WorkspaceId};
 use crate::domain::merge::VariableValue;
-use crate::domain::message::{MessageKind, Sender};
+use crate::domain::message::Sender;
 use crate::storage::given::Given;
 use crate::storage::rows::{self, DeploymentRow, some_time};
 use crate::storage::{StorageError, contacts};
@@ -41,46 +40,29 @@ pub(super) async fn book(
     Ok(book)
 }
 
-/// Looks through the answers of deployments whose first message or an answer moved in time.
+/// Looks through the answers of deployments whose first message, beginning or an answer moved in time.
 pub(super) async fn find_answers(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
     book: &mut Book,
 ) -> Result<(), StorageError> {
-    for (deployment, since) in book.unanswered() {
-        let stored = match since {
-            Some(since) => stored_answer(db, workspace, book, deployment, since).await?,
-            None => None,
-        };
-        let answers = book.messages.values().filter(|message| message.deployment == deployment && message.answers());
-        let answers = answers.map(|message| message.content.at).filter(|&at| since.is_some_and(|since| at >= since));
-        let earliest = answers.chain(stored).min();
-        book.set_answered(deployment, earliest);
+    let (deployments, users): (Vec<_>, BTreeSet<_>) = book.answers_moved().map(|one| (one.id, one.user)).unzip();
+    if deployments.is_empty() {
+        return Ok(());
     }
-    Ok(())
-}
-
-async fn stored_answer(
-    db: &DatabaseTransaction,
-    workspace: WorkspaceId,
-    book: &Book,
-    deployment: DeploymentId,
-    since: Timestamp,
-) -> Result<Option<Timestamp>, StorageError> {
-    let Some(user) = book.deployments.get(&deployment).map(|one| one.user) else { return Ok(None) };
     let open: Vec<MessageId> = book.messages.keys().copied().collect();
     let mut given = Given::new(db.get_database_backend());
-    let (workspace, user) = (given.value(workspace.0), given.value(user.0));
-    let (deployment, since) = (given.value(deployment.0), given.value(since.micros()));
-    let (sender, reaction) = (given.value(Sender::User.code()), given.value(MessageKind::Reaction.code()));
-    let open = given.any_id("id", &open);
+    let (workspace, sender) = (given.value(workspace.0), given.value(Sender::User.code()));
+    let users = given.any_id("user_id", &users.into_iter().collect::<Vec<_>>());
+    let (deployments, open) = (given.any_id("deployment_id", &deployments), given.any_id("id", &open));
     let sql = format!(
-        "SELECT MIN(at) FROM messages WHERE workspace_id = {workspace} AND user_id = {user} \
-         AND deployment_id = {deployment} AND at >= {since} AND sender = {sender} AND kind <> {reaction} AND NOT {open}"
+        "SELECT deployment_id, at, provider_message_id, kind FROM messages WHERE workspace_id = {workspace} \
+         AND {users} AND {deployments} AND sender = {sender} AND NOT {open}"
     );
-    let row = db.query_one_raw(given.statement(sql)).await?;
-    let at: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-    rows::time(at)
+    let rows = db.query_all_raw(given.statement(sql)).await?;
+    let stored: Vec<Said> = rows.iter().map(rows::said).collect::<Result<_, _>>()?;
+    book.find_answers(&stored);
+    Ok(())
 }
 
 async fn named_messages(

@@ -117,7 +117,7 @@ async fn a_send_is_stored_once_for_its_key(db: Database) {
         send(&seed.tenant, seed.line, &version, &phones, "key"),
         send(&seed.tenant, seed.line, &version, &phones, "key")
     );
-    let stored = [&one, &two].into_iter().filter(|one| matches!(one, Submitted::Stored(..))).count();
+    let stored = [&one, &two].into_iter().filter(|one| matches!(one, Submitted::Stored { .. })).count();
     let repeated = [&one, &two].into_iter().filter(|one| matches!(one, Submitted::Repeated(_))).count();
     assert_eq!((stored, repeated), (1, 1), "{one:?} {two:?}");
     assert_eq!(send(&seed.tenant, seed.line, &version, &phones[..1], "key").await, Submitted::KeyTaken);

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use self::object::Object;
 use self::person::Profiles;
+use super::ids::provider_id;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::LineId;
@@ -72,6 +73,7 @@ impl<'a> LineUpdates<'a> {
 
     fn of_value(value: &Object<'a>, updates: Vec<Update<'a>>) -> Self {
         let phone_number_id = value.object("metadata").and_then(|metadata| metadata.text("phone_number_id"));
+        let phone_number_id = phone_number_id.and_then(|id| provider_id(&id));
         let profiles = Profiles::read(&value.list("contacts").unwrap_or_default());
         Self { phone_number_id, profiles, updates }
     }

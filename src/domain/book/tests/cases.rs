@@ -6,7 +6,7 @@ use crate::domain::book::DeploymentEntry;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Content, Fact, MessageFact, Person, StatusFact, Target};
 use crate::domain::failure::{FailureReason, ProviderFailure};
-use crate::domain::id::{ContactId, new_key, reported_message_key};
+use crate::domain::id::{ContactId, MessageId, new_key, reported_message_key};
 use crate::domain::merge::{MessageFacts, Variables};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::standing::DeploymentStatus;
@@ -41,6 +41,24 @@ impl Talk {
             content: Content { at: instant(at), kind: MessageKind::Text, text: None, payload: None },
         });
         self.workspace.record(&[(fact, Some(self.contact))]);
+    }
+
+    /// A send to the person, and its first message.
+    fn send(&mut self, queued_at: f64) -> MessageId {
+        let message = new_key().into();
+        self.workspace.send(&Sent {
+            send: new_key().into(),
+            deployment: new_key().into(),
+            message,
+            version: self.line.outbound[0],
+            contact: self.contact,
+            line: self.line.id,
+            external: self.line.external,
+            queued_at: instant(queued_at),
+            variables: Variables::default(),
+            refused: None,
+        });
+        message
     }
 
     /// The only deployment.
@@ -105,6 +123,49 @@ fn what_begins_a_conversation_answers_nothing_that_is_said_in_the_same_second() 
 }
 
 #[test]
+fn a_second_message_of_the_instant_of_the_beginning_answers() {
+    for names in [["a", "b"], ["b", "a"]] {
+        let mut talk = Talk::new();
+        talk.told(Sender::User, names[0], 10.0);
+        talk.told(Sender::User, names[1], 10.0);
+        assert_eq!(talk.deployment().facts.answered, None, "nothing was said to the user yet");
+        talk.told(Sender::Bot, "hello", 10.0);
+        assert_eq!(talk.deployment().facts.answered, Some(instant(10.0)));
+    }
+}
+
+#[test]
+fn where_nothing_was_reported_to_have_been_sent_every_message_since_the_send_answers() {
+    let mut talk = Talk::on(2);
+    talk.send(10.8);
+    talk.told(Sender::User, "yes", 12.0);
+    assert_eq!(talk.deployment().facts.answered, Some(instant(12.0)));
+    talk.told(Sender::Company, "hello", 13.0);
+    assert_eq!(talk.deployment().facts.answered, None);
+}
+
+#[test]
+fn what_was_not_sent_after_all_is_answered_by_nothing() {
+    let mut talk = Talk::on(0);
+    let message = talk.send(10.0);
+    let sent = |at| (Fact::Dispatched { message, at: instant(at) }, None);
+    talk.workspace.record(&[sent(11.0)]);
+    assert_eq!(
+        (talk.deployment().began, talk.deployment().facts.dispatched),
+        (Some(instant(11.0)), Some(instant(11.0)))
+    );
+    talk.workspace.record(&[(Fact::Withdrawn { message }, None)]);
+    assert_eq!((talk.deployment().began, talk.deployment().facts.dispatched), (None, None));
+    let queued = talk.deployment().id;
+    talk.told(Sender::User, "hello?", 12.0);
+    assert_eq!(talk.workspace.deployments[&queued].facts.answered, None);
+    talk.workspace.record(&[sent(20.0)]);
+    talk.told(Sender::User, "yes", 21.0);
+    let standing = &talk.workspace.deployments[&queued];
+    assert_eq!((standing.began, standing.facts.answered), (Some(instant(20.0)), Some(instant(21.0))));
+}
+
+#[test]
 fn what_was_taken_for_the_beginning_answers_once_an_earlier_message_turns_up() {
     let mut talk = Talk::new();
     talk.told(Sender::User, "b", 10.0);
@@ -119,18 +180,7 @@ fn a_message_told_before_the_send_that_it_belongs_to_is_placed_once_that_is_made
     assert!(talk.line.external && talk.line.inbound.is_none());
     talk.told(Sender::Bot, "hello", 10.6);
     assert!(talk.workspace.messages.is_empty());
-    talk.workspace.send(&Sent {
-        send: new_key().into(),
-        deployment: new_key().into(),
-        message: new_key().into(),
-        version: talk.line.outbound[0],
-        contact: talk.contact,
-        line: talk.line.id,
-        external: true,
-        queued_at: instant(10.8),
-        variables: Variables::default(),
-        refused: None,
-    });
+    talk.send(10.8);
     assert!(talk.workspace.parked.is_empty());
     assert_eq!(talk.deployment().first, Some(reported_message_key(WORKSPACE, "hello")));
 }

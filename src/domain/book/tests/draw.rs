@@ -40,7 +40,6 @@ enum Drawn {
     Session { of: Of, session: Session },
     Finished { of: Of, at: Timestamp },
     Variable { of: Of, name: String, value: VariableValue },
-    Person { contact: usize, person: DrawnPerson },
 }
 
 /// What a fact is about: a message among all, and what names it.
@@ -116,7 +115,6 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         2 => (of(), session()).prop_map(|(of, session)| Drawn::Session { of, session }),
         1 => (of(), timestamp()).prop_map(|(of, at)| Drawn::Finished { of, at }),
         2 => variable.prop_map(|(of, (name, value))| Drawn::Variable { of, name, value }),
-        1 => (contact(), person()).prop_map(|(contact, person)| Drawn::Person { contact, person }),
     ]
 }
 
@@ -213,10 +211,6 @@ fn write(sends: &[DrawnSend], drawn: &[Drawn]) -> History {
                 steps.extend(cast.reports(number, message).map(|fact| Step::Fact(fact, Some(contact))));
                 number += 1;
             }
-            Drawn::Person { contact, person } => {
-                let fact = Fact::Person(person.told_of(*contact));
-                steps.push(Step::Fact(fact, Some(cast.contacts[*contact])));
-            }
             other => steps.extend(cast.fact(other).map(|fact| Step::Fact(fact, None))),
         }
     }
@@ -270,7 +264,7 @@ impl Cast {
             Drawn::Variable { of, name, value: VariableValue { at, value } } => {
                 Fact::Variable { of: self.target(&of), name, value, at }
             }
-            Drawn::Message(_) | Drawn::Person { .. } => return None,
+            Drawn::Message(_) => return None,
         })
     }
 

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use super::history::{History, Line, Sent, Step, WORKSPACE};
 use crate::domain::book::{
-    Applied, Book, DeploymentEntry, MessageEntry, NewDeployment, Settlement, UserEntry, UserMove,
+    Applied, Book, DeploymentEntry, MessageEntry, NewDeployment, Said, Settlement, UserEntry, UserMove,
 };
 use crate::domain::fact::{Fact, Person};
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId, user_key};
@@ -134,12 +134,8 @@ impl Workspace {
                 self.parked.insert((key, written), (fact.clone(), *contact));
             }
         }
-        for (id, from) in book.unanswered() {
-            let stored = self.messages.values().filter(|one| !book.messages.contains_key(&one.id));
-            let answers = stored.chain(book.messages.values()).filter(|one| one.deployment == id && one.answers());
-            let answered = answers.map(|one| one.content.at).filter(|&at| from.is_some_and(|from| at >= from)).min();
-            book.set_answered(id, answered);
-        }
+        let stored = self.messages.values().filter(|one| !book.messages.contains_key(&one.id));
+        book.find_answers(&stored.filter_map(Said::of).collect::<Vec<_>>());
         let settlement = book.settle();
         self.write(&book, &settlement);
         settlement

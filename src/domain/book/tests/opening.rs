@@ -32,8 +32,8 @@ impl Named {
                 self.provider.insert(message.provider_message_id.clone());
                 self.provider.extend(message.in_reply_to.clone());
             }
-            Fact::Dispatched { message, .. } => self.own.extend([*message]),
-            Fact::Person(_) | Fact::Kept(_) => {}
+            Fact::Dispatched { message, .. } | Fact::Withdrawn { message } => self.own.extend([*message]),
+            Fact::Kept(_) => {}
         }
     }
 

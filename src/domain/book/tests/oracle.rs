@@ -259,23 +259,22 @@ impl<'a> Reading<'a> {
         outgoing.map(|(name, (_, _, content))| (content.at, name)).min()
     }
 
-    /// The first answer at or after the first message, in whole seconds; what begins the conversation is none.
+    /// The first answer at or after the first message, in whole seconds; the message that begins the conversation is none.
     fn answered(&self, deployment: DeploymentId) -> Option<Timestamp> {
-        let sent = self.sent.iter().find(|sent| sent.deployment == deployment && !sent.external);
+        let sent = self.sent.iter().find(|sent| sent.deployment == deployment);
         let first = match sent {
-            Some(sent) => self.dispatched(sent).unwrap_or(sent.queued_at),
+            Some(sent) if !sent.external => self.dispatched(sent).unwrap_or(sent.queued_at),
+            Some(sent) => self.first_reported(deployment).map_or(sent.queued_at, |first| first.0),
             None => self.first_reported(deployment)?.0,
         };
-        let began = self.began_inbound(deployment);
-        let messages = self.messages().into_values();
-        let answers = messages.filter(|(place, sender, content)| {
-            *place == deployment
-                && *sender == Sender::User
-                && content.kind != MessageKind::Reaction
-                && content.at.seconds() >= first.seconds()
-                && began.is_none_or(|began| content.at > began)
+        let messages = self.messages().into_iter();
+        let own = messages.filter(|(_, (place, sender, _))| *place == deployment && *sender == Sender::User);
+        let own: BTreeMap<_, _> = own.map(|(name, (_, _, content))| ((content.at, name), content.kind)).collect();
+        let began = sent.is_none().then(|| own.keys().next().cloned()).flatten();
+        let answers = own.into_iter().filter(|(place, kind)| {
+            *kind != MessageKind::Reaction && place.0.seconds() >= first.seconds() && began.as_ref() != Some(place)
         });
-        answers.map(|(_, _, content)| content.at).min()
+        answers.map(|((at, _), _)| at).min()
     }
 }
 

@@ -71,6 +71,8 @@ impl MessageFact {
         let phone = reader.refusals.check(place.field("phone"), phone.transpose())?;
         let wa_id = self.whatsapp_id.as_ref().map(|id| read_whatsapp_id(id));
         let wa_id = reader.refusals.check(place.field("whatsappId"), wa_id.transpose())?;
+        // As in a webhook, the id finds a contact that is known by its phone alone.
+        let phone = phone.or_else(|| Phone::of_whatsapp_id(wa_id.as_ref()?));
         Some(ContactKey { phone, wa_id, provider_user_id: None })
     }
 
