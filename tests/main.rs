@@ -24,6 +24,7 @@
 mod access;
 mod architecture;
 mod conversations;
+mod dispatch;
 mod history;
 mod lines;
 mod metrics;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         access::trials(),
         architecture::trials(),
         conversations::trials(),
+        dispatch::trials(),
         history::trials(),
         lines::trials(),
         metrics::trials(),

@@ -21,6 +21,9 @@ tests! {
         whatever_is_wrong_with_a_fact_names_its_place_and_nothing_is_recorded,
         a_fact_is_of_exactly_one_kind,
         a_user_is_named_by_phone_or_by_whatsapp_id,
+        a_whatsapp_id_finds_whom_a_send_knows_by_phone,
+        what_was_told_before_its_send_is_merged_with_it,
+        every_answer_counts_where_what_was_sent_is_not_reported,
     ],
 }
 
@@ -297,4 +300,44 @@ async fn a_user_is_named_by_phone_or_by_whatsapp_id(external: External) {
     let user = external.workspace.user(&conversation, "phone whatsappId history { totalCount }").await;
     let expected = json!({ "phone": "+5511987654321", "whatsappId": "551187654321", "history": { "totalCount": 3 } });
     assert_eq!(user, expected);
+}
+
+async fn a_whatsapp_id_finds_whom_a_send_knows_by_phone(external: External) {
+    let mut answer = external.message("USER", "wamid.answer");
+    let message = answer["message"].as_object_mut().unwrap();
+    message.remove("phone");
+    message.insert("whatsappId".to_owned(), json!(phone(0).trim_start_matches('+')));
+    external.workspace.record(json!([external.message("COMPANY", "wamid.first"), answer])).await;
+    let user = external.user("whatsappId stage history { totalCount }").await;
+    let expected = json!({ "whatsappId": phone(0).trim_start_matches('+'), "stage": "IN_FLOW",
+        "history": { "totalCount": 2 } });
+    assert_eq!(user, expected);
+}
+
+async fn what_was_told_before_its_send_is_merged_with_it(external: External) {
+    let External { workspace, line, .. } = &external;
+    let conversation = workspace.conversation_on(line, "Later", "OUTBOUND", flow()).await;
+    let at = bluetick::domain::clock::Clock::now(&*workspace.server.clock).plus(std::time::Duration::from_secs(60));
+    let told = json!([
+        { "message": { "lineId": line.id, "phone": phone(5), "sender": "COMPANY", "kind": "TEMPLATE",
+            "at": at.to_string(), "providerMessageId": "wamid.early" } },
+        { "status": { "providerMessageId": "wamid.early", "status": "DELIVERED", "at": at.to_string() } },
+    ]);
+    let payload = workspace.try_record(told).await;
+    assert_eq!(payload, json!({ "recorded": 0, "parked": 2, "userErrors": [] }));
+    workspace.send(&conversation, recipients(5, 1)).await;
+    until("both are merged", async || {
+        let user = workspace.user(&conversation, "deploymentStatus history { totalCount }").await;
+        (user == json!({ "deploymentStatus": "DELIVERED", "history": { "totalCount": 1 } })).then_some(())
+    })
+    .await;
+    assert_eq!(workspace.server.database.count("SELECT count(*) FROM parked").await, 0);
+}
+
+async fn every_answer_counts_where_what_was_sent_is_not_reported(external: External) {
+    let at = external.now();
+    external.workspace.record(json!([external.status("SENT", &at), external.message("USER", "wamid.answer")])).await;
+    let user = external.user("deploymentStatus stage").await;
+    assert_eq!(user, json!({ "deploymentStatus": "DELIVERED", "stage": "IN_FLOW" }));
+    assert_eq!(external.workspace.server.differences().await, []);
 }

@@ -26,6 +26,9 @@ tests! {
         a_repeated_key_returns_the_first_send,
         a_key_holds_under_concurrent_calls,
         a_key_is_the_workspaces_own,
+        a_repeated_key_answers_alike_whatever_became_of_the_conversation,
+        every_fault_of_a_submission_is_told_at_once,
+        a_national_number_is_one_of_the_lines_country,
         an_inbound_conversation_cannot_be_sent,
         a_missing_template_parameter_fails_before_any_call,
         a_template_is_filled_from_the_users_variables,
@@ -207,6 +210,49 @@ async fn a_key_is_the_workspaces_own(workspace: Workspace) {
     let theirs = input(&id_of(&created["conversation"]));
     let theirs = stranger.change(SEND_CONVERSATION, json!({ "input": theirs })).await;
     assert_ne!(id_of(&theirs["send"]), id_of(&ours["send"]));
+}
+
+async fn a_repeated_key_answers_alike_whatever_became_of_the_conversation(workspace: Workspace) {
+    let conversation = workspace.conversation("Welcome").await;
+    let input = json!({ "conversationId": conversation, "users": recipients(0, 2), "idempotencyKey": "monday" });
+    let send = workspace.try_send(input.clone()).await;
+    workspace.api.change(ARCHIVE_CONVERSATION, json!({ "id": conversation })).await;
+    assert_eq!(workspace.try_send(input).await, send);
+    let other = json!({ "conversationId": conversation, "users": recipients(0, 3), "idempotencyKey": "monday" });
+    assert_eq!(workspace.try_send(other).await["userErrors"][0]["field"], json!(["input", "idempotencyKey"]));
+}
+
+async fn every_fault_of_a_submission_is_told_at_once(workspace: Workspace) {
+    let conversation = workspace.conversation("Welcome").await;
+    let users = json!([
+        { "phone": phone(0), "variables": [{ "name": "a\0", "value": "" }] },
+        { "phone": "nobody" },
+        { "phone": "also nobody", "variables": [{ "name": "", "value": "" }] },
+    ]);
+    let payload = workspace.try_send(json!({ "conversationId": conversation, "users": users })).await;
+    let places: Vec<_> = payload["userErrors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+    for place in [
+        json!(["input", "users", "0", "variables", "0"]),
+        json!(["input", "users", "1", "phone"]),
+        json!(["input", "users", "2", "phone"]),
+        json!(["input", "users", "2", "variables", "0"]),
+    ] {
+        assert!(places.iter().any(|one| starts_with(one, &place)), "{place} in {places:?}");
+    }
+    assert_eq!(places.len(), 4);
+}
+
+async fn a_national_number_is_one_of_the_lines_country(workspace: Workspace) {
+    let input = json!({ "phone": "+551130039999", "phoneNumberId": "brazil", "name": "Brazil" });
+    let line = workspace.api.change(crate::support::workspace::CREATE_LINE, json!({ "input": input })).await;
+    let input = json!({ "name": "Olá", "direction": "OUTBOUND", "flow": flow_with(&json!([])),
+        "lineId": line["line"]["id"] });
+    let created = workspace.api.change(crate::support::workspace::CREATE_CONVERSATION, json!({ "input": input })).await;
+    let conversation = id_of(&created["conversation"]);
+    workspace.send(&conversation, json!([{ "phone": "51 98765-4321" }, { "phone": "573001234567" }])).await;
+    let mut phones = workspace.user_fields(&conversation, "phone").await;
+    phones.sort_by_key(Value::to_string);
+    assert_eq!(phones, ["+5551987654321", "+573001234567"]);
 }
 
 async fn an_inbound_conversation_cannot_be_sent(workspace: Workspace) {

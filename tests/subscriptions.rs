@@ -29,6 +29,7 @@ tests! {
         a_change_tells_what_it_touched,
         progress_completes_when_the_send_does,
         progress_of_a_completed_send_is_one_frame,
+        progress_is_told_where_no_user_changes,
         added_messages_come_in_the_order_recorded,
         what_is_not_there_is_refused_at_once,
     ],
@@ -318,6 +319,25 @@ async fn progress_of_a_completed_send_is_one_frame(database: Database) {
     let mut frames = workspace.api.subscribe(PROGRESS, json!({ "id": send })).await;
     assert_eq!(frames.next().await.unwrap()["state"], "COMPLETED");
     assert_eq!(frames.next().await, None);
+}
+
+async fn progress_is_told_where_no_user_changes(database: Database) {
+    let (workspace, _simulator) = Workspace::with_provider(database, SimulatorSettings::default()).await;
+    let conversation = workspace.conversation("Welcome").await;
+    let due = bluetick::domain::clock::Clock::now(&*workspace.server.clock).plus(Duration::from_secs(60)).to_string();
+    let input = json!({ "conversationId": conversation, "users": recipients(0, 2), "scheduledAt": due });
+    let older = id_of(&workspace.try_send(input).await["send"]);
+    let mut frames = workspace.api.subscribe(PROGRESS, json!({ "id": older })).await;
+    assert_eq!(frames.next().await.unwrap()["state"], "SCHEDULED");
+    // From now on the users show another deployment.
+    workspace.send(&conversation, recipients(0, 2)).await;
+    workspace.accepted_people(&conversation).await;
+    workspace.server.clock.advance(Duration::from_secs(60));
+    let mut states = Vec::new();
+    while let Some(frame) = frames.next().await {
+        states.push(frame["state"].clone());
+    }
+    assert_eq!(states.last(), Some(&json!("COMPLETED")));
 }
 
 async fn added_messages_come_in_the_order_recorded(workspace: Workspace) {
