@@ -1,6 +1,6 @@
-//! Bad input, and a bad database: a clear error that names what is wrong, nothing changed, and the server goes on.
+//! Bad input, and a database that is away: a clear error, nothing changed, and the server goes on.
 //!
-//! What a mutation refuses for its own reasons, and how odd webhooks are read, stands with the noun; here is what is common.
+//! What a mutation refuses for reasons of its own, and how webhooks are read, stands with the noun.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -30,7 +30,6 @@ tests! {
         an_error_repeats_nothing_long,
         a_body_that_is_no_request_is_refused_whole,
         what_no_database_can_hold_of_a_webhook_is_kept_apart,
-        a_message_of_an_impossible_time_is_kept,
         more_than_a_thousand_updates_are_refused_whole,
     ],
     on_postgres: [
@@ -45,23 +44,8 @@ tests! {
 const MEGABYTE: usize = 1_000_000;
 
 /// Everything in the database that a request could change.
-const TABLES: [&str; 15] = [
-    "lines",
-    "contacts",
-    "conversations",
-    "versions",
-    "variable_names",
-    "sends",
-    "users",
-    "deployments",
-    "messages",
-    "variables",
-    "tally",
-    "changes",
-    "outbox",
-    "parked",
-    "kept",
-];
+const TABLES: &str = "lines contacts conversations versions variable_names sends users deployments messages variables
+    tally changes outbox parked kept";
 
 /// A workspace with something of everything, in which nothing may change.
 struct Still {
@@ -78,8 +62,9 @@ struct Shaky {
 }
 
 async fn a_malformed_id_names_its_argument(still: Still) {
-    let (query, mutation) = (|field| query("$id: ID!", field), |field| mutation("$id: ID!", field));
-    let fact = |fact| mutation(&format!("recordFacts(facts: [{{ {fact}, at: \"2026-01-01T00:00:00Z\" }} }}])"));
+    let query = |field: &str| query("$id: ID!", field);
+    let mutation = |field: &str| mutation("$id: ID!", field);
+    let fact = |fact: &str| mutation(&format!("recordFacts(facts: [{{ {fact}, at: \"2026-01-01T00:00:00Z\" }} }}])"));
     let message =
         "message: { lineId: $id, phone: \"+573001112233\", sender: USER, kind: TEXT, providerMessageId: \"a\"";
     let new = "name: \"A\", direction: INBOUND, lineId: $id, flow: {}";
@@ -171,7 +156,8 @@ async fn a_time_out_of_this_world_names_its_argument(still: Still) {
 async fn a_text_with_a_nul_or_without_end_names_its_argument(still: Still) {
     let filter = |filter: &str| query("$text: String!", &still.of_users(&format!("filter: {{ {filter} }}")));
     let line = &still.line.id;
-    let new = format!("direction: INBOUND, lineId: \"{line}\", flow: {{ start: \"a\", steps: {{ a: {{}} }} }}");
+    let rest = format!("direction: INBOUND, lineId: \"{line}\", flow: {{ start: \"a\", steps: {{ a: {{}} }} }}");
+    let named = format!("createConversation(input: {{ name: $text, {rest} }})");
     let mut documents = vec![
         (query("$text: String!", "conversations(filter: { name: $text }) { totalCount }"), "filter.name"),
         (filter("phone: $text"), "filter.phone"),
@@ -182,7 +168,7 @@ async fn a_text_with_a_nul_or_without_end_names_its_argument(still: Still) {
         ("createLine(input: { phone: $text, phoneNumberId: \"7\", name: \"A\" })", "input.phone"),
         ("createLine(input: { phone: \"+12025550123\", phoneNumberId: $text, name: \"A\" })", "input.phoneNumberId"),
         ("createLine(input: { phone: \"+12025550123\", phoneNumberId: \"7\", name: $text })", "input.name"),
-        (&format!("createConversation(input: {{ name: $text, {new} }})"), "input.name"),
+        (named.as_str(), "input.name"),
     ] {
         documents.push((mutation("$text: String!", field), place));
     }
@@ -241,8 +227,8 @@ async fn what_is_nested_too_deeply_names_its_argument(still: Still) {
     let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
     let before = still.state().await;
     // What is deeper than readers of JSON go could be written and never read.
-    still.refuses(&publish(&nested(200)), json!({}), "input.flow").await;
-    still.refuses(&tell(&nested(200)), json!({}), "facts.0.message.payload").await;
+    still.refuses(&publish(&nested(150)), json!({}), "input.flow").await;
+    still.refuses(&tell(&nested(150)), json!({}), "facts.0.message.payload").await;
     assert_eq!(still.state().await, before);
     still.workspace.api.change(&publish(&nested(60)), json!({})).await;
     let document = "query($id: ID!) { conversation(id: $id) { currentVersion { flow } } }";
@@ -306,6 +292,11 @@ async fn what_no_database_can_hold_of_a_webhook_is_kept_apart(still: Still) {
         failure["errors"][0]["error_data"]["details"] = json!(words);
         Webhook::of(line).status(failure)
     };
+    let at_time = |id: &str, timestamp: Value| {
+        let mut said = plain(id);
+        said["timestamp"] = timestamp;
+        on(line, said)
+    };
     let reaction = json!({ "message_id": "first", "emoji": "\0" });
     for (webhook, kept, added) in [
         (on("10\0", plain("1")), 1, 0),
@@ -319,6 +310,13 @@ async fn what_no_database_can_hold_of_a_webhook_is_kept_apart(still: Still) {
         (on(line, message("8", &from, "holo\0gram", &json!({}), at)), 1, 0),
         (told("re\0ad"), 1, 0),
         (told(&long), 1, 0),
+        // The years 10000 and 0, the one before 1970, and no time at all.
+        (at_time("years", json!("253402300800")), 1, 0),
+        (at_time("years", json!("-62167219200")), 1, 0),
+        (at_time("years", json!(-1)), 1, 0),
+        (at_time("years", json!(1.5)), 1, 0),
+        (at_time("years", json!("\0")), 1, 0),
+        (at_time("number", json!(at)), 0, 1),
         // These tell enough without what cannot be held of them.
         (on(line, plain("9")).profile(&from, "A\0a"), 0, 1),
         (on(line, plain("10")).profile(&from, &long), 0, 1),
@@ -340,25 +338,6 @@ async fn what_no_database_can_hold_of_a_webhook_is_kept_apart(still: Still) {
     let raw = String::from_utf8(body(&on(line, plain("12")).payload())).unwrap().replace("Hi", "\0").into_bytes();
     let signature = signature(APP_SECRET, &raw);
     assert_eq!(still.workspace.server.post_signed(raw, Some(&signature)).await, StatusCode::BAD_REQUEST);
-}
-
-async fn a_message_of_an_impossible_time_is_kept(still: Still) {
-    let (at, before) = (still.workspace.server.clock.seconds(), still.count("messages").await);
-    let said = |id: &str, timestamp: &Value| {
-        let mut said = text(id, &wa_id(&phone(0)), "Hi", at);
-        said["timestamp"] = timestamp.clone();
-        said
-    };
-    // The years 0, 9999 and 10000, before 1970, and what is no time.
-    let texts = ["-62167219200", "253402300799", "253402300800", "-1", "99999999999999999999", "1e9", "soon", "", "\0"];
-    let wrong = texts.map(|text| json!(text)).into_iter().chain([json!(-1), json!(1.5), json!(true), json!({})]);
-    let webhook = wrong.fold(Webhook::of(&still.line.phone_number_id), |webhook, timestamp| {
-        webhook.message(said(&format!("wamid.{timestamp}"), &timestamp))
-    });
-    // A right one may be a text or a number.
-    let webhook = webhook.message(said("wamid.text", &json!(at.to_string()))).message(said("wamid.number", &json!(at)));
-    assert_eq!(still.workspace.server.post(&webhook.payload()).await, StatusCode::OK);
-    assert_eq!((still.count("kept").await, still.count("messages").await), (13, before + 2));
 }
 
 async fn more_than_a_thousand_updates_are_refused_whole(still: Still) {
@@ -439,8 +418,8 @@ async fn a_document_nested_without_end_ends_nothing() {
     let _server = binary.serve().await;
     let client = binary.client("read");
     for depth in [200, 300, 400, 500, 600, 800, 1_000, 2_000, 4_000, 8_000, 100_000] {
-        for (open, close) in [("[", "]"), ("{ not: ", "}"), ("{ a", "}")] {
-            let nested = format!("{}{}", open.repeat(depth), close.repeat(depth));
+        for (open, inner, close) in [("[", "1", "]"), ("{ not: ", "1", "}"), ("{ a", "", "}")] {
+            let nested = format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
             let document = match open {
                 "{ a" => nested,
                 _ => format!("{{ conversations {{ nodes {{ users(filter: {nested}) {{ totalCount }} }} }} }}"),
@@ -473,8 +452,8 @@ impl Still {
 
     /// How many rows there are in all, and the figures.
     async fn state(&self) -> (i64, Value) {
-        let counts = TABLES.map(|table| format!("(SELECT count(*) FROM {table})")).join(" + ");
-        let rows = self.workspace.server.database.count(&format!("SELECT {counts}")).await;
+        let counts: Vec<_> = TABLES.split_whitespace().map(|table| format!("(SELECT count(*) FROM {table})")).collect();
+        let rows = self.workspace.server.database.count(&format!("SELECT {}", counts.join(" + "))).await;
         (rows, self.workspace.metrics(&self.conversation).await)
     }
 
