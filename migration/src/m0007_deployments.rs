@@ -38,7 +38,7 @@ pub(crate) const STEP: Step = Step {
             CONSTRAINT deployments_failed_text_check CHECK ((failed_text IS NULL) = (failed_at IS NULL)),
             CONSTRAINT deployments_refused_reason_check CHECK ((refused_reason IS NULL) = (refused_at IS NULL)),
             CONSTRAINT deployments_session_at_check CHECK ((session_at IS NULL) = (session_status IS NULL))
-        );
+        ) WITH (fillfactor = 75);
         CREATE INDEX deployments_contact_id_line_id_began_at_idx
             ON deployments (contact_id, line_id, began_at) WHERE began_at IS NOT NULL;
         CREATE INDEX deployments_send_id_idx

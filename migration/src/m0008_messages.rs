@@ -35,7 +35,7 @@ pub(crate) const STEP: Step = Step {
             CONSTRAINT messages_failed_reason_check CHECK ((failed_reason IS NULL) = (failed_at IS NULL)),
             CONSTRAINT messages_failed_text_check CHECK ((failed_text IS NULL) = (failed_at IS NULL)),
             CONSTRAINT messages_refused_reason_check CHECK ((refused_reason IS NULL) = (refused_at IS NULL))
-        );
+        ) WITH (fillfactor = 75);
         CREATE INDEX messages_user_id_at_id_idx
             ON messages (user_id, at, id);
         CREATE UNIQUE INDEX messages_deployment_id_first_key

@@ -8,7 +8,8 @@ pub(crate) const STEP: Step = Step {
         CREATE TABLE changes (
             version_id uuid NOT NULL REFERENCES versions,
             revision bigint NOT NULL CHECK (revision >= 1),
-            workspace_id uuid NOT NULL REFERENCES workspaces,
+            -- The user's, who has the reference.
+            workspace_id uuid NOT NULL,
             user_id uuid NOT NULL REFERENCES users,
             at bigint NOT NULL,
             kinds integer NOT NULL CHECK (kinds > 0),

@@ -45,10 +45,13 @@ async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
 }
 
 /// SQLite has no type for UUIDs, which are stored as their 16 bytes, and compares all text bytewise anyway. Those 16
-/// bytes and that text then order as they do in PostgreSQL.
+/// bytes and that text then order as they do in PostgreSQL. Room for rows to be updated in place is PostgreSQL's matter.
 fn translate(sql: &str, backend: DbBackend) -> String {
     match backend {
-        DbBackend::Sqlite => sql.replace(" uuid ", " blob ").replace(r#" COLLATE "C""#, ""),
+        DbBackend::Sqlite => {
+            let sql = sql.replace(" uuid ", " blob ").replace(r#" COLLATE "C""#, "");
+            sql.replace(" WITH (fillfactor = 75)", "")
+        }
         _ => sql.to_owned(),
     }
 }

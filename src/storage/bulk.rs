@@ -18,12 +18,12 @@ pub(super) struct Bulk {
     /// The key's columns.
     pub(super) key: &'static str,
     /// What happens to a row that exists already.
-    pub(super) known: Known,
+    pub(super) on_conflict: OnConflict,
 }
 
 /// What happens to a row that exists already.
 #[derive(Clone, Copy)]
-pub(super) enum Known {
+pub(super) enum OnConflict {
     /// All its columns but the key's are overwritten.
     Overwrite,
     /// It stays as it is, whatever uniqueness it breaks.
@@ -62,54 +62,73 @@ const BYTES_PER_STATEMENT: usize = 15_000;
 const NO_NUMBER: i64 = i64::MIN;
 
 impl Bulk {
-    /// Writes the rows; nothing for none.
+    /// Inserts the rows; nothing for none.
     pub(super) async fn write(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>]) -> Result<(), DbErr> {
+        self.run(db, rows, &self.insert(db.get_database_backend())).await
+    }
+
+    /// Overwrites rows that exist, in the columns named here and no others.
+    pub(super) async fn overwrite(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>]) -> Result<(), DbErr> {
+        self.run(db, rows, &self.update(db.get_database_backend())).await
+    }
+
+    async fn run(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>], sql: &str) -> Result<(), DbErr> {
         let backend = db.get_database_backend();
         let chunks: Vec<_> = match backend {
             DbBackend::Sqlite => rows.chunks(ROWS_PER_STATEMENT).collect(),
             _ => chunks(rows, BYTES_PER_STATEMENT),
         };
-        let sql = self.statement(backend);
         for chunk in chunks {
             let values = match backend {
                 DbBackend::Sqlite => vec![json(chunk)],
                 _ => self.arrays(chunk),
             };
-            db.execute_raw(Statement::from_sql_and_values(backend, &sql, values)).await?;
+            db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
         }
         Ok(())
     }
 
-    fn statement(&self, backend: DbBackend) -> String {
+    fn insert(&self, backend: DbBackend) -> String {
         let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
-        let source = match backend {
-            DbBackend::Sqlite => self.json_source(),
-            _ => self.array_source(),
+        let conflict = match self.on_conflict {
+            OnConflict::Keep => "DO NOTHING".to_owned(),
+            OnConflict::Overwrite => format!("({}) DO UPDATE SET {}", self.key, self.sets("excluded")),
         };
-        format!("INSERT INTO {} ({}) {source} ON CONFLICT {}", self.table, names.join(", "), self.on_known())
+        format!("INSERT INTO {} ({}) {} ON CONFLICT {conflict}", self.table, names.join(", "), self.source(backend))
     }
 
-    fn on_known(&self) -> String {
+    fn update(&self, backend: DbBackend) -> String {
+        let Self { table, key, .. } = self;
+        let (sets, source) = (self.sets("given"), self.source(backend));
+        format!("UPDATE {table} SET {sets} FROM ({source}) AS given WHERE {table}.{key} = given.{key}")
+    }
+
+    /// Every column but the key's, set to what a source has.
+    fn sets(&self, source: &str) -> String {
         let key: Vec<_> = self.key.split(", ").collect();
         let others = self.columns.iter().map(|(name, _)| *name).filter(|name| !key.contains(name));
-        match self.known {
-            Known::Keep => "DO NOTHING".to_owned(),
-            Known::Overwrite => {
-                let sets: Vec<_> = others.map(|name| format!("{name} = excluded.{name}")).collect();
-                format!("({}) DO UPDATE SET {}", self.key, sets.join(", "))
-            }
+        others.map(|name| format!("{name} = {source}.{name}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The rows as a query.
+    fn source(&self, backend: DbBackend) -> String {
+        match backend {
+            DbBackend::Sqlite => self.json_source(),
+            _ => self.array_source(),
         }
     }
 
     fn json_source(&self) -> String {
-        let values: Vec<_> = self.columns.iter().enumerate().map(|(at, (_, kind))| kind.json_value(at)).collect();
+        let value = |(at, (name, kind)): (usize, &(&str, Kind))| format!("{} AS {name}", kind.json_value(at));
+        let values: Vec<_> = self.columns.iter().enumerate().map(value).collect();
         // SQLite wants a WHERE before ON CONFLICT, to tell it from a join's ON.
         format!("SELECT {} FROM json_each($1) WHERE true", values.join(", "))
     }
 
     fn array_source(&self) -> String {
         let columns = || self.columns.iter().enumerate();
-        let values: Vec<_> = columns().map(|(at, (_, kind))| kind.array_value(at)).collect();
+        let value = |(at, (name, kind)): (usize, &(&str, Kind))| format!("{} AS {name}", kind.array_value(at));
+        let values: Vec<_> = columns().map(value).collect();
         let arrays: Vec<_> = columns().map(|(at, (_, kind))| format!("${}::{}[]", at + 1, kind.array_type())).collect();
         let names: Vec<_> = columns().map(|(at, _)| format!("c{at}")).collect();
         format!("SELECT {} FROM UNNEST({}) AS given({})", values.join(", "), arrays.join(", "), names.join(", "))

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use entity::contacts;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 
-use super::bulk::{Bulk, Datum, Kind, Known};
+use super::bulk::{Bulk, Datum, Kind, OnConflict};
 use super::given::Given;
 use super::rows::{some_time, time};
 use super::{StorageError, Tenant, dialect};
@@ -47,7 +47,7 @@ const CONTACTS: Bulk = Bulk {
         ("created_at", Kind::BigInt),
     ],
     key: "id",
-    known: Known::Overwrite,
+    on_conflict: OnConflict::Overwrite,
 };
 
 impl Directory {
@@ -99,7 +99,7 @@ pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp
         made.enter(contact);
     }
     // Another node may make the same contact at the same moment: whoever comes second keeps the first one's row.
-    let insert = Bulk { known: Known::Keep, ..CONTACTS };
+    let insert = Bulk { on_conflict: OnConflict::Keep, ..CONTACTS };
     insert.write(tenant.database().writer(), &rows).await?;
     directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
     Ok(directory)

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use entity::{send_tally, tally, versions};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 
-use super::bulk::{Bulk, Datum, Kind, Known};
+use super::bulk::{Bulk, Datum, Kind, OnConflict};
 use super::given::Given;
 use super::{StorageError, dialect};
 use crate::domain::book::{SendMove, UserMove};
@@ -35,7 +35,7 @@ const TALLY: Bulk = Bulk {
     table: "tally",
     columns: &[("version_id", Kind::Uuid), ("cell", Kind::Int), ("workspace_id", Kind::Uuid), ("users", Kind::BigInt)],
     key: "version_id, cell",
-    known: Known::Overwrite,
+    on_conflict: OnConflict::Overwrite,
 };
 
 const SEND_TALLY: Bulk = Bulk {
@@ -47,7 +47,7 @@ const SEND_TALLY: Bulk = Bulk {
         ("deployments", Kind::BigInt),
     ],
     key: "send_id, cell",
-    known: Known::Overwrite,
+    on_conflict: OnConflict::Overwrite,
 };
 
 const CHANGES: Bulk = Bulk {
@@ -63,7 +63,7 @@ const CHANGES: Bulk = Bulk {
         ("cell", Kind::Int),
     ],
     key: "version_id, revision",
-    known: Known::Keep,
+    on_conflict: OnConflict::Keep,
 };
 
 impl Locked {

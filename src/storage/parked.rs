@@ -6,7 +6,7 @@ use entity::parked;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 use sha2::{Digest, Sha256};
 
-use super::bulk::{Bulk, Datum, Kind, Known};
+use super::bulk::{Bulk, Datum, Kind, OnConflict};
 use super::given::Given;
 use super::record::Offered;
 use super::{Database, StorageError, Tenant};
@@ -45,7 +45,7 @@ const PARKED: Bulk = Bulk {
         ("expires_at", Kind::BigInt),
     ],
     key: "id",
-    known: Known::Keep,
+    on_conflict: OnConflict::Keep,
 };
 
 const KEPT: Bulk = Bulk {
@@ -58,7 +58,7 @@ const KEPT: Bulk = Bulk {
         ("kept_at", Kind::BigInt),
     ],
     key: "id",
-    known: Known::Keep,
+    on_conflict: OnConflict::Keep,
 };
 
 /// Parks the facts that must wait, keeps those that belong nowhere, and clears the places of those that no longer wait.

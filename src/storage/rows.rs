@@ -4,7 +4,7 @@ use entity::{deployments, messages, users};
 use sea_orm::{FromQueryResult, QueryResult};
 
 use super::StorageError;
-use super::bulk::{Bulk, Datum, Kind, Known};
+use super::bulk::{Bulk, Datum, Kind, OnConflict};
 use super::row::Row;
 use crate::domain::book::{DeploymentEntry, MessageEntry, Said, UserEntry};
 use crate::domain::clock::Timestamp;
@@ -42,7 +42,24 @@ pub(super) const USERS: Bulk = Bulk {
         ("activity_at", Kind::BigInt),
     ],
     key: "id",
-    known: Known::Overwrite,
+    on_conflict: OnConflict::Overwrite,
+};
+
+/// What changes of a user.
+pub(super) const USER_STANDINGS: Bulk = Bulk {
+    table: "users",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("deployments", Kind::Int),
+        ("deployed_at", Kind::BigInt),
+        ("status", Kind::SmallInt),
+        ("stage", Kind::SmallInt),
+        ("session_status", Kind::SmallInt),
+        ("failure_reason", Kind::SmallInt),
+        ("activity_at", Kind::BigInt),
+    ],
+    key: "id",
+    on_conflict: OnConflict::Overwrite,
 };
 
 /// The deployments table, as a batch writes it.
@@ -78,7 +95,7 @@ pub(super) const DEPLOYMENTS: Bulk = Bulk {
         ("unknown_at", Kind::BigInt),
     ],
     key: "id",
-    known: Known::Overwrite,
+    on_conflict: OnConflict::Overwrite,
 };
 
 /// The messages table, as a batch writes it.
@@ -112,7 +129,32 @@ pub(super) const MESSAGES: Bulk = Bulk {
         ("unknown_at", Kind::BigInt),
     ],
     key: "id",
-    known: Known::Overwrite,
+    on_conflict: OnConflict::Overwrite,
+};
+
+/// What changes of a message whose content stays.
+pub(super) const MESSAGE_PROGRESS: Bulk = Bulk {
+    table: "messages",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("provider_message_id", Kind::Text),
+        ("at", Kind::BigInt),
+        ("first", Kind::Bool),
+        ("accepted_at", Kind::BigInt),
+        ("held_at", Kind::BigInt),
+        ("sent_at", Kind::BigInt),
+        ("delivered_at", Kind::BigInt),
+        ("read_at", Kind::BigInt),
+        ("failed_at", Kind::BigInt),
+        ("failed_code", Kind::Int),
+        ("failed_reason", Kind::SmallInt),
+        ("failed_text", Kind::Text),
+        ("refused_at", Kind::BigInt),
+        ("refused_reason", Kind::SmallInt),
+        ("unknown_at", Kind::BigInt),
+    ],
+    key: "id",
+    on_conflict: OnConflict::Overwrite,
 };
 
 /// Reads the message-fact columns, which messages and deployments share.
@@ -190,6 +232,19 @@ pub(super) fn said(row: &QueryResult) -> Result<Said, StorageError> {
     })
 }
 
+/// A row of [`MESSAGE_PROGRESS`].
+pub(super) fn message_progress(entry: &MessageEntry) -> Vec<Datum> {
+    let mut row = vec![
+        Datum::id(entry.id),
+        Datum::Text(entry.provider_message_id.clone()),
+        Datum::at(entry.content.at),
+        Datum::Bool(entry.first),
+    ];
+    row.extend(facts_row(&entry.facts));
+    row
+}
+
+/// A row of [`MESSAGES`].
 pub(super) fn message_row(workspace: WorkspaceId, entry: &MessageEntry) -> Vec<Datum> {
     let mut row = vec![
         Datum::id(entry.id),
@@ -283,13 +338,18 @@ pub(super) fn user_entry(row: &users::Model) -> Result<UserEntry, StorageError> 
     })
 }
 
+/// A row of [`USERS`].
 pub(super) fn user_row(workspace: WorkspaceId, entry: &UserEntry) -> Vec<Datum> {
+    let mut row = user_standing(entry);
+    row.splice(1..1, [Datum::id(workspace), Datum::id(entry.version), Datum::id(entry.contact)]);
+    row
+}
+
+/// A row of [`USER_STANDINGS`].
+pub(super) fn user_standing(entry: &UserEntry) -> Vec<Datum> {
     let cell = entry.standing();
     vec![
         Datum::id(entry.id),
-        Datum::id(workspace),
-        Datum::id(entry.version),
-        Datum::id(entry.contact),
         Datum::number(entry.deployments),
         Datum::at(entry.deployed_at),
         Datum::number(cell.status.code()),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use entity::users;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 
-use super::bulk::{Bulk, Datum, Kind, Known};
+use super::bulk::{Bulk, Datum, Kind, OnConflict};
 use super::given::Given;
 use super::ledger::{Locked, Revisions};
 use super::record::write;
@@ -73,7 +73,7 @@ const OUTBOX: Bulk = Bulk {
         ("attempt", Kind::Int),
     ],
     key: "message_id",
-    known: Known::Keep,
+    on_conflict: OnConflict::Keep,
 };
 
 /// Stores a send, once for each idempotency key.

@@ -112,7 +112,7 @@ impl Book {
             deployment.began = Some(at);
             // A queued message stands in the history where it was due; now it is known when it left.
             message.content.at = at;
-            self.touched.messages.insert(id);
+            self.touched.progressed.insert(id);
             self.touched.deployments.insert(message.deployment);
             if deployment.facts.answered.is_some() {
                 self.touched.answers_moved.insert(message.deployment);
@@ -129,7 +129,7 @@ impl Book {
         if deployment.facts.dispatched.take().is_some() {
             deployment.began = None;
             message.content.at = deployment.queued_at;
-            self.touched.messages.insert(id);
+            self.touched.progressed.insert(id);
             self.touched.deployments.insert(message.deployment);
             self.touched.answers_moved.insert(message.deployment);
         }
@@ -188,7 +188,7 @@ impl Book {
     /// Follows from where a reported message now stands: an activity and perhaps an answer of the user's, or perhaps the
     /// first message.
     fn placed(&mut self, id: MessageId) {
-        self.touched.messages.insert(id);
+        self.touched.told.insert(id);
         let Some(message) = self.messages.get(&id).cloned() else { return };
         if message.sender == Sender::User {
             self.user_acted(&message);
@@ -230,7 +230,7 @@ impl Book {
         for (id, first) in former.map(|id| (id, false)).into_iter().chain([(message.id, true)]) {
             if let Some(entry) = self.messages.get_mut(&id) {
                 entry.first = first;
-                self.touched.messages.insert(id);
+                self.touched.progressed.insert(id);
             }
         }
         self.touched.answers_moved.insert(message.deployment);
@@ -245,7 +245,7 @@ impl Book {
             return;
         }
         let (deployment, first) = (message.deployment, message.first);
-        self.touched.messages.insert(id);
+        self.touched.progressed.insert(id);
         if first {
             self.touch_deployment_of_first(deployment);
         }
@@ -258,7 +258,7 @@ impl Book {
         }
         message.provider_message_id = Some(provider.clone());
         self.names.insert(provider.clone(), id);
-        self.touched.messages.insert(id);
+        self.touched.progressed.insert(id);
         self.touched.known.insert(provider.clone());
     }
 

@@ -114,7 +114,7 @@ impl Book {
         let id = new_key().into();
         let kind = MessageKind::Template;
         self.touch_user(user).add(ChangeKind::Message);
-        self.touched.messages.insert(id);
+        self.touched.told.insert(id);
         self.enter_message(MessageEntry {
             id,
             user,

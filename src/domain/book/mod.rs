@@ -138,7 +138,10 @@ struct Touched {
     deployments: BTreeSet<DeploymentId>,
     /// Deployments that may stand elsewhere now, though their own rows may be as they were.
     standing: BTreeSet<DeploymentId>,
-    messages: BTreeSet<MessageId>,
+    /// Messages that are new, or say something else.
+    told: BTreeSet<MessageId>,
+    /// Messages that got further, or stand elsewhere in time.
+    progressed: BTreeSet<MessageId>,
     variables: BTreeSet<(DeploymentId, String)>,
     contacts: BTreeSet<ContactId>,
     /// Deployments whose answers must be looked through again: their first message, their beginning or an answer moved in

@@ -19,8 +19,10 @@ pub struct Settlement {
     pub sends: Vec<SendMove>,
     /// Deployments whose rows changed.
     pub deployments: Vec<DeploymentId>,
-    /// Messages whose rows changed, or which are new.
-    pub messages: Vec<MessageId>,
+    /// Messages that are new, or say something else.
+    pub told: Vec<MessageId>,
+    /// Messages that say the same and got further, or stand elsewhere in time.
+    pub progressed: Vec<MessageId>,
     /// Variables that changed: deployment and name.
     pub variables: BTreeSet<(DeploymentId, String)>,
     /// People about whom something was learnt.
@@ -109,7 +111,8 @@ impl Book {
             users,
             sends,
             deployments: touched.deployments.into_iter().collect(),
-            messages: touched.messages.into_iter().collect(),
+            progressed: touched.progressed.difference(&touched.told).copied().collect(),
+            told: touched.told.into_iter().collect(),
             variables: touched.variables,
             contacts: touched.contacts,
             known: touched.known,

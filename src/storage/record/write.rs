@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::DatabaseTransaction;
 
-use crate::domain::book::{Book, Settlement, UserMove};
+use crate::domain::book::{Book, MessageEntry, Settlement, UserEntry, UserMove};
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{DeploymentId, UserId, VersionId, WorkspaceId};
-use crate::storage::bulk::{Bulk, Datum, Kind, Known};
+use crate::domain::id::{DeploymentId, MessageId, UserId, VersionId, WorkspaceId};
+use crate::storage::bulk::{Bulk, Datum, Kind, OnConflict};
 use crate::storage::ledger::{self, Locked, Revisions};
 use crate::storage::{StorageError, contacts, rows};
 
@@ -22,7 +22,7 @@ pub(in crate::storage) const VARIABLES: Bulk = Bulk {
         ("at", Kind::BigInt),
     ],
     key: "deployment_id, name",
-    known: Known::Overwrite,
+    on_conflict: OnConflict::Overwrite,
 };
 
 /// The names of variables that occur in a version.
@@ -30,7 +30,7 @@ pub(in crate::storage) const VARIABLE_NAMES: Bulk = Bulk {
     table: "variable_names",
     columns: &[("version_id", Kind::Uuid), ("name", Kind::Text), ("workspace_id", Kind::Uuid)],
     key: "version_id, name",
-    known: Known::Keep,
+    on_conflict: OnConflict::Keep,
 };
 
 /// Writes users, deployments, messages, variables and people, then appends to the ledger.
@@ -44,9 +44,7 @@ pub(in crate::storage) async fn book(
 ) -> Result<Revisions, StorageError> {
     let moves = moves(book, settlement);
     number_messages(book, settlement, &locked.number(&moves));
-    let users = moves.iter().filter_map(|(_, user)| book.users.get(&user.user));
-    let users: Vec<_> = users.map(|user| rows::user_row(workspace, user)).collect();
-    rows::USERS.write(db, &users).await?;
+    users(db, workspace, book, &moves).await?;
     let deployments = settlement.deployments.iter().filter_map(|id| book.deployments.get(id));
     let deployments: Vec<_> = deployments.map(|one| rows::deployment_row(workspace, one)).collect();
     rows::DEPLOYMENTS.write(db, &deployments).await?;
@@ -65,7 +63,7 @@ fn moves<'a>(book: &Book, settlement: &'a Settlement) -> Vec<(VersionId, &'a Use
 
 /// A new message belongs to its user's change.
 fn number_messages(book: &mut Book, settlement: &Settlement, numbers: &HashMap<UserId, i64>) {
-    for id in &settlement.messages {
+    for id in &settlement.told {
         if let Some(message) = book.messages.get_mut(id) {
             message.revision = message.revision.or_else(|| numbers.get(&message.user).copied());
         }
@@ -82,6 +80,22 @@ fn begun(book: &Book, settlement: &Settlement) -> HashMap<VersionId, i64> {
     begun
 }
 
+/// New users have rows to be made, others only stand elsewhere.
+async fn users(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    book: &Book,
+    moves: &[(VersionId, &UserMove)],
+) -> Result<(), StorageError> {
+    let (known, new): (Vec<_>, Vec<_>) = moves.iter().map(|(_, user)| user).partition(|user| user.before.is_some());
+    let entries = |moves: Vec<&&UserMove>| moves.into_iter().filter_map(|user| book.users.get(&user.user)).collect();
+    let (known, new): (Vec<&UserEntry>, Vec<&UserEntry>) = (entries(known), entries(new));
+    let new: Vec<_> = new.into_iter().map(|user| rows::user_row(workspace, user)).collect();
+    rows::USERS.write(db, &new).await?;
+    let known: Vec<_> = known.into_iter().map(rows::user_standing).collect();
+    Ok(rows::USER_STANDINGS.overwrite(db, &known).await?)
+}
+
 /// Messages that are no longer the first of their deployment are written before those that now are, since a deployment
 /// has at most one.
 async fn messages(
@@ -91,10 +105,14 @@ async fn messages(
     settlement: &Settlement,
 ) -> Result<(), StorageError> {
     for first in [false, true] {
-        let dirty = settlement.messages.iter().filter_map(|id| book.messages.get(id));
-        let dirty = dirty.filter(|message| message.first == first);
-        let dirty: Vec<_> = dirty.map(|message| rows::message_row(workspace, message)).collect();
-        rows::MESSAGES.write(db, &dirty).await?;
+        let dirty = |ids: &[MessageId]| -> Vec<&MessageEntry> {
+            let messages = ids.iter().filter_map(|id| book.messages.get(id));
+            messages.filter(|message| message.first == first).collect()
+        };
+        let told: Vec<_> = dirty(&settlement.told).into_iter().map(|one| rows::message_row(workspace, one)).collect();
+        rows::MESSAGES.write(db, &told).await?;
+        let moved: Vec<_> = dirty(&settlement.progressed).into_iter().map(rows::message_progress).collect();
+        rows::MESSAGE_PROGRESS.overwrite(db, &moved).await?;
     }
     Ok(())
 }

@@ -152,7 +152,8 @@ impl Workspace {
     }
 
     fn write_dirty(&mut self, book: &Book, settlement: &Settlement) {
-        self.messages.extend(settlement.messages.iter().map(|id| (*id, book.messages[id].clone())));
+        let messages = settlement.told.iter().chain(&settlement.progressed);
+        self.messages.extend(messages.map(|id| (*id, book.messages[id].clone())));
         for id in &settlement.deployments {
             let mut row = book.deployments[id].clone();
             row.variables = self.deployments.remove(id).map(|one| one.variables).unwrap_or_default();
@@ -204,7 +205,7 @@ fn rename(book: &mut Book, settlement: &mut Settlement, sent: &Sent) {
     }
     settlement.users.iter_mut().for_each(|one| one.user = user);
     settlement.deployments.fill(sent.deployment);
-    settlement.messages.fill(sent.message);
+    settlement.told.fill(sent.message);
     let variables = std::mem::take(&mut settlement.variables).into_iter();
     settlement.variables = variables.map(|(_, name)| (sent.deployment, name)).collect();
 }
