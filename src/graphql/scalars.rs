@@ -41,8 +41,7 @@ impl ScalarType for DateTime {
 }
 
 /// A phone number in E.164: a plus, the country code and the national number, without spaces, for example
-/// `+573001234567`. A recipient whose number turned out to be none shows it just as it was given. Where the viewer may
-/// not see a number, its middle digits are masked.
+/// `+573001234567`. A recipient whose number is not valid is shown with the number exactly as it was given.
 #[Scalar]
 impl ScalarType for PhoneNumber {
     fn parse(value: Value) -> InputValueResult<Self> {

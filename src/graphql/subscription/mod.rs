@@ -23,7 +23,7 @@ use super::session::Asking;
 use crate::domain::conversation::Conversation;
 use crate::domain::id::VersionId;
 
-/// Everything that can be followed live, over WebSocket or server-sent events. Needs a token with the scope READ.
+/// Everything that can be followed live, over WebSocket. Needs a token with the scope READ.
 #[derive(Default, MergedSubscription)]
 pub(crate) struct Subscription(
     metrics::MetricsSubscription,

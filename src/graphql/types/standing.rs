@@ -41,7 +41,7 @@ pub(crate) enum Stage {
 pub(crate) enum SessionStatus {
     /// The bot leads the user through the flow.
     Bot,
-    /// A human agent took over. While this lasts, nothing else is sent to the user on the line.
+    /// A human agent took over.
     Agent,
     /// The user is asked how the talk was.
     Rating,
