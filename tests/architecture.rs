@@ -42,8 +42,7 @@ const LIBRARIES: [(&str, &[&str]); 11] = [
     // The demonstration is a client of its own server.
     ("reqwest", &["whatsapp", "cli"]),
     ("dataloader", &["graphql"]),
-    // The door between the two is in the app.
-    ("async_graphql", &["graphql", "http", "app"]),
+    ("async_graphql", &["graphql", "http"]),
     ("axum", &["http", "whatsapp"]),
     ("clap", &["cli"]),
 ];

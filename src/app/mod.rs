@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::doors::{GraphqlDoor, WebhookDoor};
+use self::doors::WebhookDoor;
 use crate::auth::Tokens;
 use crate::config::Settings;
 use crate::dispatch::{self, DispatchSettings, Dispatcher, Sends};
@@ -135,7 +135,7 @@ impl Parts {
             clock: clock.clone(),
         });
         Ok(Services {
-            operations: Operations::new(Arc::new(GraphqlDoor(api)), settings.http.request_timeout),
+            operations: Operations::new(Arc::new(api), settings.http.request_timeout),
             tokens: Tokens::new(database.clone()),
             webhooks: Webhooks::new(&settings.whatsapp, webhooks),
             database: Arc::new(database.clone()),

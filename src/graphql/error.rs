@@ -17,6 +17,7 @@ use crate::domain::input::Fault;
 use crate::domain::page::PageFault;
 use crate::recorder::RecordError;
 use crate::storage::StorageError;
+use crate::telemetry::RequestId;
 
 /// Why a field has no value.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -146,7 +147,7 @@ impl From<RecordError> for ApiError {
 }
 
 /// Gives every error of a response its code; logs the causes of faults and tells the request's id in their place.
-pub(crate) fn finish(mut response: Response, request_id: &str) -> Response {
+pub(crate) fn finish(mut response: Response, request_id: &RequestId) -> Response {
     let mut logged = HashSet::new();
     for error in &mut response.errors {
         let known = error.source::<ApiError>().cloned();
@@ -158,7 +159,7 @@ pub(crate) fn finish(mut response: Response, request_id: &str) -> Response {
                 log(cause.as_ref(), &error.path, request_id);
             }
             error.message = format!("{} (request {request_id})", error.message);
-            error.extensions.get_or_insert_default().set("requestId", request_id);
+            error.extensions.get_or_insert_default().set("requestId", request_id.as_str());
         }
     }
     response
@@ -175,7 +176,7 @@ fn code_of(error: &ServerError, known: Option<&ApiError>) -> Option<Code> {
     }
 }
 
-fn log(cause: &(dyn StdError + Send + Sync + 'static), path: &[PathSegment], request_id: &str) {
+fn log(cause: &(dyn StdError + Send + Sync + 'static), path: &[PathSegment], request_id: &RequestId) {
     let field = path.iter().rev().find_map(|segment| match segment {
         PathSegment::Field(name) => Some(name.as_str()),
         PathSegment::Index(_) => None,
@@ -183,7 +184,7 @@ fn log(cause: &(dyn StdError + Send + Sync + 'static), path: &[PathSegment], req
     let chain = std::iter::successors(cause.source(), |&cause| cause.source());
     let causes: Vec<_> = chain.map(ToString::to_string).collect();
     tracing::error!(
-        request.id = request_id,
+        request.id = %request_id,
         graphql.field = field,
         error = %cause,
         error.causes = ?causes,
@@ -205,10 +206,14 @@ mod tests {
 
     use super::*;
 
+    fn finish_as_r1(response: Response) -> Response {
+        finish(response, &RequestId::accept("r-1").unwrap())
+    }
+
     fn finished(error: ApiError) -> ServerError {
         let error = Error::from(error).into_server_error(async_graphql::Pos::default());
         let error = error.with_path(vec![PathSegment::Field("conversation".into())]);
-        finish(Response::from_errors(vec![error]), "r-1").errors.remove(0)
+        finish_as_r1(Response::from_errors(vec![error])).errors.remove(0)
     }
 
     fn extension(error: &ServerError, name: &str) -> Option<String> {
@@ -242,13 +247,13 @@ mod tests {
 
     #[test]
     fn a_code_that_is_there_stays() {
-        let response = finish(Code::ParseFailed.response("it is no GraphQL"), "r-1");
+        let response = finish_as_r1(Code::ParseFailed.response("it is no GraphQL"));
         assert_eq!(extension(&response.errors[0], "code").as_deref(), Some("GRAPHQL_PARSE_FAILED"));
     }
 
     #[tokio::test]
     async fn what_the_framework_finds_has_a_code_too() {
         let response = super::super::schema().execute("{ nonsense }").await;
-        assert_eq!(extension(&finish(response, "r-1").errors[0], "code").as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
+        assert_eq!(extension(&finish_as_r1(response).errors[0], "code").as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
     }
 }

@@ -13,7 +13,7 @@
 //! (`fresh`). Errors carry their causes to one place, which gives them codes, logs faults and hides their causes (`error`).
 //! What is wrong with an argument is told with its place (`given`, `place`); what a mutation refuses is data (`user_error`).
 //!
-//! This module may import the domain, configuration, storage, the recorder, the hub, dispatch and auth. It knows nothing of
+//! This module may import everything but `http`, `app` and `cli`. It knows nothing of
 //! HTTP: [`Api::execute`] and [`Api::stream`] take a request and whoever sends it.
 
 mod connection;

@@ -15,6 +15,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::live::Hub;
 use crate::recorder::Recorder;
 use crate::storage::{Database, Tenant};
+use crate::telemetry::RequestId;
 
 /// What the API stands on. Cheap to clone.
 #[derive(Clone)]
@@ -31,13 +32,13 @@ pub struct Backend {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Who sends a request.
+/// Who sends a request, and under what id.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Whom the token makes them.
+    /// Who the token says they are.
     pub viewer: Viewer,
-    /// What the request is called in logs and in answers that tell of a fault.
-    pub request_id: Arc<str>,
+    /// What identifies the request in the log, and in answers that report a fault.
+    pub request_id: RequestId,
 }
 
 /// One request's view of the world.

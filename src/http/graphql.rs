@@ -19,9 +19,10 @@ use super::Services;
 use super::authorization;
 use super::body;
 use super::negotiation::{Media, has_json_body};
-use super::operation::{self, Caller};
+use super::operation;
 use super::parameters::{self, Malformed, QueryString};
 use super::refusal::{Kind, Refusal};
+use crate::graphql::Caller;
 use crate::telemetry::RequestId;
 
 /// The response to a document that was refused: by the specification it has no `data` at all, while async-graphql always

@@ -18,8 +18,9 @@ use super::message::{self, FromClient};
 use super::outbox::Outbox;
 use super::running::{Event, Run, Running, Waiting};
 use crate::auth::{Tokens, Viewer};
+use crate::graphql::Caller;
 use crate::http::Services;
-use crate::http::operation::{self, Caller, Failure};
+use crate::http::operation::{self, Failure};
 use crate::http::refusal::{Kind, Refusal};
 use crate::telemetry::RequestId;
 
