@@ -43,7 +43,7 @@ const ATTEMPTS: i32 = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The data directory cannot be made.
-    #[error("cannot make the data directory {0}")]
+    #[error("cannot create the data directory {0}")]
     DataDirectory(String, #[source] std::io::Error),
     /// The database cannot be reached or brought up to date.
     #[error("cannot open the database")]

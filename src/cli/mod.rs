@@ -22,11 +22,11 @@ use self::failure::Failure;
 use crate::config::Settings;
 use crate::telemetry;
 
-/// Sends `WhatsApp` conversations and tells, live and exactly, how they do.
+/// Sends `WhatsApp` conversations and reports their metrics, live and exact.
 #[derive(Parser)]
 #[command(name = "bluetick", version)]
 struct Arguments {
-    /// The settings file; without it `BLUETICK_CONFIG` names one, and without that the defaults hold.
+    /// The settings file. Without it, `BLUETICK_CONFIG` may name one; otherwise the defaults apply.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -37,18 +37,18 @@ struct Arguments {
 enum Command {
     /// Runs the server.
     Serve,
-    /// Shows everything at work, with nothing to set up: a server, a simulated provider, and a send in progress.
+    /// Runs a demonstration that needs no set-up: a server, a simulated provider, and a send in progress.
     Demo(demo::Options),
-    /// Brings the database's schema up to date. (`serve` does so too.)
+    /// Brings the database's schema up to date. (`serve` does this too.)
     Migrate,
     /// Prints the GraphQL schema.
     Schema,
-    /// Makes, lists and revokes API tokens.
+    /// Creates, lists and revokes API tokens.
     #[command(subcommand)]
     Token(token::Command),
-    /// Recounts every figure from the facts. Exit status 1, and the differences, where one differs.
+    /// Recounts every figure from the facts. If any differs, prints the differences and exits with status 1.
     Verify,
-    /// Runs the simulated provider alone.
+    /// Runs the simulated provider on its own.
     Simulate(simulate::Options),
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     };
     let found = verify::run(&database, progress).await?;
     for one in &found.differences {
-        say(format!("{}  {}  kept {}  counted {}", one.of, one.what, one.kept, one.counted));
+        say(format!("{}  {}  stored {}  counted {}", one.of, one.what, one.kept, one.counted));
     }
     let (versions, users, differences) = (found.versions, found.users, found.differences.len());
     note(format!("{versions} versions and {users} users recounted, {differences} differences"));

@@ -28,7 +28,7 @@ fn units<'de, D: Deserializer<'de>>(deserializer: D, unit: Duration) -> Result<D
     let count = u32::deserialize(deserializer)?;
     let duration = unit.saturating_mul(count);
     if count == 0 || duration > LONGEST {
-        return Err(D::Error::custom(format_args!("{count} is not between 1 and ten years")));
+        return Err(D::Error::custom(format_args!("{count} must be at least 1, and at most ten years")));
     }
     Ok(duration)
 }

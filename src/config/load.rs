@@ -69,7 +69,7 @@ pub enum SettingsError {
     #[error("{0} and {0}_FILE are both given")]
     Twice(String),
     /// A value out of its range.
-    #[error("a setting is out of its range")]
+    #[error("a setting is out of range")]
     Range(#[source] toml::de::Error),
 }
 
@@ -208,7 +208,7 @@ fn variable_of(name: &str) -> String {
 const fn kind(value: &Value) -> &'static str {
     match value {
         Value::Integer(_) => "a whole number",
-        _ => "a text",
+        _ => "a string",
     }
 }
 

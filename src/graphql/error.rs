@@ -29,13 +29,13 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Page(#[from] PageFault),
     /// What was asked to be followed is not there.
-    #[error("Argument \"{1}\" names no {0} of this workspace")]
+    #[error("Argument \"{1}\" does not name a {0} in this workspace")]
     NotFound(&'static str, &'static str),
     /// The token does not allow it.
-    #[error("This needs a token with the scope {}", scope_word(*.0))]
+    #[error("This requires a token with the scope {}", scope_word(*.0))]
     Forbidden(Scope),
     /// The database or the recorder cannot answer now; the same request may succeed later.
-    #[error("The server cannot answer this now, try again later")]
+    #[error("The server cannot answer this now; try again later")]
     Unavailable(#[source] Cause),
     /// A fault of this program or of its data.
     #[error("The server failed to answer this")]
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(error.message, "The server failed to answer this (request r-1)");
         assert_eq!(extension(&error, "requestId").as_deref(), Some("r-1"));
         let error = finished(ApiError::from(RecordError::Full));
-        assert_eq!(error.message, "The server cannot answer this now, try again later (request r-1)");
+        assert_eq!(error.message, "The server cannot answer this now; try again later (request r-1)");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl<T: InputType> InputType for Given<T> {
 fn reason<T: InputType>(error: InputValueError<T>) -> String {
     let told = error.into_server_error(Pos::default()).message;
     let detail = told.strip_prefix(&format!("Failed to parse \"{}\": ", T::type_name())).unwrap_or(&told);
-    format!("is no {}: {detail}", T::type_name())
+    format!("is not a valid {}: {detail}", T::type_name())
 }
 
 #[cfg(test)]
@@ -82,13 +82,13 @@ mod tests {
     fn an_invalid_scalar_names_its_place_and_what_is_wrong_with_it() {
         assert_eq!(
             told::<DateTime>(Value::from("9999-01-01T00:00:00Z")),
-            "Argument \"input.x\" is no DateTime: it lies outside the years 1970 to 2099"
+            "Argument \"input.x\" is not a valid DateTime: it is outside the years 1970 to 2099"
         );
         assert!(told::<DateTime>(Value::from("0000-01-01T00:00:00Z")).ends_with("1970 to 2099"));
-        assert!(told::<DateTime>(Value::from("yesterday")).contains("it is not written as RFC 3339 asks"));
+        assert!(told::<DateTime>(Value::from("yesterday")).contains("it is not in RFC 3339 format"));
         assert_eq!(
             told::<i32>(Value::from(3_000_000_000_i64)),
-            "Argument \"input.x\" is no Int: Only integers from -2147483648 to 2147483647 are accepted."
+            "Argument \"input.x\" is not a valid Int: Only integers from -2147483648 to 2147483647 are accepted."
         );
     }
 

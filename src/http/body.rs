@@ -26,7 +26,7 @@ async fn collect(body: Body, longest: usize) -> Result<Vec<u8>, Refusal> {
     // writes is reset, and the client would not see the answer.
     let most = longest.saturating_mul(2);
     while announced <= most && length <= most {
-        let broken = |_| Refusal::new(Kind::BadRequest, "The body broke off");
+        let broken = |_| Refusal::new(Kind::BadRequest, "The body was cut off");
         let Some(piece) = pieces.try_next().await.map_err(broken)? else { break };
         length = length.saturating_add(piece.len());
         if length <= longest {

@@ -86,7 +86,7 @@ fn refuse_mutation(request: &mut Request) -> Result<(), Refusal> {
     if operation::kind(request) != Some(OperationType::Mutation) {
         return Ok(());
     }
-    let refusal = Refusal::new(Kind::MethodNotAllowed, "A mutation must be sent by POST");
+    let refusal = Refusal::new(Kind::MethodNotAllowed, "A mutation must be sent with POST");
     Err(refusal.with_header(ALLOW, HeaderValue::from_static("POST")))
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn live() -> Response {
 pub(super) async fn ready(State(services): State<Arc<Services>>) -> Response {
     let mut missing = Vec::new();
     if !matches!(timeout(PATIENCE, services.database.ping()).await, Ok(Ok(()))) {
-        missing.push("the database does not answer");
+        missing.push("the database does not respond");
     }
     if services.shutdown.has_begun() {
         missing.push("the server is shutting down");

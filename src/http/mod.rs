@@ -69,7 +69,7 @@ pub fn router(services: Services) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(|| async { Refusal::new(Kind::NotFound, "There is nothing at this address") })
-        .method_not_allowed_fallback(|| async { Refusal::new(Kind::MethodNotAllowed, "Not by this method") })
+        .method_not_allowed_fallback(|| async { Refusal::new(Kind::MethodNotAllowed, "Method not allowed") })
         .layer(from_fn(boundary::guard))
         .with_state(Arc::new(services))
 }

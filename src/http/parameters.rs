@@ -55,7 +55,7 @@ pub(super) fn from_query_string(parameters: QueryString) -> Result<Request, Malf
 pub(super) fn from_value(value: Value) -> Result<Request, Malformed> {
     let mut members = match value {
         Value::Object(members) => members,
-        Value::List(_) => return Err(Malformed::new("Batches are not taken: send one request at a time")),
+        Value::List(_) => return Err(Malformed::new("Batching is not supported: send one request at a time")),
         _ => return Err(Malformed::new("The request must be a JSON object")),
     };
     let mut take = |name| members.swap_remove(name).unwrap_or_default();
@@ -131,8 +131,8 @@ mod tests {
         for (body, message) in [
             ("", "The body is not well-formed JSON (line 1, column 0)"),
             ("{\n 'query': 1}", "The body is not well-formed JSON (line 2, column 2)"),
-            ("[]", "Batches are not taken: send one request at a time"),
-            ("[{\"query\": \"{ a }\"}]", "Batches are not taken: send one request at a time"),
+            ("[]", "Batching is not supported: send one request at a time"),
+            ("[{\"query\": \"{ a }\"}]", "Batching is not supported: send one request at a time"),
             ("\"{ a }\"", "The request must be a JSON object"),
             ("{}", "\"query\" is missing"),
             ("{\"query\": 1}", "\"query\" must be a string"),

@@ -36,7 +36,7 @@ pub(super) enum Kind {
     Forbidden,
     /// There is nothing here.
     NotFound,
-    /// Not by this method.
+    /// The address does not allow this method.
     MethodNotAllowed,
     /// Nothing that the client accepts can be answered.
     NotAcceptable,
@@ -131,7 +131,7 @@ impl Refusal {
 
     /// The server cannot do it now.
     pub(super) fn unavailable() -> Self {
-        Self::new(Kind::Unavailable, "The server cannot answer this now, try again later")
+        Self::new(Kind::Unavailable, "The server cannot answer this now; try again later")
     }
 
     /// Also says this in the response's head.

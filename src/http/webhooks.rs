@@ -61,10 +61,10 @@ pub(super) async fn subscribe(
     asked: Result<Query<Subscription>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(asked) = asked.map_err(|_| {
-        Refusal::new(Kind::BadRequest, "hub.mode, hub.verify_token and hub.challenge must be given, each once")
+        Refusal::new(Kind::BadRequest, "hub.mode, hub.verify_token and hub.challenge must each be given once")
     })?;
     if asked.mode != "subscribe" || !services.webhooks.knows(&asked.verify_token) {
-        return Err(Refusal::new(Kind::Forbidden, "This is not the verify token, or hub.mode is not subscribe"));
+        return Err(Refusal::new(Kind::Forbidden, "The verify token is wrong, or hub.mode is not subscribe"));
     }
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], asked.challenge).into_response())
 }
@@ -86,7 +86,7 @@ impl From<IngestError> for Refusal {
         match error {
             IngestError::Malformed(_) => Self::new(Kind::BadRequest, "The body is not well-formed JSON"),
             IngestError::TooMany(count) => {
-                let message = format!("A call may bring {MOST_UPDATES} updates; this one brings {count}");
+                let message = format!("A call may contain at most {MOST_UPDATES} updates; this one contains {count}");
                 Self::new(Kind::TooLarge, message)
             }
             IngestError::Storage(_) | IngestError::Record(_) => {

@@ -19,7 +19,7 @@ use crate::config::{LogFormat, LogSettings};
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The level means nothing.
-    #[error("log.level is not understood")]
+    #[error("log.level is not valid")]
     Level(#[from] ParseError),
     /// They are set up already.
     #[error("logs are set up already")]

@@ -25,13 +25,13 @@ use crate::whatsapp::simulator::{Simulator, SimulatorSettings};
 /// How the demo runs.
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// Keep the database in this file; otherwise it goes with the demo.
+    /// Keep the database in this file; by default it is deleted when the demo ends.
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// Send to so many users.
+    /// The number of users to send to.
     #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     users: u32,
-    /// End after so many seconds; otherwise the demo runs until it is interrupted.
+    /// End after this many seconds; by default the demo runs until it is interrupted.
     #[arg(long)]
     seconds: Option<u64>,
 }

@@ -21,36 +21,37 @@ use crate::storage::{conversations, lines};
 #[derive(Default)]
 pub(crate) struct ConversationMutation;
 
-/// A conversation to be created, with its first version.
+/// A conversation to create, with its first version.
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateConversationInput {
-    /// What people call it; 1 to 200 bytes.
+    /// The display name; 1 to 200 bytes.
     name: String,
     /// Who starts it.
     direction: Direction,
-    /// The line that it runs on. It may be left out where the workspace has exactly one line.
+    /// The line it runs on. It may be omitted if the workspace has exactly one line.
     line_id: Option<ID>,
-    /// The flow of the first version. It needs `start`, the name of a step, and `steps`, an object of steps by name. The
-    /// first step of an OUTBOUND conversation needs a `template`: `name`, `language` and `parameters`, a list of texts in
-    /// which `{{name}}` stands for the value of a variable. Anything else is kept as it comes. At most 256 KiB.
+    /// The flow of the first version. It must have `start`, the name of a step, and `steps`, an object of steps by
+    /// name. The first step of an OUTBOUND conversation must have a `template` with `name`, `language` and
+    /// `parameters`, a list of strings in which `{{name}}` stands for the value of a variable. Everything else is
+    /// stored unchanged. At most 256 KiB.
     flow: Json,
 }
 
-/// What became of a conversation to be created.
+/// The result of creating a conversation.
 #[derive(SimpleObject)]
 pub(crate) struct CreateConversationPayload {
-    /// The conversation. Null where it was refused.
+    /// The new conversation. Null if the input was rejected.
     conversation: Option<Conversation>,
-    /// Why it was refused; empty where it was created.
+    /// Why the input was rejected; empty on success.
     user_errors: Vec<UserError>,
 }
 
-/// What became of a conversation to be archived.
+/// The result of archiving a conversation.
 #[derive(SimpleObject)]
 pub(crate) struct ArchiveConversationPayload {
-    /// The conversation. Null where it was not found.
+    /// The archived conversation. Null if it was not found.
     conversation: Option<Conversation>,
-    /// Why it could not be archived; empty where it is archived.
+    /// Why it could not be archived; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -60,7 +61,7 @@ impl ConversationMutation {
     async fn create_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The conversation to be created.")] input: CreateConversationInput,
+        #[graphql(desc = "The conversation to create.")] input: CreateConversationInput,
     ) -> Result<Fresh<CreateConversationPayload>> {
         let mut refusals = Refusals::default();
         let conversation = create(ctx, input, &mut refusals).await?.map(named);
@@ -68,8 +69,8 @@ impl ConversationMutation {
         Ok(Fresh::new(&ctx.session()?.tenant, payload))
     }
 
-    /// Archives a conversation: it can no longer be sent, and what of it is still queued is not sent any more. Archiving it
-    /// again changes nothing.
+    /// Archives a conversation: it can no longer be sent, and deployments that are still queued will not be sent.
+    /// Archiving it again changes nothing.
     async fn archive_conversation(
         &self,
         ctx: &Context<'_>,

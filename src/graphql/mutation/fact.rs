@@ -19,17 +19,17 @@ use crate::recorder::Recorded;
 #[derive(Default)]
 pub(crate) struct FactMutation;
 
-/// What became of facts.
+/// The result of recording facts.
 #[derive(Default, SimpleObject)]
 pub(crate) struct RecordFactsPayload {
-    /// Facts that are recorded, those known before included.
+    /// Facts that are recorded, including those that were already known.
     recorded: i32,
-    /// Facts that name a message not known yet. They are kept, and recorded once it is.
+    /// Facts about a message that is not known yet. They are kept, and recorded once it is.
     parked: i32,
-    /// Facts that belong to no conversation, such as a message on a line without an INBOUND conversation. They are kept for
-    /// the operators and change no figure.
+    /// Facts that belong to no conversation, such as a message on a line without an INBOUND conversation. They are kept
+    /// for the operators and affect no figure.
     kept: i32,
-    /// Why the facts were refused, all of them together; empty where they were taken.
+    /// Why the facts were rejected, all of them together; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -40,13 +40,13 @@ const AHEAD: Duration = Duration::from_mins(5);
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl FactMutation {
-    /// Records what happened elsewhere: statuses, messages, sessions, ends and variables, just as WhatsApp's webhooks tell
-    /// them. Facts may come in any order and any number of times; what is known already changes nothing. The answer comes
-    /// once they are stored.
+    /// Records what happened elsewhere: statuses, messages, sessions, completions and variables, just as WhatsApp's
+    /// webhooks report them. Facts may come in any order and any number of times; what is already known changes
+    /// nothing. The response comes once they are stored.
     async fn record_facts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The facts; at most 1,000. Where one is refused, none is recorded.")] facts: Vec<FactInput>,
+        #[graphql(desc = "The facts; at most 1,000. If one is rejected, none is recorded.")] facts: Vec<FactInput>,
     ) -> Result<RecordFactsPayload> {
         let mut refusals = Refusals::default();
         let facts = read(ctx, facts, &mut refusals).await?;
@@ -63,7 +63,7 @@ impl FactMutation {
 async fn read(ctx: &Context<'_>, facts: Vec<FactInput>, refusals: &mut Refusals) -> Result<Vec<Fact>> {
     let place = Place::of("facts");
     if facts.len() > MOST_FACTS {
-        let fault = Fault(format!("holds {} facts; at most {MOST_FACTS} are taken", facts.len()));
+        let fault = Fault(format!("has {} facts; the maximum is {MOST_FACTS}", facts.len()));
         refusals.refuse(place, UserErrorCode::TooMany, &fault);
         return Ok(Vec::new());
     }

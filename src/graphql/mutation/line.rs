@@ -20,29 +20,29 @@ use crate::storage::lines;
 #[derive(Default)]
 pub(crate) struct LineMutation;
 
-/// A line to be created.
+/// A line to create.
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateLineInput {
-    /// The number that users see, with its country code; in any spelling that names one number.
+    /// The phone number that users see, with its country code, in any unambiguous notation.
     phone: String,
-    /// WhatsApp's id of the number; 1 to 64 bytes. No line of any workspace may have it yet.
+    /// WhatsApp's id of the number; 1 to 64 bytes. It must not belong to an existing line of any workspace.
     phone_number_id: String,
-    /// What people call the line; 1 to 200 bytes.
+    /// The display name; 1 to 200 bytes.
     name: String,
-    /// In no second shall more messages leave than this; 1 to 1,000. WhatsApp gives most numbers 80.
+    /// The most messages sent in any second: 1 to 1,000. WhatsApp allows most numbers 80.
     #[graphql(default_with = "Some(Given::new(DEFAULT_RATE))")]
     messages_per_second: Option<Given<i32>>,
-    /// True where another system sends on this line and only its facts are recorded here.
+    /// Whether another system sends on this line, so that Bluetick only records facts about it.
     #[graphql(default_with = "Some(false)")]
     external: Option<bool>,
 }
 
-/// What became of a line to be created.
+/// The result of creating a line.
 #[derive(SimpleObject)]
 pub(crate) struct CreateLinePayload {
-    /// The line. Null where it was refused.
+    /// The new line. Null if the input was rejected.
     line: Option<Line>,
-    /// Why it was refused; empty where it was created.
+    /// Why the input was rejected; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -55,13 +55,13 @@ const LONGEST_PHONE_NUMBER_ID: usize = 64;
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl LineMutation {
-    /// Creates a line. Needs a token with the scope ADMIN. Where any workspace has a line of the same `phoneNumberId`, the
-    /// answer is a CONFLICT.
+    /// Creates a line. It requires a token with the scope ADMIN. If any workspace already has a line with this
+    /// `phoneNumberId`, the error is `CONFLICT`.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_line(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The line to be created.")] input: CreateLineInput,
+        #[graphql(desc = "The line to create.")] input: CreateLineInput,
     ) -> Result<Fresh<CreateLinePayload>> {
         let session = ctx.session()?;
         let mut refusals = Refusals::default();
@@ -82,7 +82,7 @@ async fn create(
     if lines::create(&session.tenant, &line, session.now()).await? {
         return Ok(Some(line));
     }
-    let fault = Fault::new("is that of a line already");
+    let fault = Fault::new("already belongs to a line");
     refusals.refuse(place.field("phoneNumberId"), UserErrorCode::Conflict, &fault);
     Ok(None)
 }
@@ -109,5 +109,5 @@ impl CreateLineInput {
 
 fn check_rate(given: i32) -> std::result::Result<u32, Fault> {
     let rate = u32::try_from(given).ok().filter(|rate| (1..=HIGHEST_RATE).contains(rate));
-    rate.ok_or_else(|| Fault(format!("is {given}; it goes from 1 to {HIGHEST_RATE}")))
+    rate.ok_or_else(|| Fault(format!("is {given}; it must be between 1 and {HIGHEST_RATE}")))
 }

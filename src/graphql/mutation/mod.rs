@@ -13,8 +13,8 @@ mod version;
 
 use async_graphql::MergedObject;
 
-/// Everything that can be changed. Needs a token with the scope WRITE; `createLine` needs ADMIN. Several fields of one
-/// request are carried out one after the other. Each answers with `userErrors`; where that is not empty, the field changed
+/// Everything that can be changed. It requires a token with the scope WRITE; `createLine` requires ADMIN. The fields of
+/// one request are executed one after another. Each returns `userErrors`; if that is not empty, the field changed
 /// nothing.
 #[derive(Default, MergedObject)]
 pub(crate) struct Mutation(

@@ -22,27 +22,29 @@ use crate::domain::input::Fault;
 #[derive(Default)]
 pub(crate) struct SendMutation;
 
-/// Users to send a conversation to.
+/// A conversation, and the users to send it to.
 #[derive(Debug, InputObject)]
 pub(crate) struct SendConversationInput {
     /// The conversation; its current version is sent.
     conversation_id: ID,
-    /// The users; 1 to 10,000. A number that is given twice counts once.
+    /// The users; 1 to 10,000. A phone number that is given twice counts once.
     users: Vec<SendUserInput>,
-    /// When it is due. Left out, or in the past, it is due at once.
+    /// When it is due. If omitted or in the past, it is due immediately.
     scheduled_at: Option<Given<DateTime>>,
-    /// A text of the client's own, 1 to 200 bytes, that makes repeating safe: the same key with the same input answers with
-    /// the send that it made first and sends nothing again; with another input it is a CONFLICT.
+    /// A string of the client's choice, 1 to 200 bytes, that makes it safe to repeat the request: the same key with the
+    /// same input returns the send that was created the first time, and sends nothing again; with a different input the
+    /// error is `CONFLICT`.
     idempotency_key: Option<String>,
 }
 
 /// A user to send a conversation to.
 #[derive(Debug, InputObject)]
 pub(crate) struct SendUserInput {
-    /// The phone number. Without a country code it is read in the country of the conversation's line. One with digits that
-    /// is no valid number is taken, and its deployment fails with `INVALID_PHONE`; a text without digits is refused.
+    /// The phone number. Without a country code it is taken as a number of the country of the conversation's line. If
+    /// it has digits but is not valid, it is accepted, and its deployment fails with `INVALID_PHONE`; a string without
+    /// digits is rejected.
     phone: String,
-    /// Values for the flow, for example to fill the template with; at most 100.
+    /// Values for the flow, for example to fill in the template; at most 100.
     variables: Option<Vec<VariableInput>>,
 }
 
@@ -55,25 +57,25 @@ pub(crate) struct VariableInput {
     value: String,
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(SimpleObject)]
 pub(crate) struct SendConversationPayload {
-    /// The send. Null where the submission was refused.
+    /// The send. Null if the input was rejected.
     send: Option<Send>,
-    /// The conversation, with these users among its own. Null where the submission was refused.
+    /// The conversation, which now includes these users. Null if the input was rejected.
     conversation: Option<Conversation>,
-    /// Why the submission was refused; empty where it was taken.
+    /// Why the input was rejected; empty on success.
     user_errors: Vec<UserError>,
 }
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl SendMutation {
-    /// Sends the current version of an OUTBOUND conversation to users. The answer comes once everything is stored; the
-    /// messages leave after that, at the line's pace. Follow them with `sendProgress` or `metricsChanged`.
+    /// Sends the current version of an OUTBOUND conversation to users. The response comes once everything is stored;
+    /// the messages go out after that, at the line's rate. Follow them with `sendProgress` or `metricsChanged`.
     async fn send_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to send to whom.")] input: SendConversationInput,
+        #[graphql(desc = "What to send, and to whom.")] input: SendConversationInput,
     ) -> Result<Fresh<SendConversationPayload>> {
         let mut refusals = Refusals::default();
         let sent = submit(ctx, input, &mut refusals).await?;
@@ -122,26 +124,32 @@ fn refuse(refused: Refused, place: &Place, refusals: &mut Refusals) {
     let conversation = || place.field("conversationId");
     let user = |index| place.field("users").item(index);
     let (place, code, fault) = match refused {
-        Refused::NoConversation => (conversation(), NotFound, Fault::new("names no conversation of this workspace")),
+        Refused::NoConversation => {
+            (conversation(), NotFound, Fault::new("does not name a conversation in this workspace"))
+        }
         Refused::Archived => (conversation(), Conflict, Fault::new("names a conversation that is archived")),
-        Refused::Inbound => (conversation(), Invalid, Fault::new("names an INBOUND conversation: its users start it")),
+        Refused::Inbound => {
+            (conversation(), Invalid, Fault::new("names an INBOUND conversation, which only users can start"))
+        }
         Refused::Count(0) => (place.field("users"), Invalid, Fault::new("must not be empty")),
         Refused::Count(count) => (place.field("users"), TooMany, too_many(count)),
         Refused::Phone(index, fault) => (user(index).field("phone"), Invalid, fault),
         Refused::VariableCount(index, count) => (user(index).field("variables"), TooMany, too_many_variables(count)),
         Refused::Variable(index, variable, fault) => (user(index).field("variables").item(variable), Invalid, fault),
         Refused::Key(fault) => (place.field("idempotencyKey"), Invalid, fault),
-        Refused::KeyTaken => (place.field("idempotencyKey"), Conflict, Fault::new("was used with another input")),
+        Refused::KeyTaken => {
+            (place.field("idempotencyKey"), Conflict, Fault::new("was already used with a different input"))
+        }
     };
     refusals.refuse(place, code, &fault);
 }
 
 fn too_many_variables(count: usize) -> Fault {
-    Fault(format!("holds {count} variables; at most {MOST_VARIABLES} are taken"))
+    Fault(format!("has {count} variables; the maximum is {MOST_VARIABLES}"))
 }
 
 fn too_many(count: usize) -> Fault {
-    Fault(format!("holds {count} users; at most {MOST_USERS} are taken"))
+    Fault(format!("has {count} users; the maximum is {MOST_USERS}"))
 }
 
 #[cfg(test)]

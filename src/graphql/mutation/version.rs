@@ -20,34 +20,34 @@ use crate::storage::conversations;
 #[derive(Default)]
 pub(crate) struct VersionMutation;
 
-/// A version to be published.
+/// A version to publish.
 #[derive(Debug, InputObject)]
 pub(crate) struct PublishVersionInput {
-    /// The conversation that it is a version of.
+    /// The conversation it is a version of.
     conversation_id: ID,
-    /// The whole new flow, under the same rules as that of a first version.
+    /// The complete new flow. The same rules apply as to the flow of a first version.
     flow: Json,
 }
 
-/// What became of a version to be published.
+/// The result of publishing a version.
 #[derive(SimpleObject)]
 pub(crate) struct PublishVersionPayload {
-    /// The version, which is the current one now. Null where it was refused.
+    /// The new version, which is now the current one. Null if the input was rejected.
     version: Option<Version>,
-    /// The conversation. Null where the version was refused.
+    /// The conversation. Null if the input was rejected.
     conversation: Option<Conversation>,
-    /// Why it was refused; empty where it was published.
+    /// Why the input was rejected; empty on success.
     user_errors: Vec<UserError>,
 }
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl VersionMutation {
-    /// Publishes a new version of a conversation and makes it the current one. It begins without users; earlier versions keep
-    /// theirs, and sends that are under way stay with the version that they were made for.
+    /// Publishes a new version of a conversation and makes it the current one. It starts without users; earlier
+    /// versions keep theirs, and sends in progress stay with the version they were created for.
     async fn publish_version(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The version to be published.")] input: PublishVersionInput,
+        #[graphql(desc = "The version to publish.")] input: PublishVersionInput,
     ) -> Result<Fresh<PublishVersionPayload>> {
         let mut refusals = Refusals::default();
         let published = publish(ctx, &input, &mut refusals).await?;

@@ -19,7 +19,7 @@ pub(crate) struct ConversationQuery;
 
 #[Object(guard = "Needs(Scope::Read)")]
 impl ConversationQuery {
-    /// One conversation. Null where the workspace has none of this id. An id that is malformed is an error.
+    /// The conversation with this id. Null if the workspace has none. A malformed id is an error.
     async fn conversation(
         &self,
         ctx: &Context<'_>,
@@ -28,20 +28,18 @@ impl ConversationQuery {
         find(ctx, &id).await.transpose()
     }
 
-    /// The workspace's conversations, each with its figures at hand: a page with `metrics` costs no more statements than one
-    /// conversation with them.
+    /// The workspace's conversations. A page of them with `metrics` takes no more database statements than one
+    /// conversation with `metrics`.
     #[expect(clippy::too_many_arguments, reason = "GraphQL arguments of a field are parameters of its function")]
     async fn conversations(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
-        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
-        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
-        #[graphql(desc = "Which conversations; all where it is left out.")] filter: Option<ConversationFilter>,
-        #[graphql(desc = "In which order; the latest created first where it is left out.")] order_by: Option<
-            ConversationOrder,
-        >,
+        #[graphql(desc = "The first N nodes: 0 to 200; 50 if neither `first` nor `last` is given.")] first: Size,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Cursor,
+        #[graphql(desc = "The last N nodes: 0 to 200. It cannot be combined with `first`.")] last: Size,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Cursor,
+        #[graphql(desc = "Which conversations to return; all by default.")] filter: Option<ConversationFilter>,
+        #[graphql(desc = "The order; by default most recently created first.")] order_by: Option<ConversationOrder>,
     ) -> Result<Connection<Conversations>> {
         let filter = filter.unwrap_or_default().read()?;
         let (order, descending) = ConversationOrder::read(order_by);

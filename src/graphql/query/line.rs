@@ -14,7 +14,7 @@ pub(crate) struct LineQuery;
 
 #[Object(guard = "Needs(Scope::Read)")]
 impl LineQuery {
-    /// The workspace's lines, the one created first first.
+    /// The workspace's lines, oldest first.
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<Line>> {
         let lines = lines::list(&ctx.session()?.tenant).await?;
         Ok(lines.into_iter().map(|line| Line(Lazy::Loaded(line.into()))).collect())

@@ -18,19 +18,19 @@ pub(crate) struct NodeQuery;
 
 #[Object(guard = "Needs(Scope::Read)")]
 impl NodeQuery {
-    /// The object of an id. Null where the workspace has none of this id. An id that is malformed is an error.
+    /// The object with this id. Null if the workspace has none. A malformed id is an error.
     async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The id of any object.")] id: ID) -> Option<Result<Node>> {
         find(ctx, &id, &Place::of("id")).await.transpose()
     }
 
-    /// The objects of several ids, in the order of the ids, with null for each that the workspace does not have.
+    /// The objects with these ids, in the order of the ids, with null for each one that the workspace does not have.
     async fn nodes(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The ids of any objects; at most 200.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Result<Node>>>> {
         if ids.len() > MOST_IDS {
-            let fault = format!("holds {} ids; at most {MOST_IDS} are taken", ids.len());
+            let fault = format!("has {} ids; the maximum is {MOST_IDS}", ids.len());
             return Err(ApiError::argument("ids", fault));
         }
         let find = async |(index, id)| find(ctx, id, &Place::of("ids").item(index)).await.transpose();

@@ -15,7 +15,7 @@ pub(crate) struct SendQuery;
 
 #[Object(guard = "Needs(Scope::Read)")]
 impl SendQuery {
-    /// One send. Null where the workspace has none of this id. An id that is malformed is an error.
+    /// The send with this id. Null if the workspace has none. A malformed id is an error.
     async fn send(&self, ctx: &Context<'_>, #[graphql(desc = "The send's id.")] id: ID) -> Option<Result<Send>> {
         find(ctx, &id).await.transpose()
     }

@@ -12,7 +12,7 @@ pub(crate) struct ViewerQuery;
 
 #[Object(guard = "Needs(Scope::Read)")]
 impl ViewerQuery {
-    /// Whoever sent this request, as its token tells.
+    /// Who sent this request, as identified by its token.
     #[expect(clippy::unused_async, reason = "async-graphql calls resolvers as async functions")]
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
         Ok(Viewer(ctx.session()?.viewer))

@@ -22,8 +22,8 @@ pub(crate) struct MessageSubscription;
 
 #[Subscription(guard = "Needs(Scope::Read)")]
 impl MessageSubscription {
-    /// Every message that is added to a user's history from now on, either way, in the order in which they were recorded.
-    /// What came before is read from the user's `history`.
+    /// Every message that is added to a user's history from now on, in either direction, in the order in which they
+    /// were recorded. For earlier messages, see `User.history`.
     async fn message_added(
         &self,
         ctx: &Context<'_>,

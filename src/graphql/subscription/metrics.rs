@@ -16,19 +16,20 @@ pub(crate) struct MetricsSubscription;
 
 #[Subscription(guard = "Needs(Scope::Read)")]
 impl MetricsSubscription {
-    /// The figures of a conversation: the present ones at once, then the newest whenever they changed. Changes that follow
-    /// each other faster than `everyMs` are told together, so a slow reader gets fewer frames and never an old one.
+    /// A conversation's metrics: the current ones immediately, then the latest whenever they change. Changes that
+    /// follow each other faster than `everyMs` are combined, so a slow reader gets fewer frames, but never an outdated
+    /// one.
     async fn metrics_changed(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation's id.")] conversation_id: ID,
         #[graphql(
-            desc = "The number of the version to follow. Left out, the current version is followed, and the one \
-                          after it once another is published."
+            desc = "The number of the version to follow. If omitted, the current version is followed, and then \
+                          the next one once it is published."
         )]
         version: Option<Given<i32>>,
         #[graphql(
-            desc = "The shortest pause between two frames, in milliseconds: 50 to 60,000.",
+            desc = "The minimum interval between two frames, in milliseconds: 50 to 60,000.",
             default_with = "Some(Given::new(DEFAULT_EVERY))"
         )]
         every_ms: Option<Given<i32>>,

@@ -23,7 +23,7 @@ use super::session::Asking;
 use crate::domain::conversation::Conversation;
 use crate::domain::id::VersionId;
 
-/// Everything that can be followed live, over WebSocket. Needs a token with the scope READ.
+/// Everything that can be followed live, over WebSocket. It requires a token with the scope READ.
 #[derive(Default, MergedSubscription)]
 pub(crate) struct Subscription(
     metrics::MetricsSubscription,
@@ -40,7 +40,7 @@ const EVERY: std::ops::RangeInclusive<i32> = 50..=60_000;
 /// Reads the pause between frames.
 fn read_every(every: Option<&Given<i32>>) -> Result<Duration> {
     let millis = Given::read_argument(every, "everyMs")?.unwrap_or(DEFAULT_EVERY);
-    let fault = || format!("is {millis}; it goes from {} to {} milliseconds", EVERY.start(), EVERY.end());
+    let fault = || format!("is {millis}; it must be between {} and {} milliseconds", EVERY.start(), EVERY.end());
     let millis = u64::try_from(millis).ok().filter(|_| EVERY.contains(&millis));
     millis.map(Duration::from_millis).ok_or_else(|| ApiError::argument("everyMs", fault()))
 }
@@ -88,7 +88,7 @@ mod tests {
     fn a_pause_out_of_range_names_its_argument() {
         for every in [0, 49, 60_001, -1] {
             let told = read_every(Some(&Given::new(every))).unwrap_err().to_string();
-            assert_eq!(told, format!("Argument \"everyMs\" is {every}; it goes from 50 to 60000 milliseconds"));
+            assert_eq!(told, format!("Argument \"everyMs\" is {every}; it must be between 50 and 60000 milliseconds"));
         }
         assert_eq!(read_every(None).unwrap(), Duration::from_millis(250));
         assert_eq!(read_every(Some(&Given::new(50))).unwrap(), Duration::from_millis(50));

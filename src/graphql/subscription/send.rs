@@ -40,14 +40,14 @@ struct Seen {
 
 #[Subscription(guard = "Needs(Scope::Read)")]
 impl SendSubscription {
-    /// A send: as it is now, then whenever its state or its progress changed, until it is COMPLETED or CANCELED; with that
-    /// the subscription completes.
+    /// A send: as it is now, then whenever its state or progress changes, until it is COMPLETED or CANCELED; the
+    /// subscription then completes.
     async fn send_progress(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The send's id.")] send_id: ID,
         #[graphql(
-            desc = "The shortest pause between two frames, in milliseconds: 50 to 60,000.",
+            desc = "The minimum interval between two frames, in milliseconds: 50 to 60,000.",
             default_with = "Some(Given::new(DEFAULT_EVERY))"
         )]
         every_ms: Option<Given<i32>>,

@@ -15,9 +15,9 @@ use super::version::Version;
 use super::viewer::Workspace;
 use crate::domain::id::{AnyId, WorkspaceId};
 
-/// Anything that has an id of its own, by which it can be fetched again.
+/// An object with a globally unique id, by which it can be fetched again.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Names this object among everything in the API."))]
+#[graphql(field(name = "id", ty = "ID", desc = "The object's globally unique id."))]
 pub(crate) enum Node {
     /// A workspace.
     Workspace(Workspace),

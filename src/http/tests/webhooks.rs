@@ -113,7 +113,7 @@ async fn a_call_is_bounded() {
     let refused = signed(&server, &statuses(KNOWN_LINE, MOST_UPDATES + 1)).send().await.unwrap();
     assert_eq!(refused.status(), 413);
     let refused: Value = refused.json().await.unwrap();
-    assert_eq!(refused["errors"][0]["message"], "A call may bring 1000 updates; this one brings 1001");
+    assert_eq!(refused["errors"][0]["message"], "A call may contain at most 1000 updates; this one contains 1001");
     assert_eq!(status(signed(&server, &" ".repeat(200_001))).await, 413);
     assert_eq!(counts(&server), (MOST_UPDATES, 0));
 }

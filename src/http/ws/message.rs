@@ -50,7 +50,7 @@ pub(super) fn read(text: &str) -> Result<FromClient, Closing> {
         "pong" => object(payload).map(|_| FromClient::Pong),
         "subscribe" => Ok(FromClient::Subscribe(read_id(id)?, Box::new(request(payload)?))),
         "complete" => Ok(FromClient::Complete(read_id(id)?)),
-        _ => Err(Closing::Malformed("There is no such \"type\" of message")),
+        _ => Err(Closing::Malformed("The \"type\" of the message is unknown")),
     }
 }
 
@@ -64,12 +64,12 @@ fn object(payload: Value) -> Result<Value, Closing> {
 fn read_id(id: Value) -> Result<String, Closing> {
     match id {
         Value::String(id) if (1..=LONGEST_ID).contains(&id.len()) => Ok(id),
-        _ => Err(Closing::Malformed("\"id\" must be a string, not empty and not too long")),
+        _ => Err(Closing::Malformed("\"id\" must be a non-empty string of at most 1024 bytes")),
     }
 }
 
 fn request(payload: Value) -> Result<Request, Closing> {
-    parameters::from_value(payload).map_err(|_| Closing::Malformed("\"payload\" is no GraphQL request"))
+    parameters::from_value(payload).map_err(|_| Closing::Malformed("\"payload\" is not a GraphQL request"))
 }
 
 /// The answer to a good greeting.

@@ -53,7 +53,10 @@ pub(super) async fn upgrade(
 }
 
 fn not_a_socket() -> Refusal {
-    let refusal = Refusal::new(Kind::UpgradeRequired, "This address speaks WebSocket, with graphql-transport-ws");
+    let refusal = Refusal::new(
+        Kind::UpgradeRequired,
+        "This address requires WebSocket, with the subprotocol graphql-transport-ws",
+    );
     refusal
         .with_header(UPGRADE, HeaderValue::from_static("websocket"))
         .with_header(CONNECTION, HeaderValue::from_static("upgrade"))

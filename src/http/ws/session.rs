@@ -133,7 +133,7 @@ impl Session {
         let request_id = RequestId::generate();
         let most = self.services.websocket.operations.get();
         if self.running.len() >= most {
-            let message = format!("At most {most} operations run at once on a socket");
+            let message = format!("At most {most} operations may run at once on one socket");
             let refusal = Refusal::new(Kind::TooManyRequests, message);
             return self.outbox.push(message::error(&id, &[refusal.error(&request_id)]));
         }

@@ -14,29 +14,29 @@ use crate::domain::fact::{self, Content, Fact, Person};
 use crate::domain::input::{Fault, LONGEST_PROVIDER_ID, LONGEST_TEXT, check_json, check_name, check_text};
 use crate::domain::phone::{Country, Phone};
 
-/// A message of the user's, or to the user. The user is named by `phone`, by `whatsappId`, or by both.
+/// A message from or to a user. The user is identified by `phone`, by `whatsappId`, or by both.
 #[derive(Debug, InputObject)]
 pub(crate) struct MessageFact {
-    /// The line that it was on.
+    /// The line it was sent on.
     pub(crate) line_id: ID,
-    /// The user's phone number; without a country code it is read in the country of the line. It must be a valid number.
+    /// The user's phone number. It must be valid; without a country code it is taken as a number of the line's country.
     phone: Option<String>,
-    /// WhatsApp's id of the user: 1 to 20 digits.
+    /// The user's WhatsApp id: 1 to 20 digits.
     whatsapp_id: Option<String>,
     /// Who wrote it.
     sender: Sender,
-    /// What it is made of.
+    /// The kind of content.
     kind: MessageKind,
-    /// Its words; at most 32,768 bytes.
+    /// Its text; at most 32,768 bytes.
     text: Option<String>,
-    /// What its kind carries beyond words; at most 256 KiB of JSON.
+    /// Content beyond the text, depending on the kind; at most 256 KiB of JSON.
     payload: Option<Json>,
     /// When it was written.
     at: Given<DateTime>,
-    /// The provider's id of it; 1 to 512 bytes. Two reports of one id are one message.
+    /// The provider's id of it; 1 to 512 bytes. Reports with the same id describe the same message.
     provider_message_id: String,
-    /// The provider's id of the message that it answers; 1 to 512 bytes. Left out, the time tells which deployment it belongs
-    /// to.
+    /// The provider's id of the message it answers; 1 to 512 bytes. If omitted, the time determines which deployment it
+    /// belongs to.
     in_reply_to: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl MessageFact {
     /// Whom it names.
     fn read_key(&self, place: &Place, country: Option<Country>, reader: &mut Reader<'_>) -> Option<ContactKey> {
         if self.phone.is_none() && self.whatsapp_id.is_none() {
-            return reader.refusals.check(place.clone(), Err(Fault::new("needs \"phone\" or \"whatsappId\"")));
+            return reader.refusals.check(place.clone(), Err(Fault::new("requires \"phone\" or \"whatsappId\"")));
         }
         let phone = self.phone.as_ref().map(|phone| read_phone(phone, country));
         let phone = reader.refusals.check(place.field("phone"), phone.transpose())?;
@@ -94,7 +94,7 @@ impl MessageFact {
 
 fn read_whatsapp_id(given: &str) -> std::result::Result<String, Fault> {
     let digits = given.len() <= MOST_DIGITS && Phone::of_whatsapp_id(given).is_some();
-    if digits { Ok(given.to_owned()) } else { Err(Fault::new("is no WhatsApp id: 1 to 20 digits")) }
+    if digits { Ok(given.to_owned()) } else { Err(Fault::new("is not a WhatsApp id, which has 1 to 20 digits")) }
 }
 
 fn read_payload(payload: &Json) -> std::result::Result<String, Fault> {

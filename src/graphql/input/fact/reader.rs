@@ -41,7 +41,7 @@ impl Reader<'_> {
     pub(crate) fn at(&mut self, fact: &Place, given: &Given<DateTime>) -> Result<Option<Timestamp>> {
         let place = fact.field("at");
         let DateTime(at) = given.read(&place)?;
-        let at = if at > self.latest { Err(Fault(format!("is {at}, which is still to come"))) } else { Ok(at) };
+        let at = if at > self.latest { Err(Fault(format!("is {at}, which is in the future"))) } else { Ok(at) };
         Ok(self.refusals.check(place, at))
     }
 
@@ -59,7 +59,7 @@ impl Reader<'_> {
                 Ok(self.refusals.check(fact.field("providerMessageId"), checked))
             }
             _ => {
-                let fault = Fault::new("needs exactly one of \"deploymentId\" and \"providerMessageId\"");
+                let fault = Fault::new("requires exactly one of \"deploymentId\" and \"providerMessageId\"");
                 Ok(self.refusals.check(fact.clone(), Err(fault)))
             }
         }

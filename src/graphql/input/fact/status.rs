@@ -16,22 +16,25 @@ use crate::domain::failure::{self, ProviderFailure, Refusal};
 use crate::domain::input::{Fault, LONGEST_TEXT, check_text};
 use crate::domain::merge::MessageFacts;
 
-/// How far a message to the user got. It names exactly one of `deploymentId` and `providerMessageId`.
+/// How far a message to the user has got. Exactly one of `deploymentId` and `providerMessageId` must be given.
 #[derive(Debug, InputObject)]
 pub(crate) struct StatusFact {
-    /// The deployment, for its first message. One that the workspace does not have is `NOT_FOUND`.
+    /// The deployment, to report on its first message. If the workspace has no such deployment, the error is
+    /// `NOT_FOUND`.
     pub(crate) deployment_id: Option<ID>,
-    /// The provider's id of the message; 1 to 512 bytes. A fact about one not known yet is parked until it is.
+    /// The provider's id of the message; 1 to 512 bytes. If that message is not known yet, the fact is parked until it
+    /// is.
     provider_message_id: Option<String>,
-    /// How far it got. QUEUED tells nothing new and records nothing.
+    /// How far it has got. QUEUED says nothing new and records nothing.
     status: DeploymentStatus,
-    /// When it happened. Of several reports of one status, the earliest counts.
+    /// When it happened. If there are several reports of one status, the earliest counts.
     at: Given<DateTime>,
-    /// The provider's error code. Only with FAILED.
+    /// The provider's error code. Allowed only with FAILED.
     failure_code: Option<Given<i32>>,
-    /// Why it failed. Only with FAILED. Left out, it follows from `failureCode`, and is OTHER where that is left out too.
+    /// Why it failed. Allowed only with FAILED. If omitted, it follows from `failureCode`, or is OTHER if that is
+    /// omitted too.
     failure_reason: Option<FailureReason>,
-    /// The provider's words; at most 32,768 bytes. Only with FAILED.
+    /// The provider's own words; at most 32,768 bytes. Allowed only with FAILED.
     failure_message: Option<String>,
 }
 
@@ -58,7 +61,7 @@ impl StatusFact {
             ("failureMessage", self.failure_message.is_some()),
         ];
         for (name, _) in given.into_iter().filter(|&(_, given)| given && self.status != DeploymentStatus::Failed) {
-            refusals.check::<()>(place.field(name), Err(Fault::new("goes only with the status FAILED")));
+            refusals.check::<()>(place.field(name), Err(Fault::new("is allowed only with the status FAILED")));
         }
     }
 
