@@ -17,7 +17,7 @@ use crate::domain::input::Fault;
 use crate::domain::page::PageFault;
 use crate::recorder::RecordError;
 use crate::storage::StorageError;
-use crate::telemetry::RequestId;
+use crate::telemetry::{RequestId, causes};
 
 /// Why a field has no value.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -53,10 +53,10 @@ pub(crate) type Result<T, E = ApiError> = std::result::Result<T, E>;
 #[error("{0}")]
 struct Broken(&'static str);
 
-/// The values of `extensions.code`.
+/// The values of `extensions.code` that a GraphQL response may hold; HTTP has some more for requests that it rejects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// The document is no GraphQL.
+    /// The document is not GraphQL.
     ParseFailed,
     /// The document does not fit the schema.
     ValidationFailed,
@@ -64,7 +64,7 @@ pub enum Code {
     BadUserInput,
     /// What was asked to be followed is not there.
     NotFound,
-    /// There is no token, or none in force.
+    /// There is no token, or none that is valid.
     Unauthenticated,
     /// The token does not allow it.
     Forbidden,
@@ -118,15 +118,8 @@ impl Code {
         }
     }
 
-    /// A response that holds nothing but this error.
-    pub fn response(self, message: impl Into<String>) -> Response {
-        let mut error = ServerError::new(message, None);
-        self.mark(&mut error);
-        Response::from_errors(vec![error])
-    }
-
     /// Writes the code into an error.
-    pub fn mark(self, error: &mut ServerError) {
+    pub(crate) fn mark(self, error: &mut ServerError) {
         error.extensions.get_or_insert_default().set("code", self.word());
     }
 }
@@ -181,13 +174,11 @@ fn log(cause: &(dyn StdError + Send + Sync + 'static), path: &[PathSegment], req
         PathSegment::Field(name) => Some(name.as_str()),
         PathSegment::Index(_) => None,
     });
-    let chain = std::iter::successors(cause.source(), |&cause| cause.source());
-    let causes: Vec<_> = chain.map(ToString::to_string).collect();
     tracing::error!(
         request.id = %request_id,
         graphql.field = field,
         error = %cause,
-        error.causes = ?causes,
+        error.causes = ?causes(cause),
         "a field could not be answered"
     );
 }
@@ -247,7 +238,9 @@ mod tests {
 
     #[test]
     fn a_code_that_is_there_stays() {
-        let response = finish_as_r1(Code::ParseFailed.response("it is no GraphQL"));
+        let mut error = ServerError::new("it is not GraphQL", None);
+        Code::ParseFailed.mark(&mut error);
+        let response = finish_as_r1(Response::from_errors(vec![error]));
         assert_eq!(extension(&response.errors[0], "code").as_deref(), Some("GRAPHQL_PARSE_FAILED"));
     }
 

@@ -13,7 +13,8 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 
 use super::negotiation::Media;
-use crate::telemetry::RequestId;
+use crate::graphql::Code;
+use crate::telemetry::{RequestId, causes};
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone)]
@@ -97,13 +98,13 @@ impl Kind {
         }
     }
 
-    /// The `extensions.code`.
+    /// The `extensions.code`: GraphQL's own where it has one for this.
     const fn code(self) -> &'static str {
         match self {
             Self::BadRequest => "BAD_REQUEST",
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::NotFound => "NOT_FOUND",
+            Self::Unauthenticated => Code::Unauthenticated.word(),
+            Self::Forbidden => Code::Forbidden.word(),
+            Self::NotFound => Code::NotFound.word(),
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::NotAcceptable => "NOT_ACCEPTABLE",
             Self::RequestTimeout => "REQUEST_TIMEOUT",
@@ -112,8 +113,8 @@ impl Kind {
             Self::UpgradeRequired => "UPGRADE_REQUIRED",
             Self::TooManyRequests => "TOO_MANY_REQUESTS",
             Self::Timeout => "TIMEOUT",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Internal => "INTERNAL",
+            Self::Unavailable => Code::Unavailable.word(),
+            Self::Internal => Code::Internal.word(),
         }
     }
 }
@@ -186,13 +187,11 @@ impl IntoResponse for Refusal {
 }
 
 fn log(kind: Kind, cause: &(dyn Error + Send + Sync + 'static), request_id: &RequestId) {
-    let causes: Vec<_> =
-        std::iter::successors(cause.source(), |&cause| cause.source()).map(ToString::to_string).collect();
     tracing::error!(
         request.id = %request_id,
         response.code = kind.code(),
         error = %cause,
-        error.causes = ?causes,
+        error.causes = ?causes(cause),
         "a request was not answered"
     );
 }

@@ -3,6 +3,7 @@
 //! A log line is a fixed message with dotted fields. It never holds a phone number, a message's text, a token or a
 //! payload; so a panic is told by its place alone, since its words may quote what was being worked on.
 
+mod causes;
 mod request_id;
 
 use std::io;
@@ -11,6 +12,7 @@ use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
+pub use causes::causes;
 pub use request_id::RequestId;
 
 use crate::config::{LogFormat, LogSettings};
