@@ -183,9 +183,9 @@ pub(crate) fn int(count: i64) -> i32 {
 mod tests {
     use async_graphql::{InputType, Value};
 
-    use super::super::types::message::Messages;
     use super::*;
     use crate::domain::id::new_key;
+    use crate::graphql::types::message::Messages;
 
     fn refused(input: PageInput) -> String {
         input.read(&Messages::OfUser(new_key().into())).unwrap_err().to_string()

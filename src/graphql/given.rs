@@ -71,8 +71,8 @@ fn reason<T: InputType>(error: InputValueError<T>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scalars::DateTime;
     use super::*;
+    use crate::graphql::scalars::DateTime;
 
     fn told<T: InputType + Copy + std::fmt::Debug>(value: Value) -> String {
         Given::<T>::parse(Some(value)).unwrap().read(&Place::of("input").field("x")).unwrap_err().to_string()

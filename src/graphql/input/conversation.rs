@@ -2,12 +2,12 @@
 
 use async_graphql::{Enum, InputObject};
 
-use super::super::error::{ApiError, Result};
-use super::super::place::Place;
-use super::super::types::conversation::Direction;
 use super::order::OrderDirection;
 use crate::domain::conversation;
 use crate::domain::input::{LONGEST_NAME, check_text};
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::place::Place;
+use crate::graphql::types::conversation::Direction;
 use crate::storage::conversations;
 
 /// Selects conversations. All conditions given must hold; a field that is null or omitted is ignored.

@@ -2,10 +2,10 @@
 
 use async_graphql::ID;
 
-use super::super::error::{ApiError, Result};
-use super::super::place::Place;
 use crate::domain::id::AnyId;
 use crate::domain::input::Fault;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::place::Place;
 
 /// Reads an id of whatever type; what is no id at all is an error that names its place.
 pub(crate) fn read_id(id: &ID, place: &Place) -> Result<AnyId> {

@@ -2,12 +2,12 @@
 
 use async_graphql::InputObject;
 
-use super::super::error::{ApiError, Result};
-use super::super::given::Given;
-use super::super::place::Place;
-use super::super::scalars::DateTime;
 use crate::domain::filter::TimeRange;
 use crate::domain::input::Fault;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::given::Given;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
 
 /// A range of time. `from` is inclusive and `to` is exclusive, so adjacent ranges neither overlap nor leave a gap. If
 /// both are given, `from` must be earlier than `to`.

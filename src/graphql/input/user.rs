@@ -2,16 +2,16 @@
 
 use async_graphql::{Enum, ID, InputObject};
 
-use super::super::error::{ApiError, Result};
-use super::super::place::Place;
-use super::super::types::failure::FailureReason;
-use super::super::types::standing::{DeploymentStatus, SessionStatus, Stage};
 use super::id::read_send_id;
 use super::order::OrderDirection;
 use super::time::DateTimeRange;
 use crate::domain::filter;
 use crate::domain::input::{Fault, LONGEST_VARIABLE_NAME, LONGEST_VARIABLE_VALUE, check_name, check_text};
 use crate::domain::user;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::place::Place;
+use crate::graphql::types::failure::FailureReason;
+use crate::graphql::types::standing::{DeploymentStatus, SessionStatus, Stage};
 
 /// Selects users. All conditions given must hold; a field that is null or omitted is ignored. The values of a list are
 /// alternatives, so an empty list matches nobody. A filter may be nested at most 8 levels deep and contain at most 100

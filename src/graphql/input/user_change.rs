@@ -2,16 +2,16 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::error::Result;
-use super::super::place::Place;
-use super::super::types::failure::FailureReason;
-use super::super::types::standing::{DeploymentStatus, SessionStatus, Stage};
 use super::id::read_user_id;
 use super::user::standing;
 use crate::domain::filter::UserFilter;
 use crate::domain::id::UserId;
 use crate::domain::standing::Cell;
 use crate::domain::user::Change;
+use crate::graphql::error::Result;
+use crate::graphql::place::Place;
+use crate::graphql::types::failure::FailureReason;
+use crate::graphql::types::standing::{DeploymentStatus, SessionStatus, Stage};
 
 /// Selects changes of users. A change is sent if the user matched before it or matches after it, so that users are seen
 /// both entering and leaving the selection. All conditions given must hold; a field that is null or omitted is ignored;

@@ -2,20 +2,20 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::super::error::Result;
-use super::super::fresh::Fresh;
-use super::super::input::id::{read_conversation_id, read_line_id};
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::scalars::Json;
-use super::super::session::{Asking, Needs};
-use super::super::types::conversation::{Conversation, Direction};
-use super::super::user_error::{Refusals, UserError};
 use crate::auth::Scope;
 use crate::domain::conversation;
 use crate::domain::flow;
 use crate::domain::id::{ConversationId, LineId, VersionId, new_key};
 use crate::domain::input::{Fault, LONGEST_NAME, check_name};
+use crate::graphql::error::Result;
+use crate::graphql::fresh::Fresh;
+use crate::graphql::input::id::{read_conversation_id, read_line_id};
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::Json;
+use crate::graphql::session::{Asking, Needs};
+use crate::graphql::types::conversation::{Conversation, Direction};
+use crate::graphql::user_error::{Refusals, UserError};
 use crate::storage::{conversations, lines};
 
 #[derive(Default)]

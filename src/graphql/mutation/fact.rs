@@ -5,15 +5,15 @@ use std::time::Duration;
 use async_graphql::{Context, Object, SimpleObject};
 use futures_util::future::try_join_all;
 
-use super::super::connection::int;
-use super::super::error::Result;
-use super::super::input::fact::{FactInput, Known, Reader};
-use super::super::place::Place;
-use super::super::session::{Asking, Needs};
-use super::super::user_error::{Refusals, UserError, UserErrorCode};
 use crate::auth::Scope;
 use crate::domain::fact::Fact;
 use crate::domain::input::Fault;
+use crate::graphql::connection::int;
+use crate::graphql::error::Result;
+use crate::graphql::input::fact::{FactInput, Known, Reader};
+use crate::graphql::place::Place;
+use crate::graphql::session::{Asking, Needs};
+use crate::graphql::user_error::{Refusals, UserError, UserErrorCode};
 use crate::recorder::Recorded;
 
 #[derive(Default)]

@@ -2,19 +2,19 @@
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
-use super::super::error::Result;
-use super::super::fresh::Fresh;
-use super::super::given::Given;
-use super::super::input::phone::read_phone;
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::session::{Asking, Needs, Session};
-use super::super::types::line::Line;
-use super::super::user_error::{Refusals, UserError, UserErrorCode};
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::id::new_key;
 use crate::domain::input::{Fault, LONGEST_NAME, check_name};
+use crate::graphql::error::Result;
+use crate::graphql::fresh::Fresh;
+use crate::graphql::given::Given;
+use crate::graphql::input::phone::read_phone;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::session::{Asking, Needs, Session};
+use crate::graphql::types::line::Line;
+use crate::graphql::user_error::{Refusals, UserError, UserErrorCode};
 use crate::storage::lines;
 
 #[derive(Default)]

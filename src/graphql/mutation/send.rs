@@ -2,22 +2,22 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::super::error::Result;
-use super::super::fresh::Fresh;
-use super::super::given::Given;
-use super::super::input::id::read_conversation_id;
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::scalars::DateTime;
-use super::super::session::{Asking, Needs};
-use super::super::types::conversation::Conversation;
-use super::super::types::send::Send;
-use super::super::user_error::{Refusals, UserError, UserErrorCode};
 use super::conversation::named;
 use crate::auth::Scope;
 use crate::dispatch::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Submission};
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::input::Fault;
+use crate::graphql::error::Result;
+use crate::graphql::fresh::Fresh;
+use crate::graphql::given::Given;
+use crate::graphql::input::id::read_conversation_id;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::session::{Asking, Needs};
+use crate::graphql::types::conversation::Conversation;
+use crate::graphql::types::send::Send;
+use crate::graphql::user_error::{Refusals, UserError, UserErrorCode};
 
 #[derive(Default)]
 pub(crate) struct SendMutation;

@@ -2,19 +2,19 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::super::error::Result;
-use super::super::fresh::Fresh;
-use super::super::input::id::read_conversation_id;
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::scalars::Json;
-use super::super::session::{Asking, Needs};
-use super::super::types::conversation::Conversation;
-use super::super::types::version::Version;
-use super::super::user_error::{Refusals, UserError};
 use super::conversation::{named, read_flow};
 use crate::auth::Scope;
 use crate::domain::conversation;
+use crate::graphql::error::Result;
+use crate::graphql::fresh::Fresh;
+use crate::graphql::input::id::read_conversation_id;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::Json;
+use crate::graphql::session::{Asking, Needs};
+use crate::graphql::types::conversation::Conversation;
+use crate::graphql::types::version::Version;
+use crate::graphql::user_error::{Refusals, UserError};
 use crate::storage::conversations;
 
 #[derive(Default)]

@@ -2,16 +2,16 @@
 
 use async_graphql::{Context, ID, Object};
 
-use super::super::connection::{Connection, Cursor, PageInput, Size};
-use super::super::error::Result;
-use super::super::input::conversation::{ConversationFilter, ConversationOrder};
-use super::super::input::id::read_conversation_id;
-use super::super::lazy::Lazy;
-use super::super::loaders::share_rows;
-use super::super::place::Place;
-use super::super::session::{Asking, Needs};
-use super::super::types::conversation::{Conversation, Conversations};
 use crate::auth::Scope;
+use crate::graphql::connection::{Connection, Cursor, PageInput, Size};
+use crate::graphql::error::Result;
+use crate::graphql::input::conversation::{ConversationFilter, ConversationOrder};
+use crate::graphql::input::id::read_conversation_id;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::loaders::share_rows;
+use crate::graphql::place::Place;
+use crate::graphql::session::{Asking, Needs};
+use crate::graphql::types::conversation::{Conversation, Conversations};
 use crate::storage::conversations;
 
 #[derive(Default)]

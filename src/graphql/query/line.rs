@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, Object};
 
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::session::{Asking, Needs};
-use super::super::types::line::Line;
 use crate::auth::Scope;
+use crate::graphql::error::Result;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::session::{Asking, Needs};
+use crate::graphql::types::line::Line;
 use crate::storage::lines;
 
 #[derive(Default)]

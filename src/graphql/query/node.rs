@@ -3,12 +3,12 @@
 use async_graphql::{Context, ID, Object};
 use futures_util::future::join_all;
 
-use super::super::error::{ApiError, Result};
-use super::super::input::id::read_id;
-use super::super::place::Place;
-use super::super::session::Needs;
-use super::super::types::node::Node;
 use crate::auth::Scope;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::input::id::read_id;
+use crate::graphql::place::Place;
+use crate::graphql::session::Needs;
+use crate::graphql::types::node::Node;
 
 /// How many objects can be asked for by id at once.
 const MOST_IDS: usize = 200;

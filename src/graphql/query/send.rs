@@ -2,13 +2,13 @@
 
 use async_graphql::{Context, ID, Object};
 
-use super::super::error::Result;
-use super::super::input::id::read_send_id;
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::session::Needs;
-use super::super::types::send::Send;
 use crate::auth::Scope;
+use crate::graphql::error::Result;
+use crate::graphql::input::id::read_send_id;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::session::Needs;
+use crate::graphql::types::send::Send;
 
 #[derive(Default)]
 pub(crate) struct SendQuery;

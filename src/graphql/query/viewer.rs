@@ -2,10 +2,10 @@
 
 use async_graphql::{Context, Object};
 
-use super::super::error::Result;
-use super::super::session::{Asking, Needs};
-use super::super::types::viewer::Viewer;
 use crate::auth::Scope;
+use crate::graphql::error::Result;
+use crate::graphql::session::{Asking, Needs};
+use crate::graphql::types::viewer::Viewer;
 
 #[derive(Default)]
 pub(crate) struct ViewerQuery;

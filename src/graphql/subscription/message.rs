@@ -5,16 +5,16 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, TryStreamExt, future, stream};
 
-use super::super::error::{ApiError, Result};
-use super::super::fresh::Fresh;
-use super::super::input::id::read_user_id;
-use super::super::place::Place;
-use super::super::session::{Asking, Needs, Session};
-use super::super::types::message::Message;
 use super::until_error;
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::user::{Change, ChangeKind, User};
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::fresh::Fresh;
+use crate::graphql::input::id::read_user_id;
+use crate::graphql::place::Place;
+use crate::graphql::session::{Asking, Needs, Session};
+use crate::graphql::types::message::Message;
 use crate::storage::messages;
 
 #[derive(Default)]

@@ -3,12 +3,12 @@
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt};
 
-use super::super::error::{ApiError, Result};
-use super::super::given::Given;
-use super::super::session::{Asking, Needs};
-use super::super::types::metrics::Metrics;
 use super::{DEFAULT_EVERY, find_conversation, find_version, read_every, until_error};
 use crate::auth::Scope;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::given::Given;
+use crate::graphql::session::{Asking, Needs};
+use crate::graphql::types::metrics::Metrics;
 use crate::live::Followed;
 
 #[derive(Default)]

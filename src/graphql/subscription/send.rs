@@ -5,21 +5,21 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt, future};
 
-use super::super::error::{ApiError, Result};
-use super::super::fresh::Fresh;
-use super::super::given::Given;
-use super::super::input::id::read_send_id;
-use super::super::lazy::Lazy;
-use super::super::loaders::Loaders;
-use super::super::place::Place;
-use super::super::session::{Asking, Needs, Session};
-use super::super::types::send::Send;
 use super::{DEFAULT_EVERY, read_every, until};
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::id::SendId;
 use crate::domain::send::SendState;
 use crate::domain::tally::Tally;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::fresh::Fresh;
+use crate::graphql::given::Given;
+use crate::graphql::input::id::read_send_id;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::loaders::Loaders;
+use crate::graphql::place::Place;
+use crate::graphql::session::{Asking, Needs, Session};
+use crate::graphql::types::send::Send;
 
 #[derive(Default)]
 pub(crate) struct SendSubscription;

@@ -3,15 +3,15 @@
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt, future};
 
-use super::super::error::{ApiError, Result};
-use super::super::fresh::Fresh;
-use super::super::given::Given;
-use super::super::input::user_change::{ChangeFilter, UserChangeFilter};
-use super::super::session::{Asking, Needs};
-use super::super::types::user::UserChange;
 use super::{find_conversation, find_version, until_error};
 use crate::auth::Scope;
 use crate::domain::id::VersionId;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::fresh::Fresh;
+use crate::graphql::given::Given;
+use crate::graphql::input::user_change::{ChangeFilter, UserChangeFilter};
+use crate::graphql::session::{Asking, Needs};
+use crate::graphql::types::user::UserChange;
 
 #[derive(Default)]
 pub(crate) struct UserSubscription;

@@ -4,14 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::super::connection::{Connection, Cursor, List, PageInput, Size};
-use super::super::error::Result;
-use super::super::given::Given;
-use super::super::input::user::{UserFilter, UserOrder};
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::scalars::DateTime;
-use super::super::session::Asking;
 use super::line::Line;
 use super::metrics::Metrics;
 use super::send::Sends;
@@ -19,6 +11,14 @@ use super::user::{Users, page_of_users};
 use super::version::{Version, Versions, metrics_of};
 use crate::domain;
 use crate::domain::conversation::ConversationFilter;
+use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::input::user::{UserFilter, UserOrder};
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::session::Asking;
 use crate::storage::conversations::{self, ConversationOrder};
 
 /// A WhatsApp conversation that a company sends to people, or answers them with. It is edited by publishing new

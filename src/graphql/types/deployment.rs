@@ -4,11 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Description, ID, Object};
 
-use super::super::connection::{Connection, Cursor, List, PageInput, Size};
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::scalars::DateTime;
-use super::super::session::Asking;
 use super::failure::Failure;
 use super::message::Messages;
 use super::send::Send;
@@ -18,6 +13,11 @@ use crate::domain;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::merge::MessageFacts;
+use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
+use crate::graphql::error::Result;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::session::Asking;
 
 /// One attempt to deliver a version to a user. A retry, or a second send to the same user, is a new deployment; earlier
 /// ones keep what is known about them.

@@ -2,8 +2,8 @@
 
 use async_graphql::{Description, Enum, Object};
 
-use super::super::scalars::DateTime;
 use crate::domain::failure;
+use crate::graphql::scalars::DateTime;
 
 /// Why a deployment failed. WhatsApp's many error codes are grouped into these reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, Description, ID, Object};
 
-use super::super::connection::int;
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::scalars::PhoneNumber;
 use crate::domain;
+use crate::graphql::connection::int;
+use crate::graphql::error::Result;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::PhoneNumber;
 
 /// A WhatsApp business number that conversations run on. The credentials for sending are settings of the server and
 /// never appear in the API.

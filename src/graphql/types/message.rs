@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::super::connection::List;
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::scalars::{DateTime, Json};
-use super::super::session::Asking;
 use super::deployment::Deployment;
 use super::standing::DeploymentStatus;
 use crate::domain;
 use crate::domain::id::{DeploymentId, UserId};
+use crate::graphql::connection::List;
+use crate::graphql::error::Result;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::{DateTime, Json};
+use crate::graphql::session::Asking;
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

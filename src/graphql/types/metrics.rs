@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_graphql::{Description, Object, SimpleObject};
 
-use super::super::connection::int;
-use super::super::scalars::DateTime;
 use super::failure::FailureReason;
 use super::standing::DeploymentStatus;
 use crate::domain;
 use crate::domain::standing::Stage;
 use crate::domain::tally::Tally;
+use crate::graphql::connection::int;
+use crate::graphql::scalars::DateTime;
 
 /// A version's metrics. All figures of one `Metrics` describe the same moment, and each user of the version counts in
 /// exactly one of `messagesSent`, `inProcess` and `sendFailure`: the three add up to `totalUsers`. Reading them costs

@@ -2,9 +2,6 @@
 
 use async_graphql::{Context, ID, Interface};
 
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::session::Asking;
 use super::conversation::Conversation;
 use super::deployment::Deployment;
 use super::line::Line;
@@ -14,6 +11,9 @@ use super::user::User;
 use super::version::Version;
 use super::viewer::Workspace;
 use crate::domain::id::{AnyId, WorkspaceId};
+use crate::graphql::error::Result;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::session::Asking;
 
 /// An object with a globally unique id, by which it can be fetched again.
 #[derive(Interface)]

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::super::connection::List;
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::scalars::DateTime;
-use super::super::session::Asking;
 use super::conversation::Conversation;
 use super::metrics::{StatusCount, by_status};
 use super::version::Version;
 use crate::domain;
 use crate::domain::id::ConversationId;
+use crate::graphql::connection::List;
+use crate::graphql::error::Result;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::session::Asking;
 
 /// One submission of a conversation to users, in the version that was current at the time.
 #[derive(Description)]

@@ -4,12 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::super::connection::{Connection, Cursor, List, PageInput, Size, int};
-use super::super::error::Result;
-use super::super::input::user::{UserFilter, UserOrder};
-use super::super::lazy::Lazy;
-use super::super::scalars::{DateTime, PhoneNumber};
-use super::super::session::Asking;
 use super::deployment::Deployments;
 use super::failure::Failure;
 use super::message::Messages;
@@ -21,6 +15,12 @@ use crate::domain::filter;
 use crate::domain::id::VersionId;
 use crate::domain::merge::{VariableValue, Variables};
 use crate::domain::metrics::Metrics;
+use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size, int};
+use crate::graphql::error::Result;
+use crate::graphql::input::user::{UserFilter, UserOrder};
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::{DateTime, PhoneNumber};
+use crate::graphql::session::Asking;
 use crate::storage::users::UserQuery;
 
 /// One person to whom one version of a conversation was sent, or who started it: a row of the users table. It shows the

@@ -2,7 +2,7 @@
 
 use async_graphql::SimpleObject;
 
-use super::super::scalars::DateTime;
+use crate::graphql::scalars::DateTime;
 
 /// A named value of a user, given with the send or captured from the user's answers.
 #[derive(SimpleObject)]

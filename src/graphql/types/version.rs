@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Description, ID, Object};
 
-use super::super::connection::{Connection, Cursor, List, PageInput, Size};
-use super::super::error::{ApiError, Result};
-use super::super::input::user::{UserFilter, UserOrder};
-use super::super::lazy::Lazy;
-use super::super::scalars::{DateTime, Json};
-use super::super::session::Asking;
 use super::conversation::Conversation;
 use super::metrics::Metrics;
 use super::user::{Users, page_of_users};
 use crate::domain;
 use crate::domain::id::{ConversationId, VersionId};
+use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::input::user::{UserFilter, UserOrder};
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::{DateTime, Json};
+use crate::graphql::session::Asking;
 
 /// A published edition of a conversation. Once published, it never changes; an edit is a new version.
 #[derive(Description)]

@@ -2,10 +2,10 @@
 
 use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::super::error::{ApiError, Result};
-use super::super::session::Asking;
 use crate::auth;
 use crate::domain::id::WorkspaceId;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::session::Asking;
 use crate::storage::tokens;
 
 /// What a token allows. Each scope includes the ones before it.

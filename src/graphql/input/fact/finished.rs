@@ -2,12 +2,12 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::DateTime;
 use super::Reader;
 use crate::domain::fact::Fact;
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
 
 /// The user answered a final step of the flow. Exactly one of `deploymentId` and `providerMessageId` must be given.
 #[derive(Debug, InputObject)]

@@ -2,17 +2,17 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::{DateTime, Json};
-use super::super::super::types::message::{MessageKind, Sender};
-use super::super::phone::read_phone;
 use super::Reader;
 use crate::domain::contact::ContactKey;
 use crate::domain::fact::{self, Content, Fact, Person};
 use crate::domain::input::{Fault, LONGEST_PROVIDER_ID, LONGEST_TEXT, check_json, check_name, check_text};
 use crate::domain::phone::{Country, Phone};
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::input::phone::read_phone;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::{DateTime, Json};
+use crate::graphql::types::message::{MessageKind, Sender};
 
 /// A message from or to a user. The user is identified by `phone`, by `whatsappId`, or by both.
 #[derive(Debug, InputObject)]

@@ -12,11 +12,11 @@ mod variable;
 use async_graphql::OneofObject;
 
 pub(crate) use self::reader::{Known, Reader};
-use super::super::error::Result;
-use super::super::place::Place;
 use super::id::{read_deployment_id, read_line_id};
 use crate::domain::fact::Fact;
 use crate::domain::id::{DeploymentId, LineId};
+use crate::graphql::error::Result;
+use crate::graphql::place::Place;
 
 /// Something that happened, of exactly one kind. Every fact carries the time at which it happened; an `at` more than 5
 /// minutes ahead of the server's clock is rejected.

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use async_graphql::ID;
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::DateTime;
-use super::super::super::user_error::Refusals;
-use super::super::id::{read_deployment_id, read_line_id};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::Target;
 use crate::domain::id::{DeploymentId, LineId};
 use crate::domain::input::{Fault, LONGEST_PROVIDER_ID, check_name};
 use crate::domain::line::Line;
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::input::id::{read_deployment_id, read_line_id};
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::user_error::Refusals;
 
 /// What the workspace has of what facts name.
 #[derive(Debug, Default)]

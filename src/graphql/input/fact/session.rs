@@ -2,14 +2,14 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::DateTime;
-use super::super::super::types::standing::SessionStatus;
 use super::Reader;
 use crate::domain::fact::Fact;
 use crate::domain::merge::Session;
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::types::standing::SessionStatus;
 
 /// Who handles the conversation. Exactly one of `deploymentId` and `providerMessageId` must be given.
 #[derive(Debug, InputObject)]

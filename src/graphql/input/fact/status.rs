@@ -2,19 +2,19 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::DateTime;
-use super::super::super::types::failure::FailureReason;
-use super::super::super::types::standing::DeploymentStatus;
-use super::super::super::user_error::Refusals;
 use super::Reader;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{self, Fact};
 use crate::domain::failure::{self, ProviderFailure, Refusal};
 use crate::domain::input::{Fault, LONGEST_TEXT, check_text};
 use crate::domain::merge::MessageFacts;
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::types::failure::FailureReason;
+use crate::graphql::types::standing::DeploymentStatus;
+use crate::graphql::user_error::Refusals;
 
 /// How far a message to the user has got. Exactly one of `deploymentId` and `providerMessageId` must be given.
 #[derive(Debug, InputObject)]

@@ -3,7 +3,6 @@
 use async_graphql::{InputType, Value};
 use serde_json::json;
 
-use super::super::super::user_error::Refusals;
 use super::*;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{StatusFact, Target};
@@ -12,6 +11,7 @@ use crate::domain::id::new_key;
 use crate::domain::line::Line;
 use crate::domain::merge::MessageFacts;
 use crate::domain::phone::Phone;
+use crate::graphql::user_error::Refusals;
 
 const AT: &str = "2026-11-22T10:00:00Z";
 

@@ -2,13 +2,13 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::DateTime;
 use super::Reader;
 use crate::domain::fact::Fact;
 use crate::domain::input::{LONGEST_VARIABLE_NAME, LONGEST_VARIABLE_VALUE, check_name, check_text};
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
 
 /// A variable was given a value. Exactly one of `deploymentId` and `providerMessageId` must be given.
 #[derive(Debug, InputObject)]
