@@ -11,8 +11,8 @@ use crate::http::ingest::{Door, Owner};
 use crate::recorder::{RecordError, Recorder};
 use crate::storage::{Database, StorageError, lines};
 
-/// The most lines whose owners are remembered.
-const MOST_LINES: u64 = 100_000;
+/// How many lines' owners are remembered.
+const OWNER_CACHE_CAPACITY: u64 = 100_000;
 
 /// From webhooks to the recorder.
 pub(super) struct WebhookDoor {
@@ -24,7 +24,7 @@ pub(super) struct WebhookDoor {
 
 impl WebhookDoor {
     pub(super) fn new(database: Database, recorder: Recorder) -> Self {
-        Self { database, recorder, owners: Cache::new(MOST_LINES) }
+        Self { database, recorder, owners: Cache::new(OWNER_CACHE_CAPACITY) }
     }
 
     async fn owner(&self, phone_number_id: &str) -> Result<Option<Owner>, StorageError> {

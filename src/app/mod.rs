@@ -31,13 +31,13 @@ use crate::storage::{Database, StorageError};
 use crate::whatsapp::client::{self, ClientError, CloudApi};
 
 /// How often parked facts are looked through.
-const SWEEP: Duration = Duration::from_secs(1);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How often lines with work are looked for, beside the nudge of a send on this node.
-const LOOK: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a line rests after an error of the line or its account.
 const LINE_REST: Duration = Duration::from_secs(30);
 /// How often a message that the provider asks to send later is tried.
-const ATTEMPTS: i32 = 5;
+const MAX_ATTEMPTS: i32 = 5;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +151,7 @@ impl Parts {
             queue_facts: recorder.queue_facts.get(),
             batch_facts: recorder.batch_facts.get(),
             parking: Parking { messages: parking.replies, others: parking.statuses },
-            sweep: SWEEP,
+            sweep: SWEEP_INTERVAL,
         };
         Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), self.tasks.clone(), settings)
     }
@@ -169,10 +169,10 @@ impl Parts {
         };
         let settings = DispatchSettings {
             lease: dispatch.lease,
-            look: LOOK,
+            look: POLL_INTERVAL,
             unknown_grace: dispatch.unknown_grace,
             line_rest: LINE_REST,
-            attempts: ATTEMPTS,
+            attempts: MAX_ATTEMPTS,
         };
         let dispatcher = Dispatcher::new(dispatch::Parts {
             db: self.database.clone(),

@@ -16,9 +16,9 @@ use crate::storage::tokens::{self, Token};
 use crate::storage::{Database, StorageError};
 
 /// How long a look-up is remembered: how long a revoked token may go on.
-const REMEMBERED: Duration = Duration::from_secs(2);
-/// The most look-ups remembered, some 200 bytes each.
-const MOST_REMEMBERED: u64 = 20_000;
+const CACHE_TTL: Duration = Duration::from_secs(2);
+/// How many look-ups are remembered, some 200 bytes each.
+const CACHE_CAPACITY: u64 = 20_000;
 
 /// Tells whom tokens stand for. Cheap to clone.
 #[derive(Clone)]
@@ -37,12 +37,12 @@ impl Tokens {
             let db = db.clone();
             async move { tokens::find_by_hash(&db, &hash).await }.boxed()
         };
-        Self::remembering(Arc::new(find), REMEMBERED)
+        Self::remembering(Arc::new(find), CACHE_TTL)
     }
 
     /// As they are found by `find`, each remembered for so long.
     pub(crate) fn remembering(find: Find, remembered: Duration) -> Self {
-        let viewers = Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(remembered).build();
+        let viewers = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(remembered).build();
         Self { find, viewers }
     }
 

@@ -15,11 +15,11 @@ use crate::recorder::RecordError;
 use crate::storage::StorageError;
 use crate::whatsapp::webhook::{self, LineUpdates, MalformedWebhook};
 
-/// The most updates of one call, which is the provider's own maximum.
-pub const MOST_UPDATES: usize = 1_000;
+/// The most updates that one call may contain, which is the provider's own maximum.
+pub const MAX_UPDATES: usize = 1_000;
 
 /// How far a time may lie ahead of ours: clocks differ.
-const AHEAD: Duration = Duration::from_mins(5);
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// Whose a line is.
 pub type Owner = (WorkspaceId, LineId);
@@ -49,7 +49,7 @@ pub enum IngestError {
     /// It is not JSON.
     #[error(transparent)]
     Malformed(#[from] MalformedWebhook),
-    /// It brings more than [`MOST_UPDATES`].
+    /// It brings more than [`MAX_UPDATES`].
     #[error("the webhook brings {0} updates")]
     TooMany(usize),
     /// Whose lines it names cannot be found out.
@@ -76,11 +76,11 @@ impl Ingest {
     /// Takes a webhook's body, and returns once all that it brings is committed.
     pub async fn take(&self, body: &[u8]) -> Result<(), IngestError> {
         let updates = webhook::parse(body)?;
-        let latest = self.clock.now().plus(AHEAD);
+        let latest = self.clock.now().plus(MAX_CLOCK_SKEW);
         let owners = self.door.lines(named(&updates)).await?;
         let sorted = Sorted::of(updates, &owners, latest);
         match sorted.count() {
-            count if count > MOST_UPDATES => Err(IngestError::TooMany(count)),
+            count if count > MAX_UPDATES => Err(IngestError::TooMany(count)),
             _ => Ok(self.record(sorted).await?),
         }
     }

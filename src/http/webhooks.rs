@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::ingest::{Ingest, IngestError, MOST_UPDATES};
+use super::ingest::{Ingest, IngestError, MAX_UPDATES};
 use super::refusal::{Kind, Refusal};
 use super::{Services, body};
 use crate::config::{Secret, WhatsappSettings};
@@ -86,7 +86,7 @@ impl From<IngestError> for Refusal {
         match error {
             IngestError::Malformed(_) => Self::new(Kind::BadRequest, "The body is not well-formed JSON"),
             IngestError::TooMany(count) => {
-                let message = format!("A call may contain at most {MOST_UPDATES} updates; this one contains {count}");
+                let message = format!("A call may contain at most {MAX_UPDATES} updates; this one contains {count}");
                 Self::new(Kind::TooLarge, message)
             }
             IngestError::Storage(_) | IngestError::Record(_) => {

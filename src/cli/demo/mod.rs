@@ -8,6 +8,7 @@ mod story;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -39,8 +40,8 @@ pub(super) struct Options {
 /// The demo's name of the workspace.
 const WORKSPACE: &str = "demo";
 
-/// How often the progress line is written, in seconds.
-const PROGRESS_EVERY: u64 = 2;
+/// How often the progress line is written.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Runs the demo.
 pub(super) async fn run(options: Options, settings: Settings) -> Result<ExitCode, Failure> {
@@ -111,14 +112,14 @@ fn introduce(server: &Server, token: &str, send: &story::Sent) {
 
 async fn time_over(seconds: Option<u64>) {
     match seconds {
-        Some(seconds) => tokio::time::sleep(std::time::Duration::from_secs(seconds)).await,
+        Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
         None => std::future::pending().await,
     }
 }
 
 /// Writes the metrics again and again. Only a fault ends it.
 async fn show_progress(client: &Client, send: &story::Sent) -> Result<(), Failure> {
-    let mut ticks = tokio::time::interval(std::time::Duration::from_secs(PROGRESS_EVERY));
+    let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
     let mut shown = String::new();
     loop {
         ticks.tick().await;

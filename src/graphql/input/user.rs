@@ -77,21 +77,21 @@ pub(crate) enum UserOrderField {
 }
 
 /// How deep a filter may nest, the outermost included: deeper than people write, and shallow enough for any database.
-const DEEPEST: usize = 8;
+const MAX_DEPTH: usize = 8;
 /// How many conditions a filter may hold in all.
-const MOST_CONDITIONS: usize = 100;
+const MAX_CONDITIONS: usize = 100;
 /// The longest prefix of a phone number, in bytes: as long as what is looked at as a number at all.
-const LONGEST_PHONE: usize = 64;
+const MAX_PHONE_BYTES: usize = 64;
 
 impl UserFilter {
     /// The filter in the domain's terms.
     pub(crate) fn read(self) -> Result<filter::UserFilter> {
         let place = Place::of("filter");
-        if self.depth() > DEEPEST {
-            return Err(ApiError::Argument(place, Fault::new(format!("is nested more than {DEEPEST} levels deep"))));
+        if self.depth() > MAX_DEPTH {
+            return Err(ApiError::Argument(place, Fault::new(format!("is nested more than {MAX_DEPTH} levels deep"))));
         }
-        if self.conditions() > MOST_CONDITIONS {
-            let fault = Fault::new(format!("contains more than {MOST_CONDITIONS} conditions"));
+        if self.conditions() > MAX_CONDITIONS {
+            let fault = Fault::new(format!("contains more than {MAX_CONDITIONS} conditions"));
             return Err(ApiError::Argument(place, fault));
         }
         self.read_at(&place)
@@ -214,7 +214,7 @@ fn distinct<T: Copy, D: Ord>(values: &[T], read: impl Fn(T) -> D) -> Vec<D> {
 }
 
 fn read_phone(prefix: &str, place: &Place) -> Result<filter::UserFilter> {
-    check_text(prefix, LONGEST_PHONE).map_err(|fault| ApiError::Argument(place.clone(), fault))?;
+    check_text(prefix, MAX_PHONE_BYTES).map_err(|fault| ApiError::Argument(place.clone(), fault))?;
     Ok(filter::UserFilter::Phone(prefix.to_owned()))
 }
 

@@ -34,9 +34,9 @@ pub(crate) struct RecordFactsPayload {
 }
 
 /// How many facts one call may bring.
-const MOST_FACTS: usize = 1_000;
+const MAX_FACTS: usize = 1_000;
 /// How far ahead of our clock a fact may lie: clocks differ, but nothing is learnt before it happens.
-const AHEAD: Duration = Duration::from_mins(5);
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl FactMutation {
@@ -62,13 +62,13 @@ impl FactMutation {
 /// Reads facts into the domain's terms; whatever is wrong with them is refused.
 async fn read(ctx: &Context<'_>, facts: Vec<FactInput>, refusals: &mut Refusals) -> Result<Vec<Fact>> {
     let place = Place::of("facts");
-    if facts.len() > MOST_FACTS {
-        let fault = Fault(format!("has {} facts; the maximum is {MOST_FACTS}", facts.len()));
+    if facts.len() > MAX_FACTS {
+        let fault = Fault(format!("has {} facts; the maximum is {MAX_FACTS}", facts.len()));
         refusals.refuse(place, UserErrorCode::TooMany, &fault);
         return Ok(Vec::new());
     }
     let known = find_named(ctx, &facts).await?;
-    let mut reader = Reader { known, latest: ctx.session()?.now().plus(AHEAD), refusals };
+    let mut reader = Reader { known, latest: ctx.session()?.now().plus(MAX_CLOCK_SKEW), refusals };
     let facts = facts.into_iter().enumerate().map(|(index, fact)| fact.read(&place.item(index), &mut reader));
     Ok(facts.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }

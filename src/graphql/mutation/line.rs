@@ -49,9 +49,9 @@ pub(crate) struct CreateLinePayload {
 /// What WhatsApp gives a number.
 const DEFAULT_RATE: i32 = 80;
 /// The most that WhatsApp gives a number.
-const HIGHEST_RATE: u32 = 1_000;
+const MAX_RATE: u32 = 1_000;
 /// The longest provider's id of a number, in bytes; WhatsApp's have some 15 digits.
-const LONGEST_PHONE_NUMBER_ID: usize = 64;
+const MAX_PHONE_NUMBER_ID_BYTES: usize = 64;
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl LineMutation {
@@ -90,7 +90,7 @@ async fn create(
 impl CreateLineInput {
     fn read(self, place: &Place, refusals: &mut Refusals) -> Result<Option<domain::line::Line>> {
         let phone = refusals.check(place.field("phone"), read_phone(&self.phone, None));
-        let id = check_name(&self.phone_number_id, LONGEST_PHONE_NUMBER_ID);
+        let id = check_name(&self.phone_number_id, MAX_PHONE_NUMBER_ID_BYTES);
         refusals.check(place.field("phoneNumberId"), id);
         refusals.check(place.field("name"), check_name(&self.name, LONGEST_NAME));
         let rate = Given::read_field(self.messages_per_second.as_ref(), place, "messagesPerSecond")?;
@@ -108,6 +108,6 @@ impl CreateLineInput {
 }
 
 fn check_rate(given: i32) -> std::result::Result<u32, Fault> {
-    let rate = u32::try_from(given).ok().filter(|rate| (1..=HIGHEST_RATE).contains(rate));
-    rate.ok_or_else(|| Fault(format!("is {given}; it must be between 1 and {HIGHEST_RATE}")))
+    let rate = u32::try_from(given).ok().filter(|rate| (1..=MAX_RATE).contains(rate));
+    rate.ok_or_else(|| Fault(format!("is {given}; it must be between 1 and {MAX_RATE}")))
 }

@@ -11,7 +11,7 @@ use crate::graphql::session::Needs;
 use crate::graphql::types::node::Node;
 
 /// How many objects can be asked for by id at once.
-const MOST_IDS: usize = 200;
+const MAX_IDS: usize = 200;
 
 #[derive(Default)]
 pub(crate) struct NodeQuery;
@@ -29,8 +29,8 @@ impl NodeQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The ids of any objects; at most 200.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Result<Node>>>> {
-        if ids.len() > MOST_IDS {
-            let fault = format!("has {} ids; the maximum is {MOST_IDS}", ids.len());
+        if ids.len() > MAX_IDS {
+            let fault = format!("has {} ids; the maximum is {MAX_IDS}", ids.len());
             return Err(ApiError::argument("ids", fault));
         }
         let find = async |(index, id)| find(ctx, id, &Place::of("ids").item(index)).await.transpose();

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt};
 
-use super::{DEFAULT_EVERY, find_conversation, find_version, read_every, until_error};
+use super::{DEFAULT_INTERVAL_MS, find_conversation, find_version, read_every, until_error};
 use crate::auth::Scope;
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::given::Given;
@@ -30,7 +30,7 @@ impl MetricsSubscription {
         version: Option<Given<i32>>,
         #[graphql(
             desc = "The minimum interval between two frames, in milliseconds: 50 to 60,000.",
-            default_with = "Some(Given::new(DEFAULT_EVERY))"
+            default_with = "Some(Given::new(DEFAULT_INTERVAL_MS))"
         )]
         every_ms: Option<Given<i32>>,
     ) -> Result<impl Stream<Item = Result<Metrics>>> {

@@ -33,15 +33,16 @@ pub(crate) struct Subscription(
 );
 
 /// How often a frame may come where the client does not say, in milliseconds.
-const DEFAULT_EVERY: i32 = 250;
+const DEFAULT_INTERVAL_MS: i32 = 250;
 /// The shortest and the longest pause between frames that can be asked for, in milliseconds.
-const EVERY: std::ops::RangeInclusive<i32> = 50..=60_000;
+const INTERVAL_MS: std::ops::RangeInclusive<i32> = 50..=60_000;
 
 /// Reads the pause between frames.
 fn read_every(every: Option<&Given<i32>>) -> Result<Duration> {
-    let millis = Given::read_argument(every, "everyMs")?.unwrap_or(DEFAULT_EVERY);
-    let fault = || format!("is {millis}; it must be between {} and {} milliseconds", EVERY.start(), EVERY.end());
-    let millis = u64::try_from(millis).ok().filter(|_| EVERY.contains(&millis));
+    let millis = Given::read_argument(every, "everyMs")?.unwrap_or(DEFAULT_INTERVAL_MS);
+    let fault =
+        || format!("is {millis}; it must be between {} and {} milliseconds", INTERVAL_MS.start(), INTERVAL_MS.end());
+    let millis = u64::try_from(millis).ok().filter(|_| INTERVAL_MS.contains(&millis));
     millis.map(Duration::from_millis).ok_or_else(|| ApiError::argument("everyMs", fault()))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt, future};
 
-use super::{DEFAULT_EVERY, read_every, until};
+use super::{DEFAULT_INTERVAL_MS, read_every, until};
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::id::SendId;
@@ -48,7 +48,7 @@ impl SendSubscription {
         #[graphql(desc = "The send's id.")] send_id: ID,
         #[graphql(
             desc = "The minimum interval between two frames, in milliseconds: 50 to 60,000.",
-            default_with = "Some(Given::new(DEFAULT_EVERY))"
+            default_with = "Some(Given::new(DEFAULT_INTERVAL_MS))"
         )]
         every_ms: Option<Given<i32>>,
     ) -> Result<impl Stream<Item = Result<Fresh<Send>>>> {

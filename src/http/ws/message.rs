@@ -9,7 +9,7 @@ use super::closing::Closing;
 use crate::http::parameters;
 
 /// The longest id of an operation, in bytes: clients send numbers or UUIDs.
-const LONGEST_ID: usize = 1_024;
+const MAX_ID_BYTES: usize = 1_024;
 
 /// What a client says.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ fn object(payload: Value) -> Result<Value, Closing> {
 
 fn read_id(id: Value) -> Result<String, Closing> {
     match id {
-        Value::String(id) if (1..=LONGEST_ID).contains(&id.len()) => Ok(id),
+        Value::String(id) if (1..=MAX_ID_BYTES).contains(&id.len()) => Ok(id),
         _ => Err(Closing::Malformed("\"id\" must be a non-empty string of at most 1024 bytes")),
     }
 }
@@ -140,7 +140,7 @@ mod tests {
         ] {
             assert!(matches!(read(text), Err(Closing::Malformed(_))), "{text}");
         }
-        let long = format!(r#"{{"type": "complete", "id": "{}"}}"#, "x".repeat(LONGEST_ID + 1));
+        let long = format!(r#"{{"type": "complete", "id": "{}"}}"#, "x".repeat(MAX_ID_BYTES + 1));
         assert!(read(&long).is_err());
     }
 }

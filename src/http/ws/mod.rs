@@ -33,17 +33,17 @@ const SUBPROTOCOL: &str = "graphql-transport-ws";
 const BUFFER_BYTES: usize = 4 * 1_024;
 
 /// How long the other side may take to close its end.
-const LINGER: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// `/graphql/ws`.
 pub(super) async fn upgrade(
     State(services): State<Arc<Services>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
-    let longest = services.websocket.message_bytes.get();
+    let max_bytes = services.websocket.message_bytes.get();
     let upgrade = upgrade.map_err(|_| not_a_socket())?.protocols([SUBPROTOCOL]);
     let is_spoken = upgrade.selected_protocol().is_some();
-    let upgrade = upgrade.max_message_size(longest).max_frame_size(longest);
+    let upgrade = upgrade.max_message_size(max_bytes).max_frame_size(max_bytes);
     let upgrade = upgrade.read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
     let open = services.shutdown.open_socket();
     Ok(upgrade.on_upgrade(move |socket| async move {
@@ -89,5 +89,5 @@ async fn close(
         }
         while let Some(Ok(_)) = reader.next().await {}
     };
-    timeout(LINGER, good_bye).await.ok();
+    timeout(CLOSE_TIMEOUT, good_bye).await.ok();
 }

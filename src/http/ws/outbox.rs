@@ -12,7 +12,7 @@ use super::running::Waiting;
 
 /// The most messages that may wait before the client's own are left unread: a client that asks and never reads is
 /// answered up to here.
-const MOST_WAITING: usize = 256;
+const MAX_PENDING: usize = 256;
 
 /// What waits to be written, and where to.
 pub(super) struct Outbox {
@@ -56,7 +56,7 @@ impl Outbox {
 
     /// Whether the client may ask for more.
     pub(super) fn has_room(&self) -> bool {
-        self.waiting.len() < MOST_WAITING
+        self.waiting.len() < MAX_PENDING
     }
 
     /// Writes the next message, or what is buffered of those before; returns the operation that may go on now. It may be

@@ -25,7 +25,7 @@ use crate::http::refusal::{Kind, Refusal};
 use crate::telemetry::RequestId;
 
 /// How many pings a client may leave unanswered. A client may be stopped for a minute and come back.
-const MOST_UNANSWERED: u32 = 6;
+const MAX_UNANSWERED_PINGS: u32 = 6;
 
 /// A socket whose client is known.
 pub(super) struct Session {
@@ -158,7 +158,7 @@ impl Session {
     }
 
     fn on_tick(&mut self) -> Result<(), End> {
-        if self.heard_at.elapsed() > self.services.websocket.keep_alive * MOST_UNANSWERED {
+        if self.heard_at.elapsed() > self.services.websocket.keep_alive * MAX_UNANSWERED_PINGS {
             return Err(End::Gone);
         }
         // Where something waits to be written, a ping would only wait behind it.

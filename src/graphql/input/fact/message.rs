@@ -41,7 +41,7 @@ pub(crate) struct MessageFact {
 }
 
 /// The most digits of a WhatsApp id: E.164 has 15, and WhatsApp adds to some.
-const MOST_DIGITS: usize = 20;
+const MAX_WHATSAPP_ID_DIGITS: usize = 20;
 
 impl MessageFact {
     /// The fact in the domain's terms; `None` where it was refused.
@@ -93,7 +93,7 @@ impl MessageFact {
 }
 
 fn read_whatsapp_id(given: &str) -> std::result::Result<String, Fault> {
-    let digits = given.len() <= MOST_DIGITS && Phone::of_whatsapp_id(given).is_some();
+    let digits = given.len() <= MAX_WHATSAPP_ID_DIGITS && Phone::of_whatsapp_id(given).is_some();
     if digits { Ok(given.to_owned()) } else { Err(Fault::new("is not a WhatsApp id, which has 1 to 20 digits")) }
 }
 
