@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID};
 
+use super::context::ContextExt;
 use super::error::{ApiError, Result};
 use super::loader::{Key, Loader};
 use super::loaders::Loaders;
-use super::session::Asking;
 use crate::domain::conversation::{Conversation, Version};
 use crate::domain::deployment::Deployment;
 use crate::domain::id::{ConversationId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId};
@@ -37,7 +37,7 @@ pub(crate) enum Lazy<T: Record> {
     /// The row.
     Loaded(Arc<T>),
     /// Its id.
-    Named(T::Id),
+    Id(T::Id),
 }
 
 impl<T: Record> Lazy<T> {
@@ -50,7 +50,7 @@ impl<T: Record> Lazy<T> {
     pub(crate) fn key(&self) -> T::Id {
         match self {
             Self::Loaded(row) => row.id(),
-            Self::Named(id) => *id,
+            Self::Id(id) => *id,
         }
     }
 
@@ -63,7 +63,7 @@ impl<T: Record> Lazy<T> {
     pub(crate) async fn row(&self, ctx: &Context<'_>) -> Result<Arc<T>> {
         match self {
             Self::Loaded(row) => Ok(row.clone()),
-            Self::Named(id) => {
+            Self::Id(id) => {
                 let row = T::loader(ctx.loaders()?).load(*id).await?;
                 row.ok_or_else(|| ApiError::broken("a row refers to one that is not there"))
             }

@@ -17,6 +17,7 @@
 //! HTTP: [`Api::execute`] and [`Api::stream`] take a request and whoever sends it.
 
 mod connection;
+mod context;
 mod error;
 mod fresh;
 mod given;
@@ -28,7 +29,6 @@ mod mutation;
 mod place;
 mod query;
 mod scalars;
-mod session;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -41,10 +41,10 @@ use async_graphql::{Request, Response, SDLExportOptions};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 
+use self::context::RequestContext;
+pub use self::context::{Backend, Caller};
 pub use self::error::Code;
 use self::loaders::Loaders;
-use self::session::Session;
-pub use self::session::{Backend, Caller};
 
 /// The schema. It holds no data, so it can be made without a database.
 pub(crate) type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
@@ -89,9 +89,9 @@ impl Api {
             Code::ParseFailed.mark(&mut error);
             return Err(Box::new(Response::from_errors(vec![error])));
         }
-        let session = Session::new(caller.viewer, self.backend.clone());
-        let loaders = Loaders::new(session.tenant.clone());
-        Ok(request.data(session).data(loaders))
+        let context = RequestContext::new(caller.viewer, self.backend.clone());
+        let loaders = Loaders::new(context.tenant.clone());
+        Ok(request.data(context).data(loaders))
     }
 }
 

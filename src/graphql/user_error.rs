@@ -1,4 +1,4 @@
-//! Expected refusals, as data.
+//! Expected errors, as data.
 
 use async_graphql::{Enum, SimpleObject};
 
@@ -30,11 +30,11 @@ pub(crate) enum UserErrorCode {
     TooMany,
 }
 
-/// What was found wrong with an input.
+/// What is wrong with an input, collected before anything is changed.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Vec<UserError>);
+pub(crate) struct UserErrors(Vec<UserError>);
 
-impl Refusals {
+impl UserErrors {
     /// Refuses the value at a place. The fault continues a sentence that begins with the place.
     pub(crate) fn refuse(&mut self, place: Place, code: UserErrorCode, fault: &Fault) {
         let message = format!("\"{place}\" {fault}");
@@ -60,13 +60,13 @@ impl Refusals {
     }
 
     /// As `userErrors`.
-    pub(crate) fn into_errors(self) -> Vec<UserError> {
+    pub(crate) fn into_vec(self) -> Vec<UserError> {
         self.0
     }
 }
 
 #[cfg(test)]
-impl Refusals {
+impl UserErrors {
     /// Where something was found wrong.
     pub(crate) fn places(&self) -> Vec<String> {
         self.0.iter().filter_map(|error| error.field.as_ref()).map(|field| field.join(".")).collect()

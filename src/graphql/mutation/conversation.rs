@@ -7,15 +7,15 @@ use crate::domain::conversation;
 use crate::domain::flow;
 use crate::domain::id::{ConversationId, LineId, VersionId, new_key};
 use crate::domain::input::{Fault, LONGEST_NAME, check_name};
+use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::input::id::{read_conversation_id, read_line_id};
 use crate::graphql::lazy::Lazy;
 use crate::graphql::place::Place;
 use crate::graphql::scalars::Json;
-use crate::graphql::session::{Asking, Needs};
 use crate::graphql::types::conversation::{Conversation, Direction};
-use crate::graphql::user_error::{Refusals, UserError};
+use crate::graphql::user_error::{UserError, UserErrors};
 use crate::storage::{conversations, lines};
 
 #[derive(Default)]
@@ -63,10 +63,10 @@ impl ConversationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation to create.")] input: CreateConversationInput,
     ) -> Result<Fresh<CreateConversationPayload>> {
-        let mut refusals = Refusals::default();
-        let conversation = create(ctx, input, &mut refusals).await?.map(named);
-        let payload = CreateConversationPayload { conversation, user_errors: refusals.into_errors() };
-        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+        let mut errors = UserErrors::default();
+        let conversation = create(ctx, input, &mut errors).await?.map(Lazy::Id).map(Conversation);
+        let payload = CreateConversationPayload { conversation, user_errors: errors.into_vec() };
+        Ok(Fresh::new(&ctx.request()?.tenant, payload))
     }
 
     /// Archives a conversation: it can no longer be sent, and deployments that are still queued will not be sent.
@@ -76,28 +76,28 @@ impl ConversationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation's id.")] id: ID,
     ) -> Result<Fresh<ArchiveConversationPayload>> {
-        let mut refusals = Refusals::default();
+        let mut errors = UserErrors::default();
         let archived = archive(ctx, &id).await?;
-        let conversation = refusals.found(Place::of("id"), "conversation", archived).map(named);
-        let payload = ArchiveConversationPayload { conversation, user_errors: refusals.into_errors() };
-        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+        let conversation = errors.found(Place::of("id"), "conversation", archived).map(Lazy::Id).map(Conversation);
+        let payload = ArchiveConversationPayload { conversation, user_errors: errors.into_vec() };
+        Ok(Fresh::new(&ctx.request()?.tenant, payload))
     }
 }
 
 async fn create(
     ctx: &Context<'_>,
     input: CreateConversationInput,
-    refusals: &mut Refusals,
+    errors: &mut UserErrors,
 ) -> Result<Option<ConversationId>> {
     let place = Place::of("input");
     let direction = input.direction.into();
-    refusals.check(place.field("name"), check_name(&input.name, LONGEST_NAME));
-    let flow = refusals.check(place.field("flow"), read_flow(&input.flow, direction));
-    let line = find_line(ctx, input.line_id.as_ref(), place.field("lineId"), refusals).await?;
-    let Some((line, flow)) = line.zip(flow).filter(|_| refusals.is_empty()) else { return Ok(None) };
-    let session = ctx.session()?;
-    let (conversation, version) = new(line, input.name, direction, flow, session.now());
-    conversations::create(&session.tenant, &conversation, &version).await?;
+    errors.check(place.field("name"), check_name(&input.name, LONGEST_NAME));
+    let flow = errors.check(place.field("flow"), read_flow(&input.flow, direction));
+    let line = find_line(ctx, input.line_id.as_ref(), place.field("lineId"), errors).await?;
+    let Some((line, flow)) = line.zip(flow).filter(|_| errors.is_empty()) else { return Ok(None) };
+    let request = ctx.request()?;
+    let (conversation, version) = new(line, input.name, direction, flow, request.now());
+    conversations::create(&request.tenant, &conversation, &version).await?;
     Ok(Some(conversation.id))
 }
 
@@ -121,17 +121,17 @@ async fn find_line(
     ctx: &Context<'_>,
     id: Option<&ID>,
     place: Place,
-    refusals: &mut Refusals,
+    errors: &mut UserErrors,
 ) -> Result<Option<LineId>> {
     let Some(id) = id else {
-        let lines = lines::list(&ctx.session()?.tenant).await?;
-        return Ok(refusals.check(place, only(&lines)));
+        let lines = lines::list(&ctx.request()?.tenant).await?;
+        return Ok(errors.check(place, only(&lines)));
     };
     let line = match read_line_id(id, &place)? {
         Some(id) => ctx.loaders()?.lines().load(id).await?,
         None => None,
     };
-    Ok(refusals.found(place, "line", line).map(|line| line.id))
+    Ok(errors.found(place, "line", line).map(|line| line.id))
 }
 
 fn only(lines: &[crate::domain::line::Line]) -> std::result::Result<LineId, Fault> {
@@ -143,8 +143,8 @@ fn only(lines: &[crate::domain::line::Line]) -> std::result::Result<LineId, Faul
 
 async fn archive(ctx: &Context<'_>, id: &ID) -> Result<Option<ConversationId>> {
     let Some(id) = read_conversation_id(id, &Place::of("id"))? else { return Ok(None) };
-    let session = ctx.session()?;
-    let archived = conversations::archive(&session.tenant, id, session.now()).await?;
+    let request = ctx.request()?;
+    let archived = conversations::archive(&request.tenant, id, request.now()).await?;
     Ok(archived.then_some(id))
 }
 
@@ -152,9 +152,4 @@ async fn archive(ctx: &Context<'_>, id: &ID) -> Result<Option<ConversationId>> {
 pub(crate) fn read_flow(flow: &Json, direction: conversation::Direction) -> std::result::Result<String, Fault> {
     flow::check(&flow.value()?, direction)?;
     flow.text()
-}
-
-/// A conversation that is there.
-pub(crate) fn named(id: ConversationId) -> Conversation {
-    Conversation(Lazy::Named(id))
 }

@@ -9,11 +9,11 @@ use crate::auth::Scope;
 use crate::domain::fact::Fact;
 use crate::domain::input::Fault;
 use crate::graphql::connection::int;
+use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
 use crate::graphql::input::fact::{FactInput, Known, Reader};
 use crate::graphql::place::Place;
-use crate::graphql::session::{Asking, Needs};
-use crate::graphql::user_error::{Refusals, UserError, UserErrorCode};
+use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
 use crate::recorder::Recorded;
 
 #[derive(Default)]
@@ -48,27 +48,27 @@ impl FactMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The facts; at most 1,000. If one is rejected, none is recorded.")] facts: Vec<FactInput>,
     ) -> Result<RecordFactsPayload> {
-        let mut refusals = Refusals::default();
-        let facts = read(ctx, facts, &mut refusals).await?;
-        if !refusals.is_empty() {
-            return Ok(RecordFactsPayload { user_errors: refusals.into_errors(), ..RecordFactsPayload::default() });
+        let mut errors = UserErrors::default();
+        let facts = read(ctx, facts, &mut errors).await?;
+        if !errors.is_empty() {
+            return Ok(RecordFactsPayload { user_errors: errors.into_vec(), ..RecordFactsPayload::default() });
         }
-        let session = ctx.session()?;
-        let recorded = session.backend.recorder.record(session.tenant.workspace(), facts).await?;
+        let request = ctx.request()?;
+        let recorded = request.backend.recorder.record(request.tenant.workspace(), facts).await?;
         Ok(RecordFactsPayload::from(recorded.as_slice()))
     }
 }
 
 /// Reads facts into the domain's terms; whatever is wrong with them is refused.
-async fn read(ctx: &Context<'_>, facts: Vec<FactInput>, refusals: &mut Refusals) -> Result<Vec<Fact>> {
+async fn read(ctx: &Context<'_>, facts: Vec<FactInput>, errors: &mut UserErrors) -> Result<Vec<Fact>> {
     let place = Place::of("facts");
     if facts.len() > MAX_FACTS {
         let fault = Fault(format!("has {} facts; the maximum is {MAX_FACTS}", facts.len()));
-        refusals.refuse(place, UserErrorCode::TooMany, &fault);
+        errors.refuse(place, UserErrorCode::TooMany, &fault);
         return Ok(Vec::new());
     }
     let known = find_named(ctx, &facts).await?;
-    let mut reader = Reader { known, latest: ctx.session()?.now().plus(MAX_CLOCK_SKEW), refusals };
+    let mut reader = Reader { known, latest: ctx.request()?.now().plus(MAX_CLOCK_SKEW), errors };
     let facts = facts.into_iter().enumerate().map(|(index, fact)| fact.read(&place.item(index), &mut reader));
     Ok(facts.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }

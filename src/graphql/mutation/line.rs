@@ -6,15 +6,15 @@ use crate::auth::Scope;
 use crate::domain;
 use crate::domain::id::new_key;
 use crate::domain::input::{Fault, LONGEST_NAME, check_name};
+use crate::graphql::context::{ContextExt, Needs, RequestContext};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
 use crate::graphql::input::phone::read_phone;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::place::Place;
-use crate::graphql::session::{Asking, Needs, Session};
 use crate::graphql::types::line::Line;
-use crate::graphql::user_error::{Refusals, UserError, UserErrorCode};
+use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
 use crate::storage::lines;
 
 #[derive(Default)]
@@ -63,40 +63,40 @@ impl LineMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The line to create.")] input: CreateLineInput,
     ) -> Result<Fresh<CreateLinePayload>> {
-        let session = ctx.session()?;
-        let mut refusals = Refusals::default();
-        let line = create(session, input, &mut refusals).await?;
+        let request = ctx.request()?;
+        let mut errors = UserErrors::default();
+        let line = create(request, input, &mut errors).await?;
         let line = line.map(|line| Line(Lazy::Loaded(line.into())));
-        let payload = CreateLinePayload { line, user_errors: refusals.into_errors() };
-        Ok(Fresh::new(&session.tenant, payload))
+        let payload = CreateLinePayload { line, user_errors: errors.into_vec() };
+        Ok(Fresh::new(&request.tenant, payload))
     }
 }
 
 async fn create(
-    session: &Session,
+    request: &RequestContext,
     input: CreateLineInput,
-    refusals: &mut Refusals,
+    errors: &mut UserErrors,
 ) -> Result<Option<domain::line::Line>> {
     let place = Place::of("input");
-    let Some(line) = input.read(&place, refusals)? else { return Ok(None) };
-    if lines::create(&session.tenant, &line, session.now()).await? {
+    let Some(line) = input.read(&place, errors)? else { return Ok(None) };
+    if lines::create(&request.tenant, &line, request.now()).await? {
         return Ok(Some(line));
     }
     let fault = Fault::new("already belongs to a line");
-    refusals.refuse(place.field("phoneNumberId"), UserErrorCode::Conflict, &fault);
+    errors.refuse(place.field("phoneNumberId"), UserErrorCode::Conflict, &fault);
     Ok(None)
 }
 
 impl CreateLineInput {
-    fn read(self, place: &Place, refusals: &mut Refusals) -> Result<Option<domain::line::Line>> {
-        let phone = refusals.check(place.field("phone"), read_phone(&self.phone, None));
+    fn read(self, place: &Place, errors: &mut UserErrors) -> Result<Option<domain::line::Line>> {
+        let phone = errors.check(place.field("phone"), read_phone(&self.phone, None));
         let id = check_name(&self.phone_number_id, MAX_PHONE_NUMBER_ID_BYTES);
-        refusals.check(place.field("phoneNumberId"), id);
-        refusals.check(place.field("name"), check_name(&self.name, LONGEST_NAME));
+        errors.check(place.field("phoneNumberId"), id);
+        errors.check(place.field("name"), check_name(&self.name, LONGEST_NAME));
         let rate = Given::read_field(self.messages_per_second.as_ref(), place, "messagesPerSecond")?;
         let rate = check_rate(rate.unwrap_or(DEFAULT_RATE));
-        let rate = refusals.check(place.field("messagesPerSecond"), rate);
-        Ok(phone.zip(rate).filter(|_| refusals.is_empty()).map(|(phone, messages_per_second)| domain::line::Line {
+        let rate = errors.check(place.field("messagesPerSecond"), rate);
+        Ok(phone.zip(rate).filter(|_| errors.is_empty()).map(|(phone, messages_per_second)| domain::line::Line {
             id: new_key().into(),
             phone,
             phone_number_id: self.phone_number_id,

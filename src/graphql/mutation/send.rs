@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::conversation::named;
 use crate::auth::Scope;
 use crate::dispatch::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Submission};
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::input::Fault;
+use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
@@ -14,10 +14,9 @@ use crate::graphql::input::id::read_conversation_id;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::place::Place;
 use crate::graphql::scalars::DateTime;
-use crate::graphql::session::{Asking, Needs};
 use crate::graphql::types::conversation::Conversation;
 use crate::graphql::types::send::Send;
-use crate::graphql::user_error::{Refusals, UserError, UserErrorCode};
+use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
 
 #[derive(Default)]
 pub(crate) struct SendMutation;
@@ -77,36 +76,36 @@ impl SendMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to send, and to whom.")] input: SendConversationInput,
     ) -> Result<Fresh<SendConversationPayload>> {
-        let mut refusals = Refusals::default();
-        let sent = submit(ctx, input, &mut refusals).await?;
+        let mut errors = UserErrors::default();
+        let sent = submit(ctx, input, &mut errors).await?;
         let payload = SendConversationPayload {
-            send: sent.map(|(send, _)| Send(Lazy::Named(send))),
-            conversation: sent.map(|(_, conversation)| named(conversation)),
-            user_errors: refusals.into_errors(),
+            send: sent.map(|(send, _)| Send(Lazy::Id(send))),
+            conversation: sent.map(|(_, conversation)| Conversation(Lazy::Id(conversation))),
+            user_errors: errors.into_vec(),
         };
-        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+        Ok(Fresh::new(&ctx.request()?.tenant, payload))
     }
 }
 
 async fn submit(
     ctx: &Context<'_>,
     input: SendConversationInput,
-    refusals: &mut Refusals,
+    errors: &mut UserErrors,
 ) -> Result<Option<(SendId, ConversationId)>> {
     let place = Place::of("input");
     let id_place = place.field("conversationId");
     let scheduled_at = Given::read_field(input.scheduled_at.as_ref(), &place, "scheduledAt")?;
     let conversation = read_conversation_id(&input.conversation_id, &id_place)?;
-    let Some(conversation) = refusals.found(id_place, "conversation", conversation) else { return Ok(None) };
+    let Some(conversation) = errors.found(id_place, "conversation", conversation) else { return Ok(None) };
     let submission = Submission {
         conversation,
         users: input.users.into_iter().map(Recipient::from).collect(),
         scheduled_at: scheduled_at.map(|DateTime(at)| at),
         idempotency_key: input.idempotency_key,
     };
-    let session = ctx.session()?;
-    let answer = session.backend.sends.submit(&session.tenant, submission).await?;
-    let refused = answer.map_err(|refused| refused.into_iter().for_each(|one| refuse(one, &place, refusals)));
+    let request = ctx.request()?;
+    let answer = request.backend.sends.submit(&request.tenant, submission).await?;
+    let refused = answer.map_err(|refused| refused.into_iter().for_each(|one| refuse(one, &place, errors)));
     Ok(refused.ok().map(|send| (send, conversation)))
 }
 
@@ -118,7 +117,7 @@ impl From<SendUserInput> for Recipient {
 }
 
 /// Tells a refusal of dispatch with its place in the input.
-fn refuse(refused: Refused, place: &Place, refusals: &mut Refusals) {
+fn refuse(refused: Refused, place: &Place, errors: &mut UserErrors) {
     use UserErrorCode::{Conflict, Invalid, NotFound, TooMany};
 
     let conversation = || place.field("conversationId");
@@ -141,7 +140,7 @@ fn refuse(refused: Refused, place: &Place, refusals: &mut Refusals) {
             (place.field("idempotencyKey"), Conflict, Fault::new("was already used with a different input"))
         }
     };
-    refusals.refuse(place, code, &fault);
+    errors.refuse(place, code, &fault);
 }
 
 fn too_many_variables(count: usize) -> Fault {
@@ -171,9 +170,9 @@ mod tests {
             (Refused::Key(fault()), "idempotencyKey"),
             (Refused::KeyTaken, "idempotencyKey"),
         ] {
-            let mut refusals = Refusals::default();
-            refuse(refused, &Place::of("input"), &mut refusals);
-            let told = refusals.places();
+            let mut errors = UserErrors::default();
+            refuse(refused, &Place::of("input"), &mut errors);
+            let told = errors.places();
             assert_eq!(told, [format!("input.{field}")]);
         }
     }

@@ -2,19 +2,19 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::conversation::{named, read_flow};
+use super::conversation::read_flow;
 use crate::auth::Scope;
 use crate::domain::conversation;
+use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::input::id::read_conversation_id;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::place::Place;
 use crate::graphql::scalars::Json;
-use crate::graphql::session::{Asking, Needs};
 use crate::graphql::types::conversation::Conversation;
 use crate::graphql::types::version::Version;
-use crate::graphql::user_error::{Refusals, UserError};
+use crate::graphql::user_error::{UserError, UserErrors};
 use crate::storage::conversations;
 
 #[derive(Default)]
@@ -49,21 +49,21 @@ impl VersionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The version to publish.")] input: PublishVersionInput,
     ) -> Result<Fresh<PublishVersionPayload>> {
-        let mut refusals = Refusals::default();
-        let published = publish(ctx, &input, &mut refusals).await?;
+        let mut errors = UserErrors::default();
+        let published = publish(ctx, &input, &mut errors).await?;
         let payload = PublishVersionPayload {
-            conversation: published.as_ref().map(|version| named(version.conversation)),
+            conversation: published.as_ref().map(|version| Conversation(Lazy::Id(version.conversation))),
             version: published.map(|version| Version(Lazy::Loaded(version.into()))),
-            user_errors: refusals.into_errors(),
+            user_errors: errors.into_vec(),
         };
-        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+        Ok(Fresh::new(&ctx.request()?.tenant, payload))
     }
 }
 
 async fn publish(
     ctx: &Context<'_>,
     input: &PublishVersionInput,
-    refusals: &mut Refusals,
+    errors: &mut UserErrors,
 ) -> Result<Option<conversation::Version>> {
     let place = Place::of("input");
     let id_place = place.field("conversationId");
@@ -71,10 +71,10 @@ async fn publish(
         Some(id) => ctx.loaders()?.conversations().load(id).await?,
         None => None,
     };
-    let Some(conversation) = refusals.found(id_place, "conversation", conversation) else { return Ok(None) };
-    let flow = refusals.check(place.field("flow"), read_flow(&input.flow, conversation.direction));
+    let Some(conversation) = errors.found(id_place, "conversation", conversation) else { return Ok(None) };
+    let flow = errors.check(place.field("flow"), read_flow(&input.flow, conversation.direction));
     let Some(flow) = flow else { return Ok(None) };
-    let session = ctx.session()?;
-    let published = conversations::publish(&session.tenant, conversation.id, &flow, session.now()).await?;
-    Ok(refusals.found(place.field("conversationId"), "conversation", published))
+    let request = ctx.request()?;
+    let published = conversations::publish(&request.tenant, conversation.id, &flow, request.now()).await?;
+    Ok(errors.found(place.field("conversationId"), "conversation", published))
 }

@@ -4,13 +4,13 @@ use async_graphql::{Context, ID, Object};
 
 use crate::auth::Scope;
 use crate::graphql::connection::{Connection, Cursor, PageInput, Size};
+use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
 use crate::graphql::input::conversation::{ConversationFilter, ConversationOrder};
 use crate::graphql::input::id::read_conversation_id;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::loaders::share_rows;
 use crate::graphql::place::Place;
-use crate::graphql::session::{Asking, Needs};
 use crate::graphql::types::conversation::{Conversation, Conversations};
 use crate::storage::conversations;
 
@@ -45,7 +45,7 @@ impl ConversationQuery {
         let (order, descending) = ConversationOrder::read(order_by);
         let asked_for = Conversations { filter, order };
         let page = PageInput { first, after, last, before }.read(&asked_for)?;
-        let tenant = &ctx.session()?.tenant;
+        let tenant = &ctx.request()?.tenant;
         let slice = conversations::page(tenant, &asked_for.filter, order, descending, &page).await?;
         Ok(Connection::new(asked_for, Some(share_rows(slice))))
     }

@@ -3,9 +3,9 @@
 use async_graphql::{Context, Object};
 
 use crate::auth::Scope;
+use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
 use crate::graphql::lazy::Lazy;
-use crate::graphql::session::{Asking, Needs};
 use crate::graphql::types::line::Line;
 use crate::storage::lines;
 
@@ -16,7 +16,7 @@ pub(crate) struct LineQuery;
 impl LineQuery {
     /// The workspace's lines, oldest first.
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<Line>> {
-        let lines = lines::list(&ctx.session()?.tenant).await?;
+        let lines = lines::list(&ctx.request()?.tenant).await?;
         Ok(lines.into_iter().map(|line| Line(Lazy::Loaded(line.into()))).collect())
     }
 }

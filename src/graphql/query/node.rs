@@ -4,10 +4,10 @@ use async_graphql::{Context, ID, Object};
 use futures_util::future::join_all;
 
 use crate::auth::Scope;
+use crate::graphql::context::Needs;
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::input::id::read_id;
 use crate::graphql::place::Place;
-use crate::graphql::session::Needs;
 use crate::graphql::types::node::Node;
 
 /// How many objects can be asked for by id at once.

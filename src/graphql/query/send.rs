@@ -3,11 +3,11 @@
 use async_graphql::{Context, ID, Object};
 
 use crate::auth::Scope;
+use crate::graphql::context::Needs;
 use crate::graphql::error::Result;
 use crate::graphql::input::id::read_send_id;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::place::Place;
-use crate::graphql::session::Needs;
 use crate::graphql::types::send::Send;
 
 #[derive(Default)]

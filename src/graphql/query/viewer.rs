@@ -3,8 +3,8 @@
 use async_graphql::{Context, Object};
 
 use crate::auth::Scope;
+use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
-use crate::graphql::session::{Asking, Needs};
 use crate::graphql::types::viewer::Viewer;
 
 #[derive(Default)]
@@ -15,6 +15,6 @@ impl ViewerQuery {
     /// Who sent this request, as identified by its token.
     #[expect(clippy::unused_async, reason = "async-graphql calls resolvers as async functions")]
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
-        Ok(Viewer(ctx.session()?.viewer))
+        Ok(Viewer(ctx.request()?.viewer))
     }
 }

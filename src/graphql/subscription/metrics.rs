@@ -5,9 +5,9 @@ use futures_util::{Stream, StreamExt};
 
 use super::{DEFAULT_INTERVAL_MS, find_conversation, find_version, read_every, until_error};
 use crate::auth::Scope;
+use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::given::Given;
-use crate::graphql::session::{Asking, Needs};
 use crate::graphql::types::metrics::Metrics;
 use crate::live::Followed;
 
@@ -40,8 +40,8 @@ impl MetricsSubscription {
             Some(number) => Followed::Version(find_version(ctx, &conversation, number).await?),
             None => Followed::Current(conversation.id),
         };
-        let session = ctx.session()?;
-        let frames = session.backend.hub.metrics(session.tenant.clone(), followed, every);
+        let request = ctx.request()?;
+        let frames = request.backend.hub.metrics(request.tenant.clone(), followed, every);
         Ok(until_error(frames.map(|frame| frame.map(Metrics).map_err(ApiError::from))))
     }
 }

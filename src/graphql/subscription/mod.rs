@@ -15,11 +15,11 @@ use std::time::Duration;
 use async_graphql::{Context, ID, MergedSubscription};
 use futures_util::{Stream, StreamExt, future, stream};
 
+use super::context::ContextExt;
 use super::error::{ApiError, Result};
 use super::given::Given;
 use super::input::id::read_conversation_id;
 use super::place::Place;
-use super::session::Asking;
 use crate::domain::conversation::Conversation;
 use crate::domain::id::VersionId;
 

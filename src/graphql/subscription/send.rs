@@ -11,6 +11,7 @@ use crate::domain;
 use crate::domain::id::SendId;
 use crate::domain::send::SendState;
 use crate::domain::tally::Tally;
+use crate::graphql::context::{ContextExt, Needs, RequestContext};
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
@@ -18,7 +19,6 @@ use crate::graphql::input::id::read_send_id;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::loaders::Loaders;
 use crate::graphql::place::Place;
-use crate::graphql::session::{Asking, Needs, Session};
 use crate::graphql::types::send::Send;
 
 #[derive(Default)]
@@ -54,20 +54,20 @@ impl SendSubscription {
     ) -> Result<impl Stream<Item = Result<Fresh<Send>>>> {
         let every = read_every(every_ms.as_ref())?;
         let send = find_send(ctx, &send_id).await?;
-        let session = ctx.session()?;
-        let ticks = session.backend.hub.ticks(send.version, every);
-        let frames = news(ticks.then(move |()| Frame::read(session, send.id)));
+        let request = ctx.request()?;
+        let ticks = request.backend.hub.ticks(send.version, every);
+        let frames = news(ticks.then(move |()| Frame::read(request, send.id)));
         Ok(until(frames, is_last).map(|frame| Ok(frame?.into())))
     }
 }
 
 impl Frame {
     /// Reads the send with loaders of its own, which then serve the frame's fields as well.
-    async fn read(session: &Session, id: SendId) -> Result<Self> {
-        let loaders = Loaders::new(session.tenant.clone());
+    async fn read(request: &RequestContext, id: SendId) -> Result<Self> {
+        let loaders = Loaders::new(request.tenant.clone());
         let (send, tally) = future::try_join(loaders.sends().load(id), loaders.tallies().load(id)).await?;
         let send = send.ok_or_else(|| ApiError::broken("a send that was followed is gone"))?;
-        let seen = Seen { state: send.state(session.now()), tally: tally.unwrap_or_default() };
+        let seen = Seen { state: send.state(request.now()), tally: tally.unwrap_or_default() };
         Ok(Self { send, seen, loaders })
     }
 }

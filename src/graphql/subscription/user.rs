@@ -6,11 +6,11 @@ use futures_util::{Stream, StreamExt, future};
 use super::{find_conversation, find_version, until_error};
 use crate::auth::Scope;
 use crate::domain::id::VersionId;
+use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
 use crate::graphql::input::user_change::{ChangeFilter, UserChangeFilter};
-use crate::graphql::session::{Asking, Needs};
 use crate::graphql::types::user::UserChange;
 
 #[derive(Default)]
@@ -43,12 +43,12 @@ impl UserSubscription {
             None => conversation.current_version,
         };
         let after = read_revision(ctx, version, after_revision.as_ref()).await?;
-        let session = ctx.session()?;
-        let tenant = session.tenant.clone();
-        let changes = until_error(session.backend.hub.changes(tenant, version, after).map(|item| Ok(item?)));
+        let request = ctx.request()?;
+        let tenant = request.tenant.clone();
+        let changes = until_error(request.backend.hub.changes(tenant, version, after).map(|item| Ok(item?)));
         let asked_for =
             changes.filter(move |change| future::ready(change.as_ref().map_or(true, |change| filter.matches(change))));
-        Ok(asked_for.map(|change| Ok(Fresh::new(&session.tenant, UserChange(change?)))))
+        Ok(asked_for.map(|change| Ok(Fresh::new(&request.tenant, UserChange(change?)))))
     }
 }
 

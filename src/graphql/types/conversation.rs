@@ -12,13 +12,13 @@ use super::version::{Version, Versions, metrics_of};
 use crate::domain;
 use crate::domain::conversation::ConversationFilter;
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::given::Given;
 use crate::graphql::input::user::{UserFilter, UserOrder};
 use crate::graphql::lazy::Lazy;
 use crate::graphql::place::Place;
 use crate::graphql::scalars::DateTime;
-use crate::graphql::session::Asking;
 use crate::storage::conversations::{self, ConversationOrder};
 
 /// A WhatsApp conversation that a company sends to people, or answers them with. It is edited by publishing new
@@ -74,12 +74,12 @@ impl Conversation {
 
     /// The line it runs on.
     async fn line(&self, ctx: &Context<'_>) -> Option<Result<Line>> {
-        Some(self.0.row(ctx).await.map(|row| Line(Lazy::Named(row.line))))
+        Some(self.0.row(ctx).await.map(|row| Line(Lazy::Id(row.line))))
     }
 
     /// The version that new sends use: the one published last.
     async fn current_version(&self, ctx: &Context<'_>) -> Result<Version> {
-        Ok(Version(Lazy::Named(self.0.row(ctx).await?.current_version)))
+        Ok(Version(Lazy::Id(self.0.row(ctx).await?.current_version)))
     }
 
     /// All versions, newest first.
@@ -174,6 +174,6 @@ impl List for Conversations {
     }
 
     async fn total(&self, ctx: &Context<'_>) -> Result<i64> {
-        Ok(conversations::count(&ctx.session()?.tenant, &self.filter).await?)
+        Ok(conversations::count(&ctx.request()?.tenant, &self.filter).await?)
     }
 }

@@ -14,10 +14,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::merge::MessageFacts;
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::scalars::DateTime;
-use crate::graphql::session::Asking;
 
 /// One attempt to deliver a version to a user. A retry, or a second send to the same user, is a new deployment; earlier
 /// ones keep what is known about them.
@@ -48,12 +48,12 @@ impl Deployment {
     /// The send it belongs to. Null if it began with a message from the user.
     async fn send(&self, ctx: &Context<'_>) -> Option<Result<Send>> {
         let send = self.0.row(ctx).await.map(|row| row.send);
-        send.map(|send| send.map(|id| Send(Lazy::Named(id)))).transpose()
+        send.map(|send| send.map(|id| Send(Lazy::Id(id)))).transpose()
     }
 
     /// The user it is meant to reach.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-        Ok(User(Lazy::Named(self.0.row(ctx).await?.user)))
+        Ok(User(Lazy::Id(self.0.row(ctx).await?.user)))
     }
 
     /// The messages of this attempt, in both directions, oldest first.

@@ -9,10 +9,10 @@ use super::standing::DeploymentStatus;
 use crate::domain;
 use crate::domain::id::{DeploymentId, UserId};
 use crate::graphql::connection::List;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::scalars::{DateTime, Json};
-use crate::graphql::session::Asking;
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -109,7 +109,7 @@ impl Message {
 
     /// The deployment it belongs to.
     async fn deployment(&self, ctx: &Context<'_>) -> Result<Deployment> {
-        Ok(Deployment(Lazy::Named(self.0.row(ctx).await?.deployment)))
+        Ok(Deployment(Lazy::Id(self.0.row(ctx).await?.deployment)))
     }
 
     /// WhatsApp's id of it. Null until WhatsApp has assigned one.

@@ -11,9 +11,9 @@ use super::user::User;
 use super::version::Version;
 use super::viewer::Workspace;
 use crate::domain::id::{AnyId, WorkspaceId};
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::lazy::Lazy;
-use crate::graphql::session::Asking;
 
 /// An object with a globally unique id, by which it can be fetched again.
 #[derive(Interface)]
@@ -53,6 +53,6 @@ impl Node {
     }
 
     fn own_workspace(ctx: &Context<'_>, id: WorkspaceId) -> Result<Option<Workspace>> {
-        Ok((ctx.session()?.viewer.workspace == id).then_some(Workspace(id)))
+        Ok((ctx.request()?.viewer.workspace == id).then_some(Workspace(id)))
     }
 }

@@ -10,10 +10,10 @@ use super::version::Version;
 use crate::domain;
 use crate::domain::id::ConversationId;
 use crate::graphql::connection::List;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::scalars::DateTime;
-use crate::graphql::session::Asking;
 
 /// One submission of a conversation to users, in the version that was current at the time.
 #[derive(Description)]
@@ -47,17 +47,17 @@ impl Send {
 
     /// The conversation being sent.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        Ok(Conversation(Lazy::Named(self.0.row(ctx).await?.conversation)))
+        Ok(Conversation(Lazy::Id(self.0.row(ctx).await?.conversation)))
     }
 
     /// The version being sent. It stays the same if another one is published in the meantime.
     async fn version(&self, ctx: &Context<'_>) -> Result<Version> {
-        Ok(Version(Lazy::Named(self.0.row(ctx).await?.version)))
+        Ok(Version(Lazy::Id(self.0.row(ctx).await?.version)))
     }
 
     /// The current state.
     async fn state(&self, ctx: &Context<'_>) -> Result<SendState> {
-        Ok(self.0.row(ctx).await?.state(ctx.session()?.now()).into())
+        Ok(self.0.row(ctx).await?.state(ctx.request()?.now()).into())
     }
 
     /// How many users were submitted.

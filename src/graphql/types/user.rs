@@ -16,11 +16,11 @@ use crate::domain::id::VersionId;
 use crate::domain::merge::{VariableValue, Variables};
 use crate::domain::metrics::Metrics;
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size, int};
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::input::user::{UserFilter, UserOrder};
 use crate::graphql::lazy::Lazy;
 use crate::graphql::scalars::{DateTime, PhoneNumber};
-use crate::graphql::session::Asking;
 use crate::storage::users::UserQuery;
 
 /// One person to whom one version of a conversation was sent, or who started it: a row of the users table. It shows the
@@ -87,7 +87,7 @@ impl User {
 
     /// The version this is a user of.
     async fn version(&self, ctx: &Context<'_>) -> Result<Version> {
-        Ok(Version(Lazy::Named(self.0.row(ctx).await?.version)))
+        Ok(Version(Lazy::Id(self.0.row(ctx).await?.version)))
     }
 
     /// When the latest deployment was due.
@@ -187,7 +187,7 @@ impl UserChange {
 
     /// The user as of the moment this change is delivered: further changes may already be included.
     async fn user(&self) -> User {
-        User(Lazy::Named(self.0.user))
+        User(Lazy::Id(self.0.user))
     }
 
     /// The deployment status after this change.

@@ -10,11 +10,11 @@ use super::user::{Users, page_of_users};
 use crate::domain;
 use crate::domain::id::{ConversationId, VersionId};
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::input::user::{UserFilter, UserOrder};
 use crate::graphql::lazy::Lazy;
 use crate::graphql::scalars::{DateTime, Json};
-use crate::graphql::session::Asking;
 
 /// A published edition of a conversation. Once published, it never changes; an edit is a new version.
 #[derive(Description)]
@@ -38,7 +38,7 @@ impl Version {
 
     /// The conversation it is a version of.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        Ok(Conversation(Lazy::Named(self.0.row(ctx).await?.conversation)))
+        Ok(Conversation(Lazy::Id(self.0.row(ctx).await?.conversation)))
     }
 
     /// When it was published.

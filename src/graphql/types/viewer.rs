@@ -4,8 +4,8 @@ use async_graphql::{Context, Description, Enum, ID, Object};
 
 use crate::auth;
 use crate::domain::id::WorkspaceId;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::{ApiError, Result};
-use crate::graphql::session::Asking;
 use crate::storage::tokens;
 
 /// What a token allows. Each scope includes the ones before it.
@@ -50,7 +50,7 @@ impl Workspace {
 
     /// The display name.
     async fn name(&self, ctx: &Context<'_>) -> Result<String> {
-        let name = tokens::workspace_name(&ctx.session()?.tenant).await?;
+        let name = tokens::workspace_name(&ctx.request()?.tenant).await?;
         name.ok_or_else(|| ApiError::broken("a token opens a workspace that is not there"))
     }
 }

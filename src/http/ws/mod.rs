@@ -1,14 +1,14 @@
-//! `/graphql/ws`: the protocol `graphql-transport-ws`, to the letter.
+//! `/graphql/ws`: the protocol `graphql-transport-ws`, to the pending.
 //!
 //! A socket is greeted ([`greeting`]), served ([`session`]) and closed. Its operations are in [`running`], what waits to be
-//! written in [`outbox`].
+//! written in [`writer`].
 
 mod closing;
 mod greeting;
 mod message;
-mod outbox;
 mod running;
 mod session;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,8 +66,8 @@ async fn serve(services: Arc<Services>, mut socket: WebSocket, is_spoken: bool) 
     let greeted = if is_spoken { greet(&mut socket, &services).await } else { Err(Closing::Subprotocol.into()) };
     match greeted {
         Ok(greeted) => {
-            let (end, outbox, reader) = Session::new(services, greeted, socket).run().await;
-            close(end, outbox.into_sink(), reader).await;
+            let (end, writer, reader) = Session::new(services, greeted, socket).run().await;
+            close(end, writer.into_sink(), reader).await;
         }
         Err(end) => {
             let (sink, reader) = socket.split();

@@ -65,30 +65,30 @@ impl MessageFact {
     /// Whom it names.
     fn read_key(&self, place: &Place, country: Option<Country>, reader: &mut Reader<'_>) -> Option<ContactKey> {
         if self.phone.is_none() && self.whatsapp_id.is_none() {
-            return reader.refusals.check(place.clone(), Err(Fault::new("requires \"phone\" or \"whatsappId\"")));
+            return reader.errors.check(place.clone(), Err(Fault::new("requires \"phone\" or \"whatsappId\"")));
         }
         let phone = self.phone.as_ref().map(|phone| read_phone(phone, country));
-        let phone = reader.refusals.check(place.field("phone"), phone.transpose())?;
+        let phone = reader.errors.check(place.field("phone"), phone.transpose())?;
         let wa_id = self.whatsapp_id.as_ref().map(|id| read_whatsapp_id(id));
-        let wa_id = reader.refusals.check(place.field("whatsappId"), wa_id.transpose())?;
+        let wa_id = reader.errors.check(place.field("whatsappId"), wa_id.transpose())?;
         Some(ContactKey { phone, wa_id, provider_user_id: None })
     }
 
     fn check_names(&self, place: &Place, reader: &mut Reader<'_>) {
         let id = check_name(&self.provider_message_id, LONGEST_PROVIDER_ID);
-        reader.refusals.check(place.field("providerMessageId"), id);
+        reader.errors.check(place.field("providerMessageId"), id);
         if let Some(id) = &self.in_reply_to {
-            reader.refusals.check(place.field("inReplyTo"), check_name(id, LONGEST_PROVIDER_ID));
+            reader.errors.check(place.field("inReplyTo"), check_name(id, LONGEST_PROVIDER_ID));
         }
     }
 
     /// What it says beyond its text, written out.
     fn read_content(&self, place: &Place, reader: &mut Reader<'_>) -> Option<String> {
         if let Some(text) = &self.text {
-            reader.refusals.check(place.field("text"), check_text(text, LONGEST_TEXT));
+            reader.errors.check(place.field("text"), check_text(text, LONGEST_TEXT));
         }
         let payload = self.payload.as_ref().map(read_payload).transpose();
-        reader.refusals.check(place.field("payload"), payload).flatten()
+        reader.errors.check(place.field("payload"), payload).flatten()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::graphql::place::Place;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::types::failure::FailureReason;
 use crate::graphql::types::standing::DeploymentStatus;
-use crate::graphql::user_error::Refusals;
+use crate::graphql::user_error::UserErrors;
 
 /// How far a message to the user has got. Exactly one of `deploymentId` and `providerMessageId` must be given.
 #[derive(Debug, InputObject)]
@@ -44,16 +44,16 @@ impl StatusFact {
         let of = reader.target(place, self.deployment_id.as_ref(), self.provider_message_id.as_deref())?;
         let at = reader.at(place, &self.at)?;
         let code = Given::read_field(self.failure_code.as_ref(), place, "failureCode")?;
-        self.check_failure(place, reader.refusals);
+        self.check_failure(place, reader.errors);
         Ok(of.zip(at).map(|(of, at)| {
             let facts = self.facts(code, at);
             Fact::Status(fact::StatusFact { of, facts, recipient: None })
         }))
     }
 
-    fn check_failure(&self, place: &Place, refusals: &mut Refusals) {
+    fn check_failure(&self, place: &Place, errors: &mut UserErrors) {
         if let Some(message) = &self.failure_message {
-            refusals.check(place.field("failureMessage"), check_text(message, LONGEST_TEXT));
+            errors.check(place.field("failureMessage"), check_text(message, LONGEST_TEXT));
         }
         let given = [
             ("failureCode", self.failure_code.is_some()),
@@ -61,7 +61,7 @@ impl StatusFact {
             ("failureMessage", self.failure_message.is_some()),
         ];
         for (name, _) in given.into_iter().filter(|&(_, given)| given && self.status != DeploymentStatus::Failed) {
-            refusals.check::<()>(place.field(name), Err(Fault::new("is allowed only with the status FAILED")));
+            errors.check::<()>(place.field(name), Err(Fault::new("is allowed only with the status FAILED")));
         }
     }
 

@@ -32,8 +32,8 @@ impl VariableFact {
         let of = reader.target(place, self.deployment_id.as_ref(), self.provider_message_id.as_deref())?;
         let at = reader.at(place, &self.at)?;
         let Self { name, value, .. } = self;
-        reader.refusals.check(place.field("name"), check_name(&name, LONGEST_VARIABLE_NAME));
-        reader.refusals.check(place.field("value"), check_text(&value, LONGEST_VARIABLE_VALUE));
+        reader.errors.check(place.field("name"), check_name(&name, LONGEST_VARIABLE_NAME));
+        reader.errors.check(place.field("value"), check_text(&value, LONGEST_VARIABLE_VALUE));
         Ok(of.zip(at).map(|(of, at)| Fact::Variable { of, name, value, at }))
     }
 }

@@ -1,4 +1,4 @@
-//! What a resolver needs of the world: who asks, the workspace's data, the write side and the clock.
+//! What a resolver needs from outside: who is asking, the workspace's data, the write side and the clock.
 //!
 //! It travels with the request rather than with the schema, so that the schema can be made, printed and tested without a
 //! database. Scopes are checked by one guard, [`Needs`], that stands at the root fields.
@@ -41,9 +41,9 @@ pub struct Caller {
     pub request_id: RequestId,
 }
 
-/// One request's view of the world.
-pub(crate) struct Session {
-    /// Who asks.
+/// What one request may use.
+pub(crate) struct RequestContext {
+    /// Who is asking.
     pub(crate) viewer: Viewer,
     /// The workspace's data.
     pub(crate) tenant: Tenant,
@@ -54,31 +54,31 @@ pub(crate) struct Session {
 /// The guard of root fields: the viewer's token must have this scope.
 pub(crate) struct Needs(pub(crate) Scope);
 
-/// What resolvers ask their context for.
-pub(crate) trait Asking<'a> {
-    /// The request's view of the world.
-    fn session(&self) -> Result<&'a Session>;
+/// What resolvers find in async-graphql's context.
+pub(crate) trait ContextExt<'a> {
+    /// What this request may use.
+    fn request(&self) -> Result<&'a RequestContext>;
 
     /// The loaders of this request, payload or frame.
     fn loaders(&self) -> Result<&'a Loaders>;
 }
 
-impl Session {
-    /// The request's view for a viewer.
+impl RequestContext {
+    /// The context of a viewer's request.
     pub(crate) fn new(viewer: Viewer, backend: Backend) -> Self {
         let tenant = Tenant::new(backend.database.clone(), viewer.workspace);
         Self { viewer, tenant, backend }
     }
 
-    /// The present instant.
+    /// The current instant.
     pub(crate) fn now(&self) -> Timestamp {
         self.backend.clock.now()
     }
 }
 
-impl<'a> Asking<'a> for Context<'a> {
-    fn session(&self) -> Result<&'a Session> {
-        self.data_opt().ok_or_else(|| ApiError::broken("a request came without its session"))
+impl<'a> ContextExt<'a> for Context<'a> {
+    fn request(&self) -> Result<&'a RequestContext> {
+        self.data_opt().ok_or_else(|| ApiError::broken("a request came without its context"))
     }
 
     fn loaders(&self) -> Result<&'a Loaders> {
@@ -89,7 +89,7 @@ impl<'a> Asking<'a> for Context<'a> {
 impl Guard for Needs {
     async fn check(&self, ctx: &Context<'_>) -> async_graphql::Result<()> {
         let Self(scope) = *self;
-        let allowed = ctx.session()?.viewer.scopes.allow(scope);
+        let allowed = ctx.request()?.viewer.scopes.allow(scope);
         Ok(allowed.then_some(()).ok_or(ApiError::Forbidden(scope))?)
     }
 }
