@@ -23,7 +23,7 @@ pub(super) struct Options {
     /// What it signs webhooks with: the server's `whatsapp.app_secret`.
     #[arg(long, default_value = "simulator", hide_default_value = true)]
     app_secret: String,
-    /// The seed of everything random.
+    /// The seed of its random numbers.
     #[arg(long)]
     seed: Option<u64>,
     /// How many times faster than real time everything happens.

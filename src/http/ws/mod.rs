@@ -1,4 +1,4 @@
-//! `/graphql/ws`: the protocol `graphql-transport-ws`, to the pending.
+//! `/graphql/ws`: the protocol `graphql-transport-ws`, to the letter.
 //!
 //! A socket is greeted ([`greeting`]), served ([`session`]) and closed. Its operations are in [`running`], what waits to be
 //! written in [`writer`].

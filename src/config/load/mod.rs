@@ -15,7 +15,7 @@ use super::Settings;
 use super::nearest::nearest;
 
 /// The defaults, which are also the documentation.
-const DEFAULTS: &str = include_str!("../../bluetick.toml");
+const DEFAULTS: &str = include_str!("../../../bluetick.toml");
 
 /// What our variables begin with.
 const PREFIX: &str = "BLUETICK_";
