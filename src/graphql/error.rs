@@ -32,7 +32,7 @@ pub(crate) enum ApiError {
     #[error("Argument \"{1}\" does not name a {0} in this workspace")]
     NotFound(&'static str, &'static str),
     /// The token does not allow it.
-    #[error("This requires a token with the scope {}", scope_word(*.0))]
+    #[error("This requires a token with the scope {}", .0.word().to_uppercase())]
     Forbidden(Scope),
     /// The database or the recorder cannot answer now; the same request may succeed later.
     #[error("The server cannot answer this now; try again later")]
@@ -181,14 +181,6 @@ fn log(cause: &(dyn StdError + Send + Sync + 'static), path: &[PathSegment], req
         error.causes = ?causes(cause),
         "a field could not be answered"
     );
-}
-
-const fn scope_word(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Read => "READ",
-        Scope::Write => "WRITE",
-        Scope::Admin => "ADMIN",
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Lines.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use crate::auth::Scope;
@@ -11,7 +13,6 @@ use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
 use crate::graphql::input::phone::read_phone;
-use crate::graphql::lazy::Lazy;
 use crate::graphql::place::Place;
 use crate::graphql::types::line::Line;
 use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
@@ -66,7 +67,7 @@ impl LineMutation {
         let request = ctx.request()?;
         let mut errors = UserErrors::default();
         let line = create(request, input, &mut errors).await?;
-        let line = line.map(|line| Line(Lazy::Loaded(line.into())));
+        let line = line.map(Arc::new).map(Line::from);
         let payload = CreateLinePayload { line, user_errors: errors.into_vec() };
         Ok(Fresh::new(&request.tenant, payload))
     }

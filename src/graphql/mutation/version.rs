@@ -1,5 +1,7 @@
 //! Versions of conversations.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::conversation::read_flow;
@@ -53,7 +55,7 @@ impl VersionMutation {
         let published = publish(ctx, &input, &mut errors).await?;
         let payload = PublishVersionPayload {
             conversation: published.as_ref().map(|version| Conversation(Lazy::Id(version.conversation))),
-            version: published.map(|version| Version(Lazy::Loaded(version.into()))),
+            version: published.map(Arc::new).map(Version::from),
             user_errors: errors.into_vec(),
         };
         Ok(Fresh::new(&ctx.request()?.tenant, payload))

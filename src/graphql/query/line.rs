@@ -1,11 +1,12 @@
 //! Lines.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Object};
 
 use crate::auth::Scope;
 use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
-use crate::graphql::lazy::Lazy;
 use crate::graphql::types::line::Line;
 use crate::storage::lines;
 
@@ -17,6 +18,6 @@ impl LineQuery {
     /// The workspace's lines, oldest first.
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<Line>> {
         let lines = lines::list(&ctx.request()?.tenant).await?;
-        Ok(lines.into_iter().map(|line| Line(Lazy::Loaded(line.into()))).collect())
+        Ok(lines.into_iter().map(Arc::new).map(Line::from).collect())
     }
 }

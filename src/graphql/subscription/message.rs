@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, TryStreamExt, future, stream};
 
-use super::until_error;
+use super::{find, until_error};
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::user::{Change, ChangeKind, User};
@@ -42,9 +42,7 @@ impl MessageSubscription {
 }
 
 async fn find_user(ctx: &Context<'_>, id: &ID) -> Result<Arc<User>> {
-    let missing = ApiError::NotFound("user", "userId");
-    let Some(id) = read_user_id(id, &Place::of("userId"))? else { return Err(missing) };
-    ctx.loaders()?.users().load(id).await?.ok_or(missing)
+    find(ctx, read_user_id(id, &Place::of("userId"))?, ApiError::NotFound("user", "userId")).await
 }
 
 /// The messages that a change added.

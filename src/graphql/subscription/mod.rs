@@ -19,6 +19,7 @@ use super::context::ContextExt;
 use super::error::{ApiError, Result};
 use super::given::Given;
 use super::input::id::read_conversation_id;
+use super::lazy::Record;
 use super::place::Place;
 use crate::domain::conversation::Conversation;
 use crate::domain::id::VersionId;
@@ -48,9 +49,14 @@ fn read_every(every: Option<&Given<i32>>) -> Result<Duration> {
 
 /// The conversation to follow.
 async fn find_conversation(ctx: &Context<'_>, id: &ID) -> Result<Arc<Conversation>> {
-    let missing = ApiError::NotFound("conversation", "conversationId");
-    let Some(id) = read_conversation_id(id, &Place::of("conversationId"))? else { return Err(missing) };
-    ctx.loaders()?.conversations().load(id).await?.ok_or(missing)
+    let id = read_conversation_id(id, &Place::of("conversationId"))?;
+    find(ctx, id, ApiError::NotFound("conversation", "conversationId")).await
+}
+
+/// The row of an id to follow; `missing` if the workspace has none.
+async fn find<T: Record>(ctx: &Context<'_>, id: Option<T::Id>, missing: ApiError) -> Result<Arc<T>> {
+    let Some(id) = id else { return Err(missing) };
+    T::loader(ctx.loaders()?).load(id).await?.ok_or(missing)
 }
 
 /// The version of a conversation that was asked for by its number.

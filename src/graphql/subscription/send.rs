@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt, future};
 
-use super::{DEFAULT_INTERVAL_MS, read_every, until};
+use super::{DEFAULT_INTERVAL_MS, find, read_every, until};
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::id::SendId;
@@ -85,9 +85,7 @@ impl AsRef<Seen> for Frame {
 }
 
 async fn find_send(ctx: &Context<'_>, id: &ID) -> Result<Arc<domain::send::Send>> {
-    let missing = ApiError::NotFound("send", "sendId");
-    let Some(id) = read_send_id(id, &Place::of("sendId"))? else { return Err(missing) };
-    ctx.loaders()?.sends().load(id).await?.ok_or(missing)
+    find(ctx, read_send_id(id, &Place::of("sendId"))?, ApiError::NotFound("send", "sendId")).await
 }
 
 /// Frames that differ from the one before.

@@ -1,7 +1,5 @@
 //! Conversations.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Description, Enum, ID, Object};
 
 use super::line::Line;
@@ -148,12 +146,6 @@ impl Conversation {
         let number = number.read(&Place::of("number"))?;
         let version = ctx.loaders()?.numbered_versions().load((self.0.key(), number)).await?;
         Ok(version.map(Version::from))
-    }
-}
-
-impl From<Arc<domain::conversation::Conversation>> for Conversation {
-    fn from(row: Arc<domain::conversation::Conversation>) -> Self {
-        Self(Lazy::Loaded(row))
     }
 }
 

@@ -1,7 +1,5 @@
 //! Deployments.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Description, ID, Object};
 
 use super::failure::Failure;
@@ -141,12 +139,6 @@ impl Deployment {
         time: impl FnOnce(MessageFacts) -> Option<Timestamp>,
     ) -> Option<Result<DateTime>> {
         self.known(ctx, |row| time(row.progress())).await
-    }
-}
-
-impl From<Arc<domain::deployment::Deployment>> for Deployment {
-    fn from(row: Arc<domain::deployment::Deployment>) -> Self {
-        Self(Lazy::Loaded(row))
     }
 }
 

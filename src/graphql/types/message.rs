@@ -1,7 +1,5 @@
 //! Messages of a user's history.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Description, Enum, ID, Object};
 
 use super::deployment::Deployment;
@@ -120,12 +118,6 @@ impl Message {
     /// When it was written, or when it is due if it has yet to be sent.
     async fn at(&self, ctx: &Context<'_>) -> Result<DateTime> {
         Ok(self.0.row(ctx).await?.at.into())
-    }
-}
-
-impl From<Arc<domain::message::Message>> for Message {
-    fn from(row: Arc<domain::message::Message>) -> Self {
-        Self(Lazy::Loaded(row))
     }
 }
 

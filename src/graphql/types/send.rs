@@ -1,7 +1,5 @@
 //! Sends.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Description, Enum, ID, Object};
 
 use super::conversation::Conversation;
@@ -84,12 +82,6 @@ impl Send {
     /// When its last deployment left the queue. Null until then.
     async fn completed_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.0.row(ctx).await.map(|row| row.completed_at.map(DateTime)).transpose()
-    }
-}
-
-impl From<Arc<domain::send::Send>> for Send {
-    fn from(row: Arc<domain::send::Send>) -> Self {
-        Self(Lazy::Loaded(row))
     }
 }
 

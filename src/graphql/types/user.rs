@@ -222,12 +222,6 @@ impl User {
     }
 }
 
-impl From<Arc<domain::user::User>> for User {
-    fn from(row: Arc<domain::user::User>) -> Self {
-        Self(Lazy::Loaded(row))
-    }
-}
-
 impl From<(&String, &VariableValue)> for Variable {
     fn from((name, variable): (&String, &VariableValue)) -> Self {
         Self { name: name.clone(), value: variable.value.clone(), updated_at: variable.at.into() }

@@ -1,7 +1,5 @@
 //! Versions of conversations.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Description, ID, Object};
 
 use super::conversation::Conversation;
@@ -76,12 +74,6 @@ impl Version {
         #[graphql(desc = "The order; by default most recently deployed first.")] order_by: Option<UserOrder>,
     ) -> Result<Connection<Users>> {
         page_of_users(ctx, self.0.key(), PageInput { first, after, last, before }, filter, order_by).await
-    }
-}
-
-impl From<Arc<domain::conversation::Version>> for Version {
-    fn from(row: Arc<domain::conversation::Version>) -> Self {
-        Self(Lazy::Loaded(row))
     }
 }
 

@@ -37,7 +37,7 @@ impl Viewer {
 
     /// What the token allows there.
     async fn scopes(&self) -> Vec<Scope> {
-        auth::Scopes::ALL.into_iter().filter(|&scope| self.0.scopes.allow(scope)).map(Scope::from).collect()
+        auth::Scope::ALL.into_iter().filter(|&scope| self.0.scopes.allow(scope)).map(Scope::from).collect()
     }
 }
 
