@@ -52,7 +52,7 @@ pub enum StartError {
     #[error("cannot listen")]
     Listener(#[source] std::io::Error),
     /// The provider's settings cannot be used.
-    #[error("the settings under [whatsapp] cannot be used")]
+    #[error("the settings under [whatsapp] are not usable")]
     Provider(#[from] ClientError),
 }
 
@@ -192,6 +192,6 @@ impl Parts {
 async fn finish(tasks: &TaskTracker, grace: Duration) {
     tasks.close();
     if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
-        tracing::warn!("work was still under way at the end; what was not acknowledged comes again");
+        tracing::warn!("the grace period ended with work in progress; whatever was not acknowledged will be retried");
     }
 }

@@ -33,7 +33,7 @@ pub struct Scopes(i16);
 
 /// A word that names no scope, or none at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a scope; there are read, write and admin, separated by commas")]
+#[error("\"{0}\" is not a scope; the scopes are read, write and admin, separated by commas")]
 pub struct UnknownScope(String);
 
 /// Who is asking.

@@ -39,7 +39,7 @@ pub(super) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let settings = options.settings()?;
     let listener = listen(&options.listen).await?;
     let simulator = Simulator::start(listener, settings, Arc::new(SystemClock)).map_err(Failure::wrong_call)?;
-    note(format!("The simulated provider listens on {}", simulator.base_url()));
+    note(format!("The simulated provider is listening on {}", simulator.base_url()));
     note(format!("Start the server with BLUETICK_WHATSAPP_BASE_URL={}", simulator.base_url()));
     signal::ended().await;
     simulator.shutdown().await;

@@ -35,12 +35,17 @@ pub(crate) enum ApiError {
     #[error("This requires a token with the scope {}", .0.word().to_uppercase())]
     Forbidden(Scope),
     /// The database or the recorder cannot answer now; the same request may succeed later.
-    #[error("The server cannot answer this now; try again later")]
+    #[error("{}", UNAVAILABLE_MESSAGE)]
     Unavailable(#[source] Cause),
     /// A fault of this program or of its data.
-    #[error("The server failed to answer this")]
+    #[error("{}", INTERNAL_MESSAGE)]
     Internal(#[source] Cause),
 }
+
+/// What clients are told while the database or the recorder cannot answer.
+pub const UNAVAILABLE_MESSAGE: &str = "The service is temporarily unavailable; try again later";
+/// What clients are told of a fault of the server.
+pub const INTERNAL_MESSAGE: &str = "Internal server error";
 
 /// What a fault was caused by; the fields that it failed share it.
 pub(crate) type Cause = Arc<dyn StdError + Send + Sync>;
@@ -222,10 +227,10 @@ mod tests {
     #[test]
     fn a_fault_hides_its_cause_and_tells_the_request() {
         let error = finished(ApiError::from(StorageError::Corrupt("phone number")));
-        assert_eq!(error.message, "The server failed to answer this (request r-1)");
+        assert_eq!(error.message, "Internal server error (request r-1)");
         assert_eq!(extension(&error, "requestId").as_deref(), Some("r-1"));
         let error = finished(ApiError::from(RecordError::Full));
-        assert_eq!(error.message, "The server cannot answer this now; try again later (request r-1)");
+        assert_eq!(error.message, "The service is temporarily unavailable; try again later (request r-1)");
     }
 
     #[test]

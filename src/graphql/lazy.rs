@@ -65,7 +65,7 @@ impl<T: Record> Lazy<T> {
             Self::Loaded(row) => Ok(row.clone()),
             Self::Id(id) => {
                 let row = T::loader(ctx.loaders()?).load(*id).await?;
-                row.ok_or_else(|| ApiError::broken("a row refers to one that is not there"))
+                row.ok_or_else(|| ApiError::broken("a row refers to one that does not exist"))
             }
         }
     }

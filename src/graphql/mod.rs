@@ -43,7 +43,7 @@ use futures_util::{Stream, StreamExt};
 
 use self::context::RequestContext;
 pub use self::context::{Backend, Caller};
-pub use self::error::Code;
+pub use self::error::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
 use self::loaders::Loaders;
 
 /// The schema. It holds no data, so it can be made without a database.

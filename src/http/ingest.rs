@@ -49,8 +49,8 @@ pub enum IngestError {
     /// It is not JSON.
     #[error(transparent)]
     Malformed(#[from] MalformedWebhook),
-    /// It brings more than [`MAX_UPDATES`].
-    #[error("the webhook brings {0} updates")]
+    /// It contains more than [`MAX_UPDATES`].
+    #[error("the webhook contains {0} updates")]
     TooMany(usize),
     /// Whose lines it names cannot be found out.
     #[error(transparent)]

@@ -13,7 +13,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 
 use super::negotiation::Media;
-use crate::graphql::Code;
+use crate::graphql::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
 use crate::telemetry::{RequestId, causes};
 
 /// Why a request was not carried out.
@@ -127,12 +127,12 @@ impl Refusal {
 
     /// A fault of the server's, which is told to nobody but the log.
     pub(super) fn internal() -> Self {
-        Self::new(Kind::Internal, "The server failed to answer this")
+        Self::new(Kind::Internal, INTERNAL_MESSAGE)
     }
 
     /// The server cannot do it now.
     pub(super) fn unavailable() -> Self {
-        Self::new(Kind::Unavailable, "The server cannot answer this now; try again later")
+        Self::new(Kind::Unavailable, UNAVAILABLE_MESSAGE)
     }
 
     /// Also says this in the response's head.

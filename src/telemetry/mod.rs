@@ -24,7 +24,7 @@ pub enum TelemetryError {
     #[error("log.level is not valid")]
     Level(#[from] ParseError),
     /// They are set up already.
-    #[error("logs are set up already")]
+    #[error("logging is already set up")]
     Twice,
 }
 

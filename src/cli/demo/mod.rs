@@ -98,7 +98,7 @@ fn demo_settings(
 
 fn introduce(server: &Server, token: &str, send: &story::Sent) {
     let address = server.address;
-    say(format!("\nBluetick runs on http://{address}, a simulated WhatsApp answers, and a send is in progress.\n"));
+    say(format!("\nBluetick is running on http://{address} with a simulated WhatsApp, and a send is in progress.\n"));
     say(format!("  Explorer    http://{address}/graphiql"));
     say(format!("  GraphQL     http://{address}/graphql    live: ws://{address}/graphql/ws"));
     say(format!("  Token       {token}\n"));
@@ -107,7 +107,7 @@ fn introduce(server: &Server, token: &str, send: &story::Sent) {
     for query in story::queries(send) {
         say(query);
     }
-    say("Ctrl-C ends the demo.\n");
+    say("Press Ctrl-C to end the demo.\n");
 }
 
 async fn time_over(seconds: Option<u64>) {

@@ -126,7 +126,7 @@ fn refuse(refused: Refused, place: &Place, errors: &mut UserErrors) {
         Refused::NoConversation => {
             (conversation(), NotFound, Fault::new("does not name a conversation in this workspace"))
         }
-        Refused::Archived => (conversation(), Conflict, Fault::new("names a conversation that is archived")),
+        Refused::Archived => (conversation(), Conflict, Fault::new("names an archived conversation")),
         Refused::Inbound => {
             (conversation(), Invalid, Fault::new("names an INBOUND conversation, which only users can start"))
         }

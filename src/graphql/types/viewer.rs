@@ -51,6 +51,6 @@ impl Workspace {
     /// The display name.
     async fn name(&self, ctx: &Context<'_>) -> Result<String> {
         let name = tokens::workspace_name(&ctx.request()?.tenant).await?;
-        name.ok_or_else(|| ApiError::broken("a token opens a workspace that is not there"))
+        name.ok_or_else(|| ApiError::broken("a token belongs to a workspace that does not exist"))
     }
 }
