@@ -1,7 +1,7 @@
 //! Builds everything; start and shutdown.
 //!
 //! A shutdown goes from the outside inwards, so that nothing acknowledged is lost: the HTTP server takes nothing new and
-//! finishes what it has, dispatchers finish the calls under way and give their leases back, and the recorder commits what
+//! finishes what it has, dispatchers finish the calls in progress and release their leases, and the recorder commits what
 //! waits. All work of the background runs on one tracker, which is what the end waits for.
 
 mod doors;
@@ -30,9 +30,9 @@ use crate::storage::parked::Parking;
 use crate::storage::{Database, StorageError};
 use crate::whatsapp::client::{self, ClientError, CloudApi};
 
-/// How often parked facts are looked through.
+/// How often parked facts are swept.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// How often lines with work are looked for, beside the nudge of a send on this node.
+/// How often lines with work are looked for, besides the nudge of a send on this node.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a line rests after an error of the line or its account.
 const LINE_REST: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ const MAX_ATTEMPTS: i32 = 5;
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The data directory cannot be made.
+    /// The data directory cannot be created.
     #[error("cannot create the data directory {0}")]
     DataDirectory(String, #[source] std::io::Error),
     /// The database cannot be reached or brought up to date.
@@ -116,7 +116,7 @@ impl Server {
 }
 
 impl Parts {
-    /// What the routes stand on; starts what runs in the background.
+    /// What the routes need; starts what runs in the background.
     fn services(&self, end: Shutdown) -> Result<Services, StartError> {
         let Self { settings, clock, database, .. } = self;
         let hub = Hub::new(database.clone());

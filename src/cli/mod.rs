@@ -70,7 +70,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
-        // It needs no settings, so that wrong ones do not stand in its way.
+        // Printing the schema must not depend on the settings.
         Command::Schema => Ok(schema::run()),
         Command::Running(command) => run_with_settings(command, arguments.config.as_deref()),
     }

@@ -1,4 +1,4 @@
-//! Durations, written in whole units that the setting's name tells.
+//! Durations, written in whole units that the setting's name gives.
 
 use std::time::Duration;
 

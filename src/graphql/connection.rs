@@ -68,16 +68,16 @@ pub(crate) type Size = Option<Given<i32>>;
 /// An argument that gives a place in a list.
 pub(crate) type Cursor = Option<String>;
 
-/// The arguments by which a page is asked for.
+/// The arguments that select a page.
 #[derive(Default)]
 pub(crate) struct PageInput {
-    /// The first so many.
+    /// How many nodes from the start.
     pub(crate) first: Size,
-    /// Behind this cursor.
+    /// Only nodes after this cursor.
     pub(crate) after: Cursor,
-    /// The last so many.
+    /// How many nodes from the end.
     pub(crate) last: Size,
-    /// Before this cursor.
+    /// Only nodes before this cursor.
     pub(crate) before: Cursor,
 }
 
@@ -95,7 +95,7 @@ impl PageInput {
 }
 
 impl<L: List> Connection<L> {
-    /// A page of a list; a parent of which nothing was found has an empty one.
+    /// A page of a list; it is empty if nothing was found for the parent.
     pub(crate) fn new(list: L, rows: Option<Rows<L::Row>>) -> Self {
         Self { list, rows: rows.unwrap_or_else(|| Arc::new(Slice::empty())) }
     }

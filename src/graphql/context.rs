@@ -1,7 +1,7 @@
 //! What a resolver needs from outside: who is asking, the workspace's data, the write side and the clock.
 //!
 //! It travels with the request rather than with the schema, so that the schema can be made, printed and tested without a
-//! database. Scopes are checked by one guard, [`Needs`], that stands at the root fields.
+//! database. Scopes are checked by one guard, [`Needs`], on the root fields.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::recorder::Recorder;
 use crate::storage::{Database, Tenant};
 use crate::telemetry::RequestId;
 
-/// What the API stands on. Cheap to clone.
+/// What the API is built on. Cheap to clone.
 #[derive(Clone)]
 pub struct Backend {
     /// Where everything is read.
@@ -28,7 +28,7 @@ pub struct Backend {
     pub sends: Sends,
     /// What subscribers listen to.
     pub hub: Hub,
-    /// What tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct RequestContext {
     pub(crate) viewer: Viewer,
     /// The workspace's data.
     pub(crate) tenant: Tenant,
-    /// What the API stands on.
+    /// What the API is built on.
     pub(crate) backend: Backend,
 }
 

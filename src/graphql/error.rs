@@ -1,7 +1,7 @@
 //! The one place that turns errors into GraphQL errors.
 //!
 //! Resolvers return [`ApiError`] and know nothing of codes or request ids. async-graphql carries the error along as the
-//! source of its own; [`finish`] looks at it once the response is complete, gives every error of the response its
+//! source of its own; [`finish`] inspects it once the response is complete, gives every error of the response its
 //! `extensions.code`, and logs the causes of faults, each once, however many fields it failed. What a client sees of a
 //! fault is a fixed sentence and the request's id.
 
@@ -44,7 +44,7 @@ pub(crate) enum ApiError {
 
 /// What clients are told while the database or the recorder cannot answer.
 pub const UNAVAILABLE_MESSAGE: &str = "The service is temporarily unavailable; try again later";
-/// What clients are told of a fault of the server.
+/// What clients are told about a fault of the server.
 pub const INTERNAL_MESSAGE: &str = "Internal server error";
 
 /// What a fault was caused by; the fields that it failed share it.
@@ -144,7 +144,7 @@ impl From<RecordError> for ApiError {
     }
 }
 
-/// Gives every error of a response its code; logs the causes of faults and tells the request's id in their place.
+/// Gives every error of a response its code; logs the causes of faults and reports the request's id in their place.
 pub(crate) fn finish(mut response: Response, request_id: &RequestId) -> Response {
     let mut logged = HashSet::new();
     for error in &mut response.errors {
@@ -163,7 +163,7 @@ pub(crate) fn finish(mut response: Response, request_id: &RequestId) -> Response
     response
 }
 
-/// The code that an error lacks. What async-graphql finds by itself is a fault of the document, or, where it names a field,
+/// The code that an error lacks. What async-graphql itself rejects is a fault of the document, or, where it names a field,
 /// of an argument's value.
 fn code_of(error: &ServerError, known: Option<&ApiError>) -> Option<Code> {
     match known {

@@ -1,7 +1,7 @@
-//! Input values whose faults are told together with their place.
+//! Input values whose faults are reported together with their place.
 //!
 //! async-graphql reads arguments before the resolver runs, and its error says what was expected but not where. A
-//! [`Given`] takes the outcome of the reading along, so that whoever knows the value's place can tell it.
+//! [`Given`] takes the outcome of the reading along, so that whoever knows the value's place can report it.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::error::{ApiError, Result};
 use super::place::Place;
 use crate::domain::input::Fault;
 
-/// A value of an argument or of an input field, or why it is none. In the schema it is just a `T`.
+/// A value of an argument or of an input field, or why it is not valid. In the schema it is just a `T`.
 #[derive(Debug, Clone)]
 pub(crate) struct Given<T>(std::result::Result<T, String>);
 

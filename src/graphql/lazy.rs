@@ -41,7 +41,7 @@ pub(crate) enum Lazy<T: Record> {
 }
 
 impl<T: Record> Lazy<T> {
-    /// The row of an id that a client sent; `None` where there is none in the workspace.
+    /// The row of an id that a client sent; `None` if the workspace has none.
     pub(crate) async fn find(ctx: &Context<'_>, id: T::Id) -> Result<Option<Self>> {
         Ok(T::loader(ctx.loaders()?).load(id).await?.map(Self::Loaded))
     }

@@ -43,7 +43,7 @@ impl<K: Key, V: Value> Loader<K, V> {
         Self(loader.with_yield_count(1).with_max_batch_size(MAX_BATCH_SIZE))
     }
 
-    /// The value of a key; `None` where there is none.
+    /// The value of a key; `None` if there is none.
     pub(crate) async fn load(&self, key: K) -> Result<Option<V>> {
         for _ in 0..MAX_ATTEMPTS {
             if let Ok(outcome) = self.0.try_load(key.clone()).await {
@@ -70,7 +70,7 @@ impl<K: Key, V: Value> BatchFn<K, Result<Option<V>>> for Batch<K, V> {
     }
 }
 
-/// Loads what is asked for of many parents with arguments: parents with equal arguments share one statement.
+/// Loads something of many parents, with arguments: parents with equal arguments share one statement.
 pub(crate) async fn grouped<P: Key, A: Key, V, F: Future<Output = Found<P, V>>>(
     keys: Vec<(P, A)>,
     fetch: impl Fn(Vec<P>, A) -> F,

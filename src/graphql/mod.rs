@@ -11,7 +11,7 @@
 //!
 //! Loaders remember, so each request gets its own, and so does each payload of a mutation and each frame of a subscription
 //! (`fresh`). Errors carry their causes to one place, which gives them codes, logs faults and hides their causes (`error`).
-//! What is wrong with an argument is told with its place (`given`, `place`); what a mutation refuses is data (`user_error`).
+//! What is wrong with an argument is reported with its place (`given`, `place`); what a mutation rejects is data (`user_error`).
 //!
 //! This module may import everything but `http`, `app` and `cli`. It knows nothing of
 //! HTTP: [`Api::execute`] and [`Api::stream`] take a request and whoever sends it.
@@ -49,7 +49,7 @@ use self::loaders::Loaders;
 /// The schema. It holds no data, so it can be made without a database.
 pub(crate) type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
 
-/// The API: the schema, and what it stands on. Cheap to clone.
+/// The API: the schema and its backend. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     schema: Schema,
@@ -83,7 +83,7 @@ impl Api {
         responses.map(move |response| error::finish(response, &caller.request_id))
     }
 
-    /// Parses the document and attaches what resolvers need; a document that is no GraphQL is answered at once.
+    /// Parses the document and attaches what resolvers need; a document that is not GraphQL is answered immediately.
     fn prepare(&self, mut request: Request, caller: &Caller) -> Result<Request, Box<Response>> {
         if let Err(mut error) = request.parsed_query().map(|_| ()) {
             Code::ParseFailed.mark(&mut error);

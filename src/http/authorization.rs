@@ -1,4 +1,4 @@
-//! The bearer token of a request, and whom it stands for.
+//! The bearer token of a request, and the viewer it identifies.
 
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::refusal::{Kind, Refusal};
 
-/// Reads a body of at most `max_bytes` bytes that arrives within `time_limit`. What comes in pieces is counted as it comes.
+/// Reads a body of at most `max_bytes` bytes that arrives within `time_limit`. A body that arrives in pieces is counted as it arrives.
 pub(super) async fn read(body: Body, max_bytes: usize, time_limit: Duration) -> Result<Vec<u8>, Refusal> {
     let late = || {
         let seconds = time_limit.as_secs_f32();

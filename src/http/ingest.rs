@@ -18,10 +18,10 @@ use crate::whatsapp::webhook::{self, LineUpdates, MalformedWebhook};
 /// The most updates that one call may contain, which is the provider's own maximum.
 pub const MAX_UPDATES: usize = 1_000;
 
-/// How far a time may lie ahead of ours: clocks differ.
+/// How far a time may be ahead of our clock: clocks differ.
 const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
-/// Whose a line is.
+/// The owner of a line, and the line.
 pub type Owner = (WorkspaceId, LineId);
 
 /// Where webhooks lead to.
@@ -36,14 +36,14 @@ pub trait Door: Send + Sync + 'static {
     fn keep(&self, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>>;
 }
 
-/// Takes webhooks in. Cheap to clone.
+/// Accepts webhooks. Cheap to clone.
 #[derive(Clone)]
 pub struct Ingest {
     door: Arc<dyn Door>,
     clock: Arc<dyn Clock>,
 }
 
-/// Why a webhook was not taken. Nothing of it need be stored then; all of it may come again.
+/// Why a webhook was not accepted. None of it need be stored then; all of it may be sent again.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// It is not JSON.
@@ -52,7 +52,7 @@ pub enum IngestError {
     /// It contains more than [`MAX_UPDATES`].
     #[error("the webhook contains {0} updates")]
     TooMany(usize),
-    /// Whose lines it names cannot be found out.
+    /// The owners of its lines cannot be looked up.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// It cannot be recorded.
@@ -60,7 +60,7 @@ pub enum IngestError {
     Record(#[from] RecordError),
 }
 
-/// A webhook's facts, by whom they belong to.
+/// A webhook's facts, by the workspace they belong to.
 #[derive(Default)]
 struct Sorted {
     recorded: HashMap<WorkspaceId, Vec<Fact>>,
@@ -68,7 +68,7 @@ struct Sorted {
 }
 
 impl Ingest {
-    /// Takes webhooks to this door.
+    /// Passes webhooks on to this door.
     pub fn new(door: Arc<dyn Door>, clock: Arc<dyn Clock>) -> Self {
         Self { door, clock }
     }

@@ -40,11 +40,11 @@ use crate::config::{HttpSettings, WebsocketSettings};
 use operation::Operations;
 use refusal::{Kind, Refusal};
 
-/// What the routes stand on.
+/// What the routes need.
 pub struct Services {
     /// Carries GraphQL operations out.
     pub operations: Operations,
-    /// Tells whom tokens stand for.
+    /// Identifies the viewers of tokens.
     pub tokens: Tokens,
     /// Takes webhooks in.
     pub webhooks: Webhooks,

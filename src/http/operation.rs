@@ -18,8 +18,8 @@ use super::refusal::{Kind, Refusal};
 use crate::graphql::{self, Caller};
 use crate::telemetry::RequestId;
 
-/// A GraphQL API, as transports see it. What it answers is fit to leave the server: it has codes, and tells nothing of
-/// internal causes.
+/// A GraphQL API, as transports see it. Its responses are ready for clients: errors have
+/// codes, and reveal nothing about internal causes.
 pub trait Api: Send + Sync + 'static {
     /// Carries out a query or mutation.
     fn execute(self: Arc<Self>, request: Request, caller: Caller) -> BoxFuture<'static, Response>;
@@ -31,7 +31,7 @@ pub trait Api: Send + Sync + 'static {
 /// Why an operation has no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// It took longer than so.
+    /// It took longer than this.
     TooLong(Duration),
     /// It panicked.
     Panicked,
@@ -56,7 +56,7 @@ pub struct Operations {
 }
 
 impl Operations {
-    /// Operations of an API; queries and mutations may take so long.
+    /// Operations of an API; queries and mutations may take up to `limit`.
     pub fn new(api: Arc<dyn Api>, limit: Duration) -> Self {
         Self { api, limit }
     }

@@ -40,7 +40,7 @@ pub(super) fn from_body(body: &[u8]) -> Result<Request, Malformed> {
     from_value(value)
 }
 
-/// Reads a GET's query string. An empty text stands for a parameter that is not given.
+/// Reads a GET's query string. An empty string stands for a parameter that is not given.
 pub(super) fn from_query_string(parameters: QueryString) -> Result<Request, Malformed> {
     let text = |text: Option<String>| text.filter(|text| !text.is_empty()).map_or(Value::Null, Value::String);
     from_members(Members {
@@ -97,7 +97,7 @@ fn json(name: &str, text: Option<String>) -> Result<Value, Malformed> {
     serde_json::from_str(&text).map_err(|error| not_json(&format!("\"{name}\""), &error))
 }
 
-/// Where it stops to be JSON. What stands there is the client's own and not repeated.
+/// Where it stops being JSON. The text there is the client's own and is not repeated.
 fn not_json(what: &str, error: &serde_json::Error) -> Malformed {
     Malformed::new(format!("{what} is not well-formed JSON (line {}, column {})", error.line(), error.column()))
 }

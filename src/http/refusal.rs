@@ -31,7 +31,7 @@ pub(super) struct Refusal {
 pub(super) enum Kind {
     /// The request is malformed.
     BadRequest,
-    /// There is no token, or none in force.
+    /// There is no token, or none that is valid.
     Unauthenticated,
     /// The caller may not do this.
     Forbidden,
@@ -125,7 +125,7 @@ impl Refusal {
         Self { kind, message: message.into(), media: Media::Json, headers: Vec::new(), cause: None }
     }
 
-    /// A fault of the server's, which is told to nobody but the log.
+    /// A fault of the server, whose cause goes to the log only.
     pub(super) fn internal() -> Self {
         Self::new(Kind::Internal, INTERNAL_MESSAGE)
     }

@@ -1,4 +1,4 @@
-//! The provider's webhooks. It takes any answer but 200 as a failure, comes again for days, and then gives up: so 200 is
+//! The provider's webhooks. It takes any answer but 200 as a failure, retries for days, and then gives up: so 200 is
 //! answered only after the commit, and whatever may succeed later is 503.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::{Services, body};
 use crate::config::{Secret, WhatsappSettings};
 use crate::whatsapp::signature;
 
-/// What webhooks are taken with. Without its secret nothing is taken.
+/// Receives webhooks. Without the app secret, all of them are rejected.
 #[derive(Clone)]
 pub struct Webhooks {
     app_secret: Option<Secret>,

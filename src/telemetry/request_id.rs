@@ -18,7 +18,7 @@ impl RequestId {
         Self(new_key().simple().to_string().into())
     }
 
-    /// The client's own, if it may stand in a log line and a header as it is.
+    /// The client's own id, if it is safe in a log line and a header.
     pub fn accept(text: &str) -> Option<Self> {
         let sane = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&byte);
         ((1..=MAX_BYTES).contains(&text.len()) && text.bytes().all(sane)).then(|| Self(text.into()))

@@ -80,7 +80,7 @@ pub(crate) enum UserOrderField {
 const MAX_DEPTH: usize = 8;
 /// How many conditions a filter may hold in all.
 const MAX_CONDITIONS: usize = 100;
-/// The longest prefix of a phone number, in bytes: as long as what is looked at as a number at all.
+/// The longest prefix of a phone number, in bytes: as long as the longest text that is read as a number.
 const MAX_PHONE_BYTES: usize = 64;
 
 impl UserFilter {

@@ -47,9 +47,9 @@ pub(crate) struct CreateLinePayload {
     user_errors: Vec<UserError>,
 }
 
-/// What WhatsApp gives a number.
+/// The rate that WhatsApp allows most numbers.
 const DEFAULT_RATE: i32 = 80;
-/// The most that WhatsApp gives a number.
+/// The highest rate that WhatsApp allows a number.
 const MAX_RATE: u32 = 1_000;
 /// The longest provider's id of a number, in bytes; WhatsApp's have some 15 digits.
 const MAX_PHONE_NUMBER_ID_BYTES: usize = 64;

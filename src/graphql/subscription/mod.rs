@@ -2,7 +2,7 @@
 //!
 //! A stream ends with its first error, and each of its frames is resolved with loaders of its own: what was loaded for one
 //! frame is never shown in another. What a subscription follows is looked up as it begins, and an id of nothing is an error
-//! then, since a stream that never says anything tells nobody why.
+//! then, since a stream that stays silent gives no reason.
 
 mod message;
 mod metrics;
@@ -33,12 +33,12 @@ pub(crate) struct Subscription(
     message::MessageSubscription,
 );
 
-/// How often a frame may come where the client does not say, in milliseconds.
+/// The interval between frames if the client does not choose one, in milliseconds.
 const DEFAULT_INTERVAL_MS: i32 = 250;
-/// The shortest and the longest pause between frames that can be asked for, in milliseconds.
+/// The intervals between frames that a client may choose, in milliseconds.
 const INTERVAL_MS: std::ops::RangeInclusive<i32> = 50..=60_000;
 
-/// Reads the pause between frames.
+/// Reads the interval between frames.
 fn read_every(every: Option<&Given<i32>>) -> Result<Duration> {
     let millis = Given::read_argument(every, "everyMs")?.unwrap_or(DEFAULT_INTERVAL_MS);
     let fault =
@@ -59,7 +59,7 @@ async fn find<T: Record>(ctx: &Context<'_>, id: Option<T::Id>, missing: ApiError
     T::loader(ctx.loaders()?).load(id).await?.ok_or(missing)
 }
 
-/// The version of a conversation that was asked for by its number.
+/// The version of a conversation with this number.
 async fn find_version(ctx: &Context<'_>, of: &Conversation, number: &Given<i32>) -> Result<VersionId> {
     let number = number.read(&Place::of("version"))?;
     let version = ctx.loaders()?.numbered_versions().load((of.id, number)).await?;

@@ -38,7 +38,7 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// The object of an id; `None` where there is none in the workspace.
+    /// The object with this id; `None` if the workspace has none.
     pub(crate) async fn find(ctx: &Context<'_>, id: AnyId) -> Result<Option<Self>> {
         Ok(match id {
             AnyId::Workspace(id) => Self::own_workspace(ctx, id)?.map(Self::Workspace),

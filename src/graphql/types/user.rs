@@ -207,7 +207,7 @@ impl UserChange {
 }
 
 impl User {
-    /// The failure's words are in the deployment; whether there is one, the user's own row tells.
+    /// The failure's details are in the deployment; whether there is one shows in the user's own row.
     async fn find_failure(&self, ctx: &Context<'_>) -> Result<Option<Failure>> {
         let row = self.0.row(ctx).await?;
         if row.cell.status != domain::standing::DeploymentStatus::Failed {

@@ -26,7 +26,7 @@ pub(super) enum FromClient {
     Complete(String),
 }
 
-/// What is told of an operation.
+/// A message about an operation.
 #[derive(Serialize)]
 struct OfOperation<'a, P> {
     id: &'a str,

@@ -126,7 +126,7 @@ impl Session {
     }
 
     fn subscribe(&mut self, id: String, request: async_graphql::Request) {
-        // The client comes again after the close, and asks then.
+        // The client reconnects after the close, and asks again.
         if self.leaving {
             return;
         }
@@ -169,7 +169,7 @@ impl Session {
     }
 
     /// Ends subscriptions and lets queries and mutations finish. Nobody is told that a subscription is complete, for it is
-    /// not: a client that finds the socket closed comes again, and goes on behind what it saw last.
+    /// not: a client that finds the socket closed reconnects, and resumes after what it saw last.
     fn leave(&mut self) {
         self.leaving = true;
         self.running.stop_lasting();

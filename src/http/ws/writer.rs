@@ -10,8 +10,8 @@ use futures_util::stream::SplitSink;
 
 use super::running::Waiting;
 
-/// The most messages that may wait before the client's own are left unread: a client that asks and never reads is
-/// answered up to here.
+/// How many messages may wait before the client's own are left unread: a client that sends and never reads is answered
+/// up to here.
 const MAX_PENDING: usize = 256;
 
 /// What waits to be written, and where to.
