@@ -1,4 +1,4 @@
-//! Bluetick: a GraphQL API server that sends WhatsApp conversations and tells, live and exactly, how they do.
+//! Bluetick: a GraphQL API server that sends WhatsApp conversations and reports their metrics, live and exact.
 
 pub mod app;
 pub mod auth;

@@ -1,26 +1,18 @@
-//! Where HTTP's doors lead to.
+//! Where the webhooks' door leads to.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use async_graphql::{Request, Response};
 use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream::{BoxStream, StreamExt};
 use moka::future::Cache;
 
 use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::WorkspaceId;
-use crate::graphql;
 use crate::http::ingest::{Door, Owner};
-use crate::http::operation::{Api, Caller};
 use crate::recorder::{RecordError, Recorder};
 use crate::storage::{Database, StorageError, lines};
 
-/// The most lines whose owners are remembered.
-const MOST_LINES: u64 = 100_000;
-
-/// From HTTP to the GraphQL API.
-pub(super) struct GraphqlDoor(pub(super) graphql::Api);
+/// How many lines' owners are remembered.
+const OWNER_CACHE_CAPACITY: u64 = 100_000;
 
 /// From webhooks to the recorder.
 pub(super) struct WebhookDoor {
@@ -32,7 +24,7 @@ pub(super) struct WebhookDoor {
 
 impl WebhookDoor {
     pub(super) fn new(database: Database, recorder: Recorder) -> Self {
-        Self { database, recorder, owners: Cache::new(MOST_LINES) }
+        Self { database, recorder, owners: Cache::new(OWNER_CACHE_CAPACITY) }
     }
 
     async fn owner(&self, phone_number_id: &str) -> Result<Option<Owner>, StorageError> {
@@ -69,20 +61,6 @@ impl Door for WebhookDoor {
         let kept: Vec<Kept> = facts.into_iter().filter_map(kept).collect();
         async move { self.recorder.keep(&kept).await }.boxed()
     }
-}
-
-impl Api for GraphqlDoor {
-    fn execute(self: Arc<Self>, request: Request, caller: Caller) -> BoxFuture<'static, Response> {
-        async move { self.0.execute(request, &translated(&caller)).await }.boxed()
-    }
-
-    fn subscribe(self: Arc<Self>, request: Request, caller: Caller) -> BoxStream<'static, Response> {
-        self.0.stream(request, translated(&caller)).boxed()
-    }
-}
-
-fn translated(caller: &Caller) -> graphql::Caller {
-    graphql::Caller { viewer: caller.viewer, request_id: caller.request_id.to_string().into() }
 }
 
 fn kept(fact: Fact) -> Option<Kept> {

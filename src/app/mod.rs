@@ -1,7 +1,7 @@
 //! Builds everything; start and shutdown.
 //!
 //! A shutdown goes from the outside inwards, so that nothing acknowledged is lost: the HTTP server takes nothing new and
-//! finishes what it has, dispatchers finish the calls under way and give their leases back, and the recorder commits what
+//! finishes what it has, dispatchers finish the calls in progress and release their leases, and the recorder commits what
 //! waits. All work of the background runs on one tracker, which is what the end waits for.
 
 mod doors;
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::doors::{GraphqlDoor, WebhookDoor};
+use self::doors::WebhookDoor;
 use crate::auth::Tokens;
 use crate::config::Settings;
 use crate::dispatch::{self, DispatchSettings, Dispatcher, Sends};
@@ -30,20 +30,20 @@ use crate::storage::parked::Parking;
 use crate::storage::{Database, StorageError};
 use crate::whatsapp::client::{self, ClientError, CloudApi};
 
-/// How often parked facts are looked through.
-const SWEEP: Duration = Duration::from_secs(1);
-/// How often lines with work are looked for, beside the nudge of a send on this node.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often parked facts are swept.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// How often lines with work are looked for, besides the nudge of a send on this node.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a line rests after an error of the line or its account.
 const LINE_REST: Duration = Duration::from_secs(30);
 /// How often a message that the provider asks to send later is tried.
-const ATTEMPTS: i32 = 5;
+const MAX_ATTEMPTS: i32 = 5;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The data directory cannot be made.
-    #[error("cannot make the data directory {0}")]
+    /// The data directory cannot be created.
+    #[error("cannot create the data directory {0}")]
     DataDirectory(String, #[source] std::io::Error),
     /// The database cannot be reached or brought up to date.
     #[error("cannot open the database")]
@@ -52,7 +52,7 @@ pub enum StartError {
     #[error("cannot listen")]
     Listener(#[source] std::io::Error),
     /// The provider's settings cannot be used.
-    #[error("the settings under [whatsapp] cannot be used")]
+    #[error("the settings under [whatsapp] are not usable")]
     Provider(#[from] ClientError),
 }
 
@@ -116,7 +116,7 @@ impl Server {
 }
 
 impl Parts {
-    /// What the routes stand on; starts what runs in the background.
+    /// What the routes need; starts what runs in the background.
     fn services(&self, end: Shutdown) -> Result<Services, StartError> {
         let Self { settings, clock, database, .. } = self;
         let hub = Hub::new(database.clone());
@@ -135,7 +135,7 @@ impl Parts {
             clock: clock.clone(),
         });
         Ok(Services {
-            operations: Operations::new(Arc::new(GraphqlDoor(api)), settings.http.request_timeout),
+            operations: Operations::new(Arc::new(api), settings.http.request_timeout),
             tokens: Tokens::new(database.clone()),
             webhooks: Webhooks::new(&settings.whatsapp, webhooks),
             database: Arc::new(database.clone()),
@@ -151,7 +151,7 @@ impl Parts {
             queue_facts: recorder.queue_facts.get(),
             batch_facts: recorder.batch_facts.get(),
             parking: Parking { messages: parking.replies, others: parking.statuses },
-            sweep: SWEEP,
+            sweep: SWEEP_INTERVAL,
         };
         Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), self.tasks.clone(), settings)
     }
@@ -169,10 +169,10 @@ impl Parts {
         };
         let settings = DispatchSettings {
             lease: dispatch.lease,
-            look: LOOK,
+            look: POLL_INTERVAL,
             unknown_grace: dispatch.unknown_grace,
             line_rest: LINE_REST,
-            attempts: ATTEMPTS,
+            attempts: MAX_ATTEMPTS,
         };
         let dispatcher = Dispatcher::new(dispatch::Parts {
             db: self.database.clone(),
@@ -192,6 +192,6 @@ impl Parts {
 async fn finish(tasks: &TaskTracker, grace: Duration) {
     tasks.close();
     if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
-        tracing::warn!("work was still under way at the end; what was not acknowledged comes again");
+        tracing::warn!("the grace period ended with work in progress; whatever was not acknowledged will be retried");
     }
 }

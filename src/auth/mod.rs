@@ -33,7 +33,7 @@ pub struct Scopes(i16);
 
 /// A word that names no scope, or none at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a scope; there are read, write and admin, separated by commas")]
+#[error("\"{0}\" is not a scope; the scopes are read, write and admin, separated by commas")]
 pub struct UnknownScope(String);
 
 /// Who is asking.
@@ -45,10 +45,21 @@ pub struct Viewer {
     pub scopes: Scopes,
 }
 
-impl Scopes {
-    /// Every scope.
-    pub const ALL: [Scope; 3] = [Scope::Read, Scope::Write, Scope::Admin];
+impl Scope {
+    /// Every scope, each after those that it includes.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
 
+    /// How it is written on the command line and in lists of tokens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl Scopes {
     /// The set of a stored number.
     pub const fn from_bits(bits: i16) -> Self {
         Self(bits)
@@ -68,6 +79,11 @@ impl Scopes {
     pub const fn allow(self, scope: Scope) -> bool {
         self.0 >= scope as i16
     }
+
+    /// The scopes in the set.
+    fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(move |&scope| self.0 & scope as i16 != 0)
+    }
 }
 
 impl FromStr for Scopes {
@@ -75,11 +91,9 @@ impl FromStr for Scopes {
 
     /// Reads `read,write,admin`, in any order. What a scope includes need not be named.
     fn from_str(text: &str) -> Result<Self, UnknownScope> {
-        let scope = |word: &str| match word.trim() {
-            "read" => Ok(Scope::Read),
-            "write" => Ok(Scope::Write),
-            "admin" => Ok(Scope::Admin),
-            other => Err(UnknownScope(other.to_owned())),
+        let scope = |word: &str| {
+            let found = Scope::ALL.into_iter().find(|scope| scope.word() == word.trim());
+            found.ok_or_else(|| UnknownScope(word.trim().to_owned()))
         };
         text.split(',').try_fold(Self(0), |Self(bits), word| Ok(Self(bits | Self::of(scope(word)?).0)))
     }
@@ -87,16 +101,14 @@ impl FromStr for Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = [(Scope::Read, "read"), (Scope::Write, "write"), (Scope::Admin, "admin")];
-        let held: Vec<_> =
-            words.iter().filter(|(scope, _)| self.0 & *scope as i16 != 0).map(|(_, word)| *word).collect();
-        formatter.write_str(&held.join(","))
+        let words: Vec<_> = self.iter().map(Scope::word).collect();
+        formatter.write_str(&words.join(","))
     }
 }
 
 impl fmt::Debug for Scopes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_set().entries(Self::ALL.iter().filter(|&&scope| self.0 & scope as i16 != 0)).finish()
+        formatter.debug_set().entries(self.iter()).finish()
     }
 }
 

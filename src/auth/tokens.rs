@@ -16,18 +16,18 @@ use crate::storage::tokens::{self, Token};
 use crate::storage::{Database, StorageError};
 
 /// How long a look-up is remembered: how long a revoked token may go on.
-const REMEMBERED: Duration = Duration::from_secs(2);
-/// The most look-ups remembered, some 200 bytes each.
-const MOST_REMEMBERED: u64 = 20_000;
+const CACHE_TTL: Duration = Duration::from_secs(2);
+/// How many look-ups are remembered, some 200 bytes each.
+const CACHE_CAPACITY: u64 = 20_000;
 
-/// Tells whom tokens stand for. Cheap to clone.
+/// Identifies the viewers of tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Tokens {
     find: Find,
     viewers: Cache<String, Option<Viewer>>,
 }
 
-/// Finds the token in force with a hash.
+/// Finds the valid token with a hash.
 pub(crate) type Find = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<Token>, StorageError>> + Send + Sync>;
 
 impl Tokens {
@@ -37,16 +37,16 @@ impl Tokens {
             let db = db.clone();
             async move { tokens::find_by_hash(&db, &hash).await }.boxed()
         };
-        Self::remembering(Arc::new(find), REMEMBERED)
+        Self::remembering(Arc::new(find), CACHE_TTL)
     }
 
-    /// As they are found by `find`, each remembered for so long.
+    /// Tokens found by `find`, each remembered for `remembered`.
     pub(crate) fn remembering(find: Find, remembered: Duration) -> Self {
-        let viewers = Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(remembered).build();
+        let viewers = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(remembered).build();
         Self { find, viewers }
     }
 
-    /// Who a token stands for; `None` where none of ours, or one that was revoked more than a moment ago. The error is
+    /// The viewer of a token; `None` if it is unknown, or was revoked more than a moment ago. The error is
     /// shared by all who asked for the same token at once.
     pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, Arc<StorageError>> {
         if !secret::is_well_formed(token) {

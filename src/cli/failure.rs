@@ -4,6 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use super::note;
+use crate::telemetry::causes;
 
 /// Why a command ends without an answer.
 #[derive(Debug)]
@@ -25,14 +26,8 @@ impl Failure {
 
     /// Tells the cause with the causes behind it.
     pub(super) fn tell(&self) -> ExitCode {
-        let mut text = format!("bluetick: {}", self.cause);
-        let mut source = self.cause.source();
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        note(text);
+        let chain = [vec![self.cause.to_string()], causes(self.cause.as_ref())].concat();
+        note(format!("bluetick: {}", chain.join(": ")));
         ExitCode::from(self.code)
     }
 }

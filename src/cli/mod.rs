@@ -13,7 +13,7 @@ mod simulate;
 mod token;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -22,11 +22,11 @@ use self::failure::Failure;
 use crate::config::Settings;
 use crate::telemetry;
 
-/// Sends `WhatsApp` conversations and tells, live and exactly, how they do.
+/// Sends WhatsApp conversations and reports their metrics, live and exact.
 #[derive(Parser)]
 #[command(name = "bluetick", version)]
 struct Arguments {
-    /// The settings file; without it `BLUETICK_CONFIG` names one, and without that the defaults hold.
+    /// The settings file; by default the one that `BLUETICK_CONFIG` names, if any.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -35,20 +35,27 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the server.
-    Serve,
-    /// Shows everything at work, with nothing to set up: a server, a simulated provider, and a send in progress.
-    Demo(demo::Options),
-    /// Brings the database's schema up to date. (`serve` does so too.)
-    Migrate,
+    #[command(flatten)]
+    Running(Running),
     /// Prints the GraphQL schema.
     Schema,
-    /// Makes, lists and revokes API tokens.
+}
+
+/// Commands that run by the settings.
+#[derive(Subcommand)]
+enum Running {
+    /// Runs the server.
+    Serve,
+    /// Runs a demonstration that needs no set-up: a server, a simulated provider, and a send in progress.
+    Demo(demo::Options),
+    /// Brings the database's schema up to date. (`serve` does this too.)
+    Migrate,
+    /// Creates, lists and revokes API tokens.
     #[command(subcommand)]
     Token(token::Command),
-    /// Recounts every figure from the facts. Exit status 1, and the differences, where one differs.
+    /// Recounts every figure from the facts. If any differs, prints the differences and exits with status 1.
     Verify,
-    /// Runs the simulated provider alone.
+    /// Runs the simulated provider on its own.
     Simulate(simulate::Options),
 }
 
@@ -62,21 +69,25 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    if matches!(arguments.command, Command::Schema) {
-        return Ok(schema::run());
+    match arguments.command {
+        // Printing the schema must not depend on the settings.
+        Command::Schema => Ok(schema::run()),
+        Command::Running(command) => run_with_settings(command, arguments.config.as_deref()),
     }
-    let settings = Settings::load(arguments.config.as_deref()).map_err(Failure::wrong_call)?;
+}
+
+fn run_with_settings(command: Running, config: Option<&Path>) -> Result<ExitCode, Failure> {
+    let settings = Settings::load(config).map_err(Failure::wrong_call)?;
     telemetry::install(&settings.log).map_err(Failure::wrong_call)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::failed)?;
     runtime.block_on(async {
-        match arguments.command {
-            Command::Serve => serve::run(settings).await,
-            Command::Demo(options) => demo::run(options, settings).await,
-            Command::Migrate => migrate::run(&settings).await,
-            Command::Schema => Ok(schema::run()),
-            Command::Token(command) => token::run(command, &settings).await,
-            Command::Verify => verify::run(&settings).await,
-            Command::Simulate(options) => simulate::run(options).await,
+        match command {
+            Running::Serve => serve::run(settings).await,
+            Running::Demo(options) => demo::run(options, settings).await,
+            Running::Migrate => migrate::run(&settings).await,
+            Running::Token(command) => token::run(command, &settings).await,
+            Running::Verify => verify::run(&settings).await,
+            Running::Simulate(options) => simulate::run(options).await,
         }
     })
 }

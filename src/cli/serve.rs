@@ -15,7 +15,7 @@ use crate::domain::clock::SystemClock;
 pub(super) async fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let listener = listen(&settings.listen).await?;
     let server = Server::start(listener, settings, Arc::new(SystemClock)).await?;
-    note(format!("Bluetick listens on http://{}", server.address));
+    note(format!("Bluetick is listening on http://{}", server.address));
     signal::ended().await;
     server.shutdown().await;
     Ok(ExitCode::SUCCESS)

@@ -17,19 +17,19 @@ pub(super) struct Options {
     /// Address and port to listen on.
     #[arg(long, default_value = "127.0.0.1:9000")]
     listen: String,
-    /// Where its webhooks go.
+    /// Where it sends webhooks.
     #[arg(long, default_value = "http://127.0.0.1:8080/webhooks/whatsapp")]
     webhook_url: String,
     /// What it signs webhooks with: the server's `whatsapp.app_secret`.
     #[arg(long, default_value = "simulator", hide_default_value = true)]
     app_secret: String,
-    /// Decides everything that is left to chance.
+    /// The seed of its random numbers.
     #[arg(long)]
     seed: Option<u64>,
-    /// How many times as fast as the clock everything happens.
+    /// How many times faster than real time everything happens.
     #[arg(long)]
     speed: Option<f64>,
-    /// A TOML file with all its settings: shares of outcomes, delays, duplicates, faults. The options above go before it.
+    /// A TOML file with all its settings: shares of outcomes, delays, duplicates, faults. The options above take precedence.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
 }
@@ -39,7 +39,7 @@ pub(super) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let settings = options.settings()?;
     let listener = listen(&options.listen).await?;
     let simulator = Simulator::start(listener, settings, Arc::new(SystemClock)).map_err(Failure::wrong_call)?;
-    note(format!("The simulated provider listens on {}", simulator.base_url()));
+    note(format!("The simulated provider is listening on {}", simulator.base_url()));
     note(format!("Start the server with BLUETICK_WHATSAPP_BASE_URL={}", simulator.base_url()));
     signal::ended().await;
     simulator.shutdown().await;

@@ -13,21 +13,21 @@ use crate::{app, auth};
 /// What to do with tokens.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Makes a token and prints it, alone. It is shown this once.
+    /// Creates a token and prints it, alone. It is shown only this once.
     Create {
-        /// The workspace that it opens; made where it is missing.
+        /// The workspace it gives access to; created if it does not exist.
         #[arg(long)]
         workspace: String,
-        /// What it may do: read, write, admin, separated by commas. Each includes those before it.
+        /// What it allows: read, write, admin, separated by commas. Each includes the ones before it.
         #[arg(long, default_value = "read")]
         scopes: auth::Scopes,
     },
-    /// Lists all tokens, without the tokens themselves.
+    /// Lists all tokens, but not their secrets.
     List,
     /// Revokes a token. It stops working within seconds.
     Revoke {
-        /// The token's id, as the list shows it.
-        #[arg(value_parser = |text: &str| auth::parse_token_id(text).ok_or("is no token id: see `bluetick token list`"))]
+        /// The token's id, as shown by `bluetick token list`.
+        #[arg(value_parser = |text: &str| auth::parse_token_id(text).ok_or("not a token id: see `bluetick token list`"))]
         id: TokenId,
     },
 }

@@ -1,4 +1,4 @@
-//! Durations, written in whole units that the setting's name tells.
+//! Durations, written in whole units that the setting's name gives.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 /// Ten years: a longer duration is a mistake, and none within it overflows when it is added to a time.
-const LONGEST: Duration = Duration::from_hours(3_650 * 24);
+const MAX_DURATION: Duration = Duration::from_hours(3_650 * 24);
 
 pub(super) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     units(deserializer, Duration::from_millis(1))
@@ -27,8 +27,8 @@ pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
 fn units<'de, D: Deserializer<'de>>(deserializer: D, unit: Duration) -> Result<Duration, D::Error> {
     let count = u32::deserialize(deserializer)?;
     let duration = unit.saturating_mul(count);
-    if count == 0 || duration > LONGEST {
-        return Err(D::Error::custom(format_args!("{count} is not between 1 and ten years")));
+    if count == 0 || duration > MAX_DURATION {
+        return Err(D::Error::custom(format_args!("{count} must be at least 1, and at most ten years")));
     }
     Ok(duration)
 }

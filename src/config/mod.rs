@@ -1,7 +1,7 @@
 //! Settings: what an operator may decide, read once at the start.
 //!
 //! They come from the file `bluetick.toml` that is compiled in (it holds every default, and is the documentation), a file
-//! of the operator's, and the environment; each goes before the one named before it. What nobody would notice is refused:
+//! of the operator's, and the environment; each takes precedence over the ones before it. Mistakes that nobody would notice are rejected:
 //! an unknown key, a value of the wrong kind, a setting given twice.
 //!
 //! This is the only module that reads the environment.
@@ -55,7 +55,7 @@ pub struct DatabaseSettings {
     /// Where it is, if not in the data directory; it may carry a password.
     #[serde(deserialize_with = "secret::unless_empty")]
     pub url: Option<Secret>,
-    /// Connections held open at most.
+    /// The maximum number of connections held open.
     pub connections: NonZeroU32,
 }
 
@@ -63,9 +63,9 @@ pub struct DatabaseSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WhatsappSettings {
-    /// Where its API is, up to and with the version.
+    /// The base URL of its API, up to and including the version.
     pub base_url: String,
-    /// What authorises us to send.
+    /// What authorises sending.
     #[serde(deserialize_with = "secret::unless_empty")]
     pub access_token: Option<Secret>,
     /// What it signs webhooks with.
@@ -83,9 +83,9 @@ pub struct WhatsappSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSettings {
-    /// The longest body of a GraphQL request, in bytes.
+    /// The maximum size of a GraphQL request body, in bytes.
     pub graphql_body_bytes: NonZeroUsize,
-    /// The longest body of a webhook call, in bytes.
+    /// The maximum size of a webhook body, in bytes.
     pub webhook_body_bytes: NonZeroUsize,
     /// How long a query or mutation may take, and how long a body may take to arrive.
     #[serde(rename = "request_timeout_seconds", deserialize_with = "duration::seconds")]
@@ -99,18 +99,18 @@ pub struct HttpSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebsocketSettings {
-    /// Within which a client must introduce itself.
+    /// How long a client may take to send `connection_init`.
     #[serde(rename = "init_seconds", deserialize_with = "duration::seconds")]
     pub init: Duration,
-    /// Between two pings of ours.
+    /// The interval between two pings from the server.
     #[serde(rename = "keep_alive_seconds", deserialize_with = "duration::seconds")]
     pub keep_alive: Duration,
-    /// Between two looks at whether the client's token is still in force.
+    /// The interval between two checks whether the client's token is still valid.
     #[serde(rename = "recheck_seconds", deserialize_with = "duration::seconds")]
     pub recheck: Duration,
-    /// The longest message of a client, in bytes.
+    /// The maximum size of a client's message, in bytes.
     pub message_bytes: NonZeroUsize,
-    /// Operations that run at once on one socket.
+    /// The maximum number of operations that run at once on one socket.
     pub operations: NonZeroUsize,
 }
 
@@ -118,9 +118,9 @@ pub struct WebsocketSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecorderSettings {
-    /// Facts that may wait.
+    /// The maximum number of facts waiting to be recorded.
     pub queue_facts: NonZeroUsize,
-    /// Facts recorded by one transaction, about.
+    /// Roughly how many facts one transaction records.
     pub batch_facts: NonZeroUsize,
 }
 
@@ -128,7 +128,7 @@ pub struct RecorderSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LiveSettings {
-    /// Between two looks at what other nodes have written.
+    /// The interval between two checks for what other nodes have written.
     #[serde(rename = "poll_ms", deserialize_with = "duration::millis")]
     pub poll: Duration,
 }
@@ -137,7 +137,7 @@ pub struct LiveSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DispatchSettings {
-    /// After which a line whose node has died is taken over.
+    /// How long after a node has died another takes over its line.
     #[serde(rename = "lease_seconds", deserialize_with = "duration::seconds")]
     pub lease: Duration,
     /// How long to wait for a webhook about a message whose call was not answered.

@@ -48,16 +48,17 @@ pub(crate) struct Edge<L: List> {
     node: L::Node,
 }
 
-/// Where a page stands in its list.
+/// Whether there are nodes before and after a page, and the cursors to get them with.
 #[derive(SimpleObject)]
 pub(crate) struct PageInfo {
-    /// Whether more nodes follow this page; read backward, whether there is anything behind `before`.
+    /// Whether more nodes follow this page. When paging backward: whether there is anything from `before` on.
     has_next_page: bool,
-    /// Whether nodes precede this page; read forward, whether there is anything before `after`.
+    /// Whether more nodes precede this page. When paging forward: whether there is anything up to `after`.
     has_previous_page: bool,
-    /// The cursor of the page's first node: the `before` of the page in front of it. Null where the page is empty.
+    /// The cursor of the page's first node, to be passed as `before` to get the previous page. Null if the page is
+    /// empty.
     start_cursor: Option<String>,
-    /// The cursor of the page's last node: the `after` of the page behind it. Null where the page is empty.
+    /// The cursor of the page's last node, to be passed as `after` to get the next page. Null if the page is empty.
     end_cursor: Option<String>,
 }
 
@@ -67,16 +68,16 @@ pub(crate) type Size = Option<Given<i32>>;
 /// An argument that gives a place in a list.
 pub(crate) type Cursor = Option<String>;
 
-/// The arguments by which a page is asked for.
+/// The arguments that select a page.
 #[derive(Default)]
 pub(crate) struct PageInput {
-    /// The first so many.
+    /// How many nodes from the start.
     pub(crate) first: Size,
-    /// Behind this cursor.
+    /// Only nodes after this cursor.
     pub(crate) after: Cursor,
-    /// The last so many.
+    /// How many nodes from the end.
     pub(crate) last: Size,
-    /// Before this cursor.
+    /// Only nodes before this cursor.
     pub(crate) before: Cursor,
 }
 
@@ -94,7 +95,7 @@ impl PageInput {
 }
 
 impl<L: List> Connection<L> {
-    /// A page of a list; a parent of which nothing was found has an empty one.
+    /// A page of a list; it is empty if nothing was found for the parent.
     pub(crate) fn new(list: L, rows: Option<Rows<L::Row>>) -> Self {
         Self { list, rows: rows.unwrap_or_else(|| Arc::new(Slice::empty())) }
     }
@@ -112,12 +113,12 @@ impl<L: List> Connection<L> {
         self.rows.rows.iter().map(edge).collect()
     }
 
-    /// The nodes of this page, in the list's order.
+    /// The nodes of this page, in order.
     async fn nodes(&self) -> Vec<L::Node> {
         self.rows.rows.iter().map(|(_, row)| row.clone().into()).collect()
     }
 
-    /// Where this page stands in the list.
+    /// Whether there are nodes before and after this page, and the cursors to get them with.
     async fn page_info(&self) -> PageInfo {
         let cursor = |row: Option<&(Key, Arc<L::Row>)>| row.map(|(key, _)| key.cursor(self.list.cursors()));
         PageInfo {
@@ -128,7 +129,8 @@ impl<L: List> Connection<L> {
         }
     }
 
-    /// How many nodes the whole list has under the same filter, exactly. It is counted only where it is selected.
+    /// The exact number of nodes on all pages together, under the same filter. It is counted only if this field is
+    /// selected.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         self.list.total(ctx).await.map(int)
     }
@@ -136,12 +138,13 @@ impl<L: List> Connection<L> {
 
 #[Object(name_type, use_type_description)]
 impl<L: List> Edge<L> {
-    /// The node's place in the list, to be given as `after` or `before`. It is opaque, and stays good while the list changes.
+    /// The node's position in the list, to be passed as `after` or `before`. It is opaque, and stays valid while the
+    /// list changes.
     async fn cursor(&self) -> String {
         self.key.cursor(self.cursors)
     }
 
-    /// What stands at this place.
+    /// The node at this position.
     async fn node(&self) -> &L::Node {
         &self.node
     }
@@ -180,9 +183,9 @@ pub(crate) fn int(count: i64) -> i32 {
 mod tests {
     use async_graphql::{InputType, Value};
 
-    use super::super::types::message::Messages;
     use super::*;
     use crate::domain::id::new_key;
+    use crate::graphql::types::message::Messages;
 
     fn refused(input: PageInput) -> String {
         input.read(&Messages::OfUser(new_key().into())).unwrap_err().to_string()
@@ -199,7 +202,8 @@ mod tests {
         assert!(refused(PageInput { first: Some(size(201)), ..none() }).starts_with("Argument \"first\" is 201"));
         assert!(refused(PageInput { last: Some(size(-1)), ..none() }).starts_with("Argument \"last\" is -1"));
         assert!(
-            refused(PageInput { first: Some(size(1 << 40)), ..none() }).starts_with("Argument \"first\" is no Int")
+            refused(PageInput { first: Some(size(1 << 40)), ..none() })
+                .starts_with("Argument \"first\" is not a valid Int")
         );
         assert!(refused(PageInput { after: some("x"), ..none() }).starts_with("Argument \"after\" is not a cursor"));
         assert!(

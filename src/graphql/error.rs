@@ -1,7 +1,7 @@
 //! The one place that turns errors into GraphQL errors.
 //!
 //! Resolvers return [`ApiError`] and know nothing of codes or request ids. async-graphql carries the error along as the
-//! source of its own; [`finish`] looks at it once the response is complete, gives every error of the response its
+//! source of its own; [`finish`] inspects it once the response is complete, gives every error of the response its
 //! `extensions.code`, and logs the causes of faults, each once, however many fields it failed. What a client sees of a
 //! fault is a fixed sentence and the request's id.
 
@@ -17,6 +17,7 @@ use crate::domain::input::Fault;
 use crate::domain::page::PageFault;
 use crate::recorder::RecordError;
 use crate::storage::StorageError;
+use crate::telemetry::{RequestId, causes};
 
 /// Why a field has no value.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,18 +29,23 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Page(#[from] PageFault),
     /// What was asked to be followed is not there.
-    #[error("Argument \"{1}\" names no {0} of this workspace")]
+    #[error("Argument \"{1}\" does not name a {0} in this workspace")]
     NotFound(&'static str, &'static str),
     /// The token does not allow it.
-    #[error("This needs a token with the scope {}", scope_word(*.0))]
+    #[error("This requires a token with the scope {}", .0.word().to_uppercase())]
     Forbidden(Scope),
     /// The database or the recorder cannot answer now; the same request may succeed later.
-    #[error("The server cannot answer this now, try again later")]
+    #[error("{}", UNAVAILABLE_MESSAGE)]
     Unavailable(#[source] Cause),
     /// A fault of this program or of its data.
-    #[error("The server failed to answer this")]
+    #[error("{}", INTERNAL_MESSAGE)]
     Internal(#[source] Cause),
 }
+
+/// What clients are told while the database or the recorder cannot answer.
+pub const UNAVAILABLE_MESSAGE: &str = "The service is temporarily unavailable; try again later";
+/// What clients are told about a fault of the server.
+pub const INTERNAL_MESSAGE: &str = "Internal server error";
 
 /// What a fault was caused by; the fields that it failed share it.
 pub(crate) type Cause = Arc<dyn StdError + Send + Sync>;
@@ -52,10 +58,10 @@ pub(crate) type Result<T, E = ApiError> = std::result::Result<T, E>;
 #[error("{0}")]
 struct Broken(&'static str);
 
-/// The values of `extensions.code`.
+/// The values of `extensions.code` that a GraphQL response may hold; HTTP has some more for requests that it rejects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// The document is no GraphQL.
+    /// The document is not GraphQL.
     ParseFailed,
     /// The document does not fit the schema.
     ValidationFailed,
@@ -63,7 +69,7 @@ pub enum Code {
     BadUserInput,
     /// What was asked to be followed is not there.
     NotFound,
-    /// There is no token, or none in force.
+    /// There is no token, or none that is valid.
     Unauthenticated,
     /// The token does not allow it.
     Forbidden,
@@ -117,15 +123,8 @@ impl Code {
         }
     }
 
-    /// A response that holds nothing but this error.
-    pub fn response(self, message: impl Into<String>) -> Response {
-        let mut error = ServerError::new(message, None);
-        self.mark(&mut error);
-        Response::from_errors(vec![error])
-    }
-
     /// Writes the code into an error.
-    pub fn mark(self, error: &mut ServerError) {
+    pub(crate) fn mark(self, error: &mut ServerError) {
         error.extensions.get_or_insert_default().set("code", self.word());
     }
 }
@@ -145,8 +144,8 @@ impl From<RecordError> for ApiError {
     }
 }
 
-/// Gives every error of a response its code; logs the causes of faults and tells the request's id in their place.
-pub(crate) fn finish(mut response: Response, request_id: &str) -> Response {
+/// Gives every error of a response its code; logs the causes of faults and reports the request's id in their place.
+pub(crate) fn finish(mut response: Response, request_id: &RequestId) -> Response {
     let mut logged = HashSet::new();
     for error in &mut response.errors {
         let known = error.source::<ApiError>().cloned();
@@ -158,13 +157,13 @@ pub(crate) fn finish(mut response: Response, request_id: &str) -> Response {
                 log(cause.as_ref(), &error.path, request_id);
             }
             error.message = format!("{} (request {request_id})", error.message);
-            error.extensions.get_or_insert_default().set("requestId", request_id);
+            error.extensions.get_or_insert_default().set("requestId", request_id.as_str());
         }
     }
     response
 }
 
-/// The code that an error lacks. What async-graphql finds by itself is a fault of the document, or, where it names a field,
+/// The code that an error lacks. What async-graphql itself rejects is a fault of the document, or, where it names a field,
 /// of an argument's value.
 fn code_of(error: &ServerError, known: Option<&ApiError>) -> Option<Code> {
     match known {
@@ -175,28 +174,18 @@ fn code_of(error: &ServerError, known: Option<&ApiError>) -> Option<Code> {
     }
 }
 
-fn log(cause: &(dyn StdError + Send + Sync + 'static), path: &[PathSegment], request_id: &str) {
+fn log(cause: &(dyn StdError + Send + Sync + 'static), path: &[PathSegment], request_id: &RequestId) {
     let field = path.iter().rev().find_map(|segment| match segment {
         PathSegment::Field(name) => Some(name.as_str()),
         PathSegment::Index(_) => None,
     });
-    let chain = std::iter::successors(cause.source(), |&cause| cause.source());
-    let causes: Vec<_> = chain.map(ToString::to_string).collect();
     tracing::error!(
-        request.id = request_id,
+        request.id = %request_id,
         graphql.field = field,
         error = %cause,
-        error.causes = ?causes,
+        error.causes = ?causes(cause),
         "a field could not be answered"
     );
-}
-
-const fn scope_word(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Read => "READ",
-        Scope::Write => "WRITE",
-        Scope::Admin => "ADMIN",
-    }
 }
 
 #[cfg(test)]
@@ -205,10 +194,14 @@ mod tests {
 
     use super::*;
 
+    fn finish_as_r1(response: Response) -> Response {
+        finish(response, &RequestId::accept("r-1").unwrap())
+    }
+
     fn finished(error: ApiError) -> ServerError {
         let error = Error::from(error).into_server_error(async_graphql::Pos::default());
         let error = error.with_path(vec![PathSegment::Field("conversation".into())]);
-        finish(Response::from_errors(vec![error]), "r-1").errors.remove(0)
+        finish_as_r1(Response::from_errors(vec![error])).errors.remove(0)
     }
 
     fn extension(error: &ServerError, name: &str) -> Option<String> {
@@ -234,21 +227,23 @@ mod tests {
     #[test]
     fn a_fault_hides_its_cause_and_tells_the_request() {
         let error = finished(ApiError::from(StorageError::Corrupt("phone number")));
-        assert_eq!(error.message, "The server failed to answer this (request r-1)");
+        assert_eq!(error.message, "Internal server error (request r-1)");
         assert_eq!(extension(&error, "requestId").as_deref(), Some("r-1"));
         let error = finished(ApiError::from(RecordError::Full));
-        assert_eq!(error.message, "The server cannot answer this now, try again later (request r-1)");
+        assert_eq!(error.message, "The service is temporarily unavailable; try again later (request r-1)");
     }
 
     #[test]
     fn a_code_that_is_there_stays() {
-        let response = finish(Code::ParseFailed.response("it is no GraphQL"), "r-1");
+        let mut error = ServerError::new("it is not GraphQL", None);
+        Code::ParseFailed.mark(&mut error);
+        let response = finish_as_r1(Response::from_errors(vec![error]));
         assert_eq!(extension(&response.errors[0], "code").as_deref(), Some("GRAPHQL_PARSE_FAILED"));
     }
 
     #[tokio::test]
     async fn what_the_framework_finds_has_a_code_too() {
-        let response = super::super::schema().execute("{ nonsense }").await;
-        assert_eq!(extension(&finish(response, "r-1").errors[0], "code").as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
+        let response = crate::graphql::schema().execute("{ nonsense }").await;
+        assert_eq!(extension(&finish_as_r1(response).errors[0], "code").as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
     }
 }

@@ -1,7 +1,7 @@
-//! Input values whose faults are told together with their place.
+//! Input values whose faults are reported together with their place.
 //!
 //! async-graphql reads arguments before the resolver runs, and its error says what was expected but not where. A
-//! [`Given`] takes the outcome of the reading along, so that whoever knows the value's place can tell it.
+//! [`Given`] takes the outcome of the reading along, so that whoever knows the value's place can report it.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::error::{ApiError, Result};
 use super::place::Place;
 use crate::domain::input::Fault;
 
-/// A value of an argument or of an input field, or why it is none. In the schema it is just a `T`.
+/// A value of an argument or of an input field, or why it is not valid. In the schema it is just a `T`.
 #[derive(Debug, Clone)]
 pub(crate) struct Given<T>(std::result::Result<T, String>);
 
@@ -66,13 +66,13 @@ impl<T: InputType> InputType for Given<T> {
 fn reason<T: InputType>(error: InputValueError<T>) -> String {
     let told = error.into_server_error(Pos::default()).message;
     let detail = told.strip_prefix(&format!("Failed to parse \"{}\": ", T::type_name())).unwrap_or(&told);
-    format!("is no {}: {detail}", T::type_name())
+    format!("is not a valid {}: {detail}", T::type_name())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::scalars::DateTime;
     use super::*;
+    use crate::graphql::scalars::DateTime;
 
     fn told<T: InputType + Copy + std::fmt::Debug>(value: Value) -> String {
         Given::<T>::parse(Some(value)).unwrap().read(&Place::of("input").field("x")).unwrap_err().to_string()
@@ -82,13 +82,13 @@ mod tests {
     fn an_invalid_scalar_names_its_place_and_what_is_wrong_with_it() {
         assert_eq!(
             told::<DateTime>(Value::from("9999-01-01T00:00:00Z")),
-            "Argument \"input.x\" is no DateTime: it lies outside the years 1970 to 2099"
+            "Argument \"input.x\" is not a valid DateTime: it is outside the years 1970 to 2099"
         );
         assert!(told::<DateTime>(Value::from("0000-01-01T00:00:00Z")).ends_with("1970 to 2099"));
-        assert!(told::<DateTime>(Value::from("yesterday")).contains("it is not written as RFC 3339 asks"));
+        assert!(told::<DateTime>(Value::from("yesterday")).contains("it is not in RFC 3339 format"));
         assert_eq!(
             told::<i32>(Value::from(3_000_000_000_i64)),
-            "Argument \"input.x\" is no Int: Only integers from -2147483648 to 2147483647 are accepted."
+            "Argument \"input.x\" is not a valid Int: Only integers from -2147483648 to 2147483647 are accepted."
         );
     }
 

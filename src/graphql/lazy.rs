@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID};
 
+use super::context::ContextExt;
 use super::error::{ApiError, Result};
 use super::loader::{Key, Loader};
 use super::loaders::Loaders;
-use super::session::Asking;
 use crate::domain::conversation::{Conversation, Version};
 use crate::domain::deployment::Deployment;
 use crate::domain::id::{ConversationId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId};
@@ -37,11 +37,11 @@ pub(crate) enum Lazy<T: Record> {
     /// The row.
     Loaded(Arc<T>),
     /// Its id.
-    Named(T::Id),
+    Id(T::Id),
 }
 
 impl<T: Record> Lazy<T> {
-    /// The row of an id that a client sent; `None` where there is none in the workspace.
+    /// The row of an id that a client sent; `None` if the workspace has none.
     pub(crate) async fn find(ctx: &Context<'_>, id: T::Id) -> Result<Option<Self>> {
         Ok(T::loader(ctx.loaders()?).load(id).await?.map(Self::Loaded))
     }
@@ -50,7 +50,7 @@ impl<T: Record> Lazy<T> {
     pub(crate) fn key(&self) -> T::Id {
         match self {
             Self::Loaded(row) => row.id(),
-            Self::Named(id) => *id,
+            Self::Id(id) => *id,
         }
     }
 
@@ -63,9 +63,9 @@ impl<T: Record> Lazy<T> {
     pub(crate) async fn row(&self, ctx: &Context<'_>) -> Result<Arc<T>> {
         match self {
             Self::Loaded(row) => Ok(row.clone()),
-            Self::Named(id) => {
+            Self::Id(id) => {
                 let row = T::loader(ctx.loaders()?).load(*id).await?;
-                row.ok_or_else(|| ApiError::broken("a row refers to one that is not there"))
+                row.ok_or_else(|| ApiError::broken("a row refers to one that does not exist"))
             }
         }
     }

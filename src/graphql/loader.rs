@@ -31,21 +31,21 @@ struct Batch<K, V>(Box<Fetch<K, V>>);
 
 /// More keys than this go in several statements. It is beyond what a query asks for in one turn and below what a
 /// statement's parameters hold.
-const LARGEST_BATCH: usize = 10_000;
+const MAX_BATCH_SIZE: usize = 10_000;
 
 /// How often a key is asked for again whose batch was dropped.
-const ATTEMPTS: usize = 8;
+const MAX_ATTEMPTS: usize = 8;
 
 impl<K: Key, V: Value> Loader<K, V> {
     /// A loader that has loaded nothing yet.
     pub(crate) fn new(fetch: impl Fn(Vec<K>) -> BoxFuture<'static, Found<K, V>> + Send + 'static) -> Self {
         let loader = cached::Loader::new(Batch(Box::new(fetch)));
-        Self(loader.with_yield_count(1).with_max_batch_size(LARGEST_BATCH))
+        Self(loader.with_yield_count(1).with_max_batch_size(MAX_BATCH_SIZE))
     }
 
-    /// The value of a key; `None` where there is none.
+    /// The value of a key; `None` if there is none.
     pub(crate) async fn load(&self, key: K) -> Result<Option<V>> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             if let Ok(outcome) = self.0.try_load(key.clone()).await {
                 return outcome;
             }
@@ -70,7 +70,7 @@ impl<K: Key, V: Value> BatchFn<K, Result<Option<V>>> for Batch<K, V> {
     }
 }
 
-/// Loads what is asked for of many parents with arguments: parents with equal arguments share one statement.
+/// Loads something of many parents, with arguments: parents with equal arguments share one statement.
 pub(crate) async fn grouped<P: Key, A: Key, V, F: Future<Output = Found<P, V>>>(
     keys: Vec<(P, A)>,
     fetch: impl Fn(Vec<P>, A) -> F,

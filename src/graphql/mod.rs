@@ -11,12 +11,13 @@
 //!
 //! Loaders remember, so each request gets its own, and so does each payload of a mutation and each frame of a subscription
 //! (`fresh`). Errors carry their causes to one place, which gives them codes, logs faults and hides their causes (`error`).
-//! What is wrong with an argument is told with its place (`given`, `place`); what a mutation refuses is data (`user_error`).
+//! What is wrong with an argument is reported with its place (`given`, `place`); what a mutation rejects is data (`user_error`).
 //!
-//! This module may import the domain, configuration, storage, the recorder, the hub, dispatch and auth. It knows nothing of
+//! This module may import everything but `http`, `app` and `cli`. It knows nothing of
 //! HTTP: [`Api::execute`] and [`Api::stream`] take a request and whoever sends it.
 
 mod connection;
+mod context;
 mod error;
 mod fresh;
 mod given;
@@ -28,7 +29,6 @@ mod mutation;
 mod place;
 mod query;
 mod scalars;
-mod session;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -41,15 +41,15 @@ use async_graphql::{Request, Response, SDLExportOptions};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 
-pub use self::error::Code;
+use self::context::RequestContext;
+pub use self::context::{Backend, Caller};
+pub use self::error::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
 use self::loaders::Loaders;
-use self::session::Session;
-pub use self::session::{Backend, Caller};
 
 /// The schema. It holds no data, so it can be made without a database.
 pub(crate) type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
 
-/// The API: the schema, and what it stands on. Cheap to clone.
+/// The API: the schema and its backend. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     schema: Schema,
@@ -83,15 +83,15 @@ impl Api {
         responses.map(move |response| error::finish(response, &caller.request_id))
     }
 
-    /// Parses the document and attaches what resolvers need; a document that is no GraphQL is answered at once.
+    /// Parses the document and attaches what resolvers need; a document that is not GraphQL is answered immediately.
     fn prepare(&self, mut request: Request, caller: &Caller) -> Result<Request, Box<Response>> {
         if let Err(mut error) = request.parsed_query().map(|_| ()) {
             Code::ParseFailed.mark(&mut error);
             return Err(Box::new(Response::from_errors(vec![error])));
         }
-        let session = Session::new(caller.viewer, self.backend.clone());
-        let loaders = Loaders::new(session.tenant.clone());
-        Ok(request.data(session).data(loaders))
+        let context = RequestContext::new(caller.viewer, self.backend.clone());
+        let loaders = Loaders::new(context.tenant.clone());
+        Ok(request.data(context).data(loaders))
     }
 }
 

@@ -21,9 +21,9 @@ pub(crate) struct PhoneNumber(String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Json(Value);
 
-/// An instant as RFC 3339 writes it, for example `2026-11-22T10:00:00.25Z`. Answers are always in UTC, written with `Z`,
-/// and exact to the microsecond. Arguments may carry any offset; what is finer than a microsecond is dropped, and years
-/// before 1970 or after 2099 are refused.
+/// An instant in RFC 3339 format, such as `2026-11-22T10:00:00.25Z`. Output is always in UTC, written with `Z`, and
+/// exact to the microsecond. Input may have any offset; digits beyond the microsecond are dropped, and years before
+/// 1970 or after 2099 are rejected.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -40,9 +40,8 @@ impl ScalarType for DateTime {
     }
 }
 
-/// A phone number in E.164: a plus, the country code and the national number, without spaces, for example
-/// `+573001234567`. A recipient whose number turned out to be none shows it just as it was given. Where the viewer may
-/// not see a number, its middle digits are masked.
+/// A phone number in E.164 format: a plus sign, the country code and the national number, without spaces, such as
+/// `+573001234567`. A recipient's number that is not valid is shown exactly as it was given.
 #[Scalar]
 impl ScalarType for PhoneNumber {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -57,7 +56,8 @@ impl ScalarType for PhoneNumber {
     }
 }
 
-/// Any JSON value: an object, a list, a text, a number, true, false or null. Objects keep the order of their fields.
+/// Any JSON value: an object, an array, a string, a number, true, false or null. Objects keep the order of their
+/// members.
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -95,20 +95,20 @@ impl Json {
 
     /// The value as serde knows it; the order of fields is lost.
     pub(crate) fn value(&self) -> Result<serde_json::Value, Fault> {
-        self.0.clone().into_json().map_err(|_| Fault::new("is no JSON value"))
+        self.0.clone().into_json().map_err(|_| Fault::new("is not a valid JSON value"))
     }
 
     /// The value written out, its fields in the order given.
     pub(crate) fn text(&self) -> Result<String, Fault> {
-        serde_json::to_string(&self.0).map_err(|_| Fault::new("is no JSON value"))
+        serde_json::to_string(&self.0).map_err(|_| Fault::new("is not a valid JSON value"))
     }
 }
 
 fn fault_of_instant(text: &str) -> &'static str {
     if chrono::DateTime::parse_from_rfc3339(text).is_ok() {
-        return "it lies outside the years 1970 to 2099";
+        return "it is outside the years 1970 to 2099";
     }
-    "it is not written as RFC 3339 asks, for example 2026-11-22T10:00:00Z"
+    "it is not in RFC 3339 format, such as 2026-11-22T10:00:00Z"
 }
 
 #[cfg(test)]

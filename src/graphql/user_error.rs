@@ -1,4 +1,4 @@
-//! Expected refusals, as data.
+//! Expected errors, as data.
 
 use async_graphql::{Enum, SimpleObject};
 
@@ -8,33 +8,33 @@ use crate::domain::input::Fault;
 /// Why a mutation changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq, SimpleObject)]
 pub(crate) struct UserError {
-    /// The way to the value at fault: the argument, then fields and places in lists (counted from 0), for example
-    /// `["input", "users", "3", "phone"]`. Null where no single value is at fault.
+    /// The path to the value at fault: the argument, then field names and list indexes (counted from 0), such as
+    /// `["input", "users", "3", "phone"]`. Null if no single value is at fault.
     field: Option<Vec<String>>,
-    /// What kind of fault it is, for programs.
+    /// The kind of error, for programs.
     code: UserErrorCode,
     /// What is wrong, for people.
     message: String,
 }
 
-/// Kinds of faults.
+/// The kinds of user errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum UserErrorCode {
-    /// The value cannot be taken as it is.
+    /// The value is not acceptable.
     Invalid,
-    /// The workspace has nothing of this id.
+    /// The workspace has nothing with this id.
     NotFound,
-    /// It clashes with what is there already.
+    /// It conflicts with something that already exists.
     Conflict,
-    /// There are more items than one call takes.
+    /// There are more items than one call accepts.
     TooMany,
 }
 
-/// What was found wrong with an input.
+/// What is wrong with an input, collected before anything is changed.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Vec<UserError>);
+pub(crate) struct UserErrors(Vec<UserError>);
 
-impl Refusals {
+impl UserErrors {
     /// Refuses the value at a place. The fault continues a sentence that begins with the place.
     pub(crate) fn refuse(&mut self, place: Place, code: UserErrorCode, fault: &Fault) {
         let message = format!("\"{place}\" {fault}");
@@ -49,7 +49,7 @@ impl Refusals {
     /// The value, where it was found; otherwise its id is refused.
     pub(crate) fn found<T>(&mut self, place: Place, noun: &str, value: Option<T>) -> Option<T> {
         if value.is_none() {
-            self.refuse(place, UserErrorCode::NotFound, &Fault(format!("names no {noun} of this workspace")));
+            self.refuse(place, UserErrorCode::NotFound, &Fault(format!("does not name a {noun} in this workspace")));
         }
         value
     }
@@ -60,13 +60,13 @@ impl Refusals {
     }
 
     /// As `userErrors`.
-    pub(crate) fn into_errors(self) -> Vec<UserError> {
+    pub(crate) fn into_vec(self) -> Vec<UserError> {
         self.0
     }
 }
 
 #[cfg(test)]
-impl Refusals {
+impl UserErrors {
     /// Where something was found wrong.
     pub(crate) fn places(&self) -> Vec<String> {
         self.0.iter().filter_map(|error| error.field.as_ref()).map(|field| field.join(".")).collect()

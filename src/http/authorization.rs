@@ -1,4 +1,4 @@
-//! The bearer token of a request, and whom it stands for.
+//! The bearer token of a request, and the viewer it identifies.
 
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
@@ -10,7 +10,7 @@ use crate::auth::{Tokens, Viewer};
 pub(super) async fn viewer(tokens: &Tokens, headers: &HeaderMap) -> Result<Viewer, Refusal> {
     let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
     let Some(token) = given else {
-        return Err(unauthenticated("This needs a token: send the header \"Authorization: Bearer <token>\""));
+        return Err(unauthenticated("A token is required: send the header \"Authorization: Bearer <token>\""));
     };
     match tokens.viewer(token).await {
         Ok(Some(viewer)) => Ok(viewer),

@@ -1,6 +1,6 @@
 //! The explorer: a page that holds nothing secret. The token is pasted into its header editor, never into its address.
 //!
-//! Its parts come from a public mirror of npm, each pinned by its hash: what runs on the page is what was looked at.
+//! Its parts come from a public mirror of npm, each pinned by its hash: what runs on the page is what was reviewed.
 
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY};
 use axum::response::{IntoResponse, Response};

@@ -6,28 +6,30 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response};
-use axum::Extension;
-use axum::body::Body;
+use async_graphql::{Request, Response, ServerError};
+use async_graphql_axum::GraphQLResponse;
 use axum::extract::{Query, Request as HttpRequest, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response as HttpResponse};
+use axum::{Extension, Json};
 use serde::Serialize;
 
 use super::Services;
 use super::authorization;
 use super::body;
 use super::negotiation::{Media, has_json_body};
-use super::operation::{self, Caller};
+use super::operation;
 use super::parameters::{self, Malformed, QueryString};
 use super::refusal::{Kind, Refusal};
+use crate::graphql::Caller;
 use crate::telemetry::RequestId;
 
-/// A response to a document that was refused: it has no `data` at all, by the specification.
+/// The response to a document that was refused: by the specification it has no `data` at all, while async-graphql always
+/// writes one.
 #[derive(Serialize)]
-struct Refused<'a> {
-    errors: &'a [async_graphql::ServerError],
+struct ErrorsOnly {
+    errors: Vec<ServerError>,
 }
 
 /// `POST /graphql`.
@@ -84,26 +86,25 @@ fn refuse_mutation(request: &mut Request) -> Result<(), Refusal> {
     if operation::kind(request) != Some(OperationType::Mutation) {
         return Ok(());
     }
-    let refusal = Refusal::new(Kind::MethodNotAllowed, "A mutation must be sent by POST");
+    let refusal = Refusal::new(Kind::MethodNotAllowed, "A mutation must be sent with POST");
     Err(refusal.with_header(ALLOW, HeaderValue::from_static("POST")))
 }
 
 async fn execute(services: &Services, request: Request, caller: Caller, media: Media) -> Result<HttpResponse, Refusal> {
     let response = services.operations.execute(request, caller).await?;
-    let written = write(&response).map_err(|cause| Refusal::internal().because(Arc::new(cause)))?;
-    let status = match media {
-        Media::GraphqlResponse if operation::is_refused(&response) => StatusCode::BAD_REQUEST,
-        _ => StatusCode::OK,
-    };
     let headers = [(CONTENT_TYPE, media.header()), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((status, headers, Body::from(written)).into_response())
+    Ok((headers, write(response, media)).into_response())
 }
 
-fn write(response: &Response) -> serde_json::Result<Vec<u8>> {
-    if operation::is_refused(response) {
-        return serde_json::to_vec(&Refused { errors: &response.errors });
+fn write(response: Response, media: Media) -> HttpResponse {
+    if !operation::is_refused(&response) {
+        return GraphQLResponse::from(response).into_response();
     }
-    serde_json::to_vec(response)
+    let status = match media {
+        Media::GraphqlResponse => StatusCode::BAD_REQUEST,
+        Media::Json => StatusCode::OK,
+    };
+    (status, Json(ErrorsOnly { errors: response.errors })).into_response()
 }
 
 impl From<Malformed> for Refusal {

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use super::Services;
 use crate::storage::{Database, StorageError};
 
-/// Within which the database must answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the database may take to answer.
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What must answer for the server to be ready.
 pub trait Probe: Send + Sync + 'static {
@@ -48,8 +48,8 @@ pub(super) async fn live() -> Response {
 /// and a shutdown are all that can be in the way.
 pub(super) async fn ready(State(services): State<Arc<Services>>) -> Response {
     let mut missing = Vec::new();
-    if !matches!(timeout(PATIENCE, services.database.ping()).await, Ok(Ok(()))) {
-        missing.push("the database does not answer");
+    if !matches!(timeout(PING_TIMEOUT, services.database.ping()).await, Ok(Ok(()))) {
+        missing.push("the database does not respond");
     }
     if services.shutdown.has_begun() {
         missing.push("the server is shutting down");

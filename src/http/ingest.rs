@@ -15,13 +15,13 @@ use crate::recorder::RecordError;
 use crate::storage::StorageError;
 use crate::whatsapp::webhook::{self, LineUpdates, MalformedWebhook};
 
-/// The most updates of one call, which is the provider's own maximum.
-pub const MOST_UPDATES: usize = 1_000;
+/// The most updates that one call may contain, which is the provider's own maximum.
+pub const MAX_UPDATES: usize = 1_000;
 
-/// How far a time may lie ahead of ours: clocks differ.
-const AHEAD: Duration = Duration::from_mins(5);
+/// How far a time may be ahead of our clock: clocks differ.
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
-/// Whose a line is.
+/// The owner of a line, and the line.
 pub type Owner = (WorkspaceId, LineId);
 
 /// Where webhooks lead to.
@@ -36,23 +36,23 @@ pub trait Door: Send + Sync + 'static {
     fn keep(&self, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>>;
 }
 
-/// Takes webhooks in. Cheap to clone.
+/// Accepts webhooks. Cheap to clone.
 #[derive(Clone)]
 pub struct Ingest {
     door: Arc<dyn Door>,
     clock: Arc<dyn Clock>,
 }
 
-/// Why a webhook was not taken. Nothing of it need be stored then; all of it may come again.
+/// Why a webhook was not accepted. None of it need be stored then; all of it may be sent again.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// It is not JSON.
     #[error(transparent)]
     Malformed(#[from] MalformedWebhook),
-    /// It brings more than [`MOST_UPDATES`].
-    #[error("the webhook brings {0} updates")]
+    /// It contains more than [`MAX_UPDATES`].
+    #[error("the webhook contains {0} updates")]
     TooMany(usize),
-    /// Whose lines it names cannot be found out.
+    /// The owners of its lines cannot be looked up.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// It cannot be recorded.
@@ -60,7 +60,7 @@ pub enum IngestError {
     Record(#[from] RecordError),
 }
 
-/// A webhook's facts, by whom they belong to.
+/// A webhook's facts, by the workspace they belong to.
 #[derive(Default)]
 struct Sorted {
     recorded: HashMap<WorkspaceId, Vec<Fact>>,
@@ -68,7 +68,7 @@ struct Sorted {
 }
 
 impl Ingest {
-    /// Takes webhooks to this door.
+    /// Passes webhooks on to this door.
     pub fn new(door: Arc<dyn Door>, clock: Arc<dyn Clock>) -> Self {
         Self { door, clock }
     }
@@ -76,11 +76,11 @@ impl Ingest {
     /// Takes a webhook's body, and returns once all that it brings is committed.
     pub async fn take(&self, body: &[u8]) -> Result<(), IngestError> {
         let updates = webhook::parse(body)?;
-        let latest = self.clock.now().plus(AHEAD);
+        let latest = self.clock.now().plus(MAX_CLOCK_SKEW);
         let owners = self.door.lines(named(&updates)).await?;
         let sorted = Sorted::of(updates, &owners, latest);
         match sorted.count() {
-            count if count > MOST_UPDATES => Err(IngestError::TooMany(count)),
+            count if count > MAX_UPDATES => Err(IngestError::TooMany(count)),
             _ => Ok(self.record(sorted).await?),
         }
     }

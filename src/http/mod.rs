@@ -40,11 +40,11 @@ use crate::config::{HttpSettings, WebsocketSettings};
 use operation::Operations;
 use refusal::{Kind, Refusal};
 
-/// What the routes stand on.
+/// What the routes need.
 pub struct Services {
     /// Carries GraphQL operations out.
     pub operations: Operations,
-    /// Tells whom tokens stand for.
+    /// Identifies the viewers of tokens.
     pub tokens: Tokens,
     /// Takes webhooks in.
     pub webhooks: Webhooks,
@@ -69,7 +69,7 @@ pub fn router(services: Services) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(|| async { Refusal::new(Kind::NotFound, "There is nothing at this address") })
-        .method_not_allowed_fallback(|| async { Refusal::new(Kind::MethodNotAllowed, "Not by this method") })
+        .method_not_allowed_fallback(|| async { Refusal::new(Kind::MethodNotAllowed, "Method not allowed") })
         .layer(from_fn(boundary::guard))
         .with_state(Arc::new(services))
 }

@@ -8,7 +8,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 pub(super) enum Media {
     /// `application/json`: a request that was understood as HTTP is answered 200, whatever became of the document.
     Json,
-    /// `application/graphql-response+json`: the status tells a refused document from an executed one.
+    /// `application/graphql-response+json`: the status distinguishes a refused document from an executed one.
     GraphqlResponse,
 }
 
@@ -18,7 +18,7 @@ type Quality = u16;
 const FULL: Quality = 1_000;
 
 impl Media {
-    /// The `Content-Type` of what is written so.
+    /// The `Content-Type` of such a response.
     pub(super) const fn header(self) -> HeaderValue {
         match self {
             Self::Json => HeaderValue::from_static("application/json; charset=utf-8"),

@@ -15,11 +15,11 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::timeout;
 
 use super::refusal::{Kind, Refusal};
-use crate::auth::Viewer;
+use crate::graphql::{self, Caller};
 use crate::telemetry::RequestId;
 
-/// A GraphQL API, as transports see it. What it answers is fit to leave the server: it has codes, and tells nothing of
-/// internal causes.
+/// A GraphQL API, as transports see it. Its responses are ready for clients: errors have
+/// codes, and reveal nothing about internal causes.
 pub trait Api: Send + Sync + 'static {
     /// Carries out a query or mutation.
     fn execute(self: Arc<Self>, request: Request, caller: Caller) -> BoxFuture<'static, Response>;
@@ -28,19 +28,10 @@ pub trait Api: Send + Sync + 'static {
     fn subscribe(self: Arc<Self>, request: Request, caller: Caller) -> BoxStream<'static, Response>;
 }
 
-/// Who wants an operation carried out, under what name.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// Who.
-    pub viewer: Viewer,
-    /// The name by which the log knows it.
-    pub request_id: RequestId,
-}
-
 /// Why an operation has no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// It took longer than so.
+    /// It took longer than this.
     TooLong(Duration),
     /// It panicked.
     Panicked,
@@ -65,7 +56,7 @@ pub struct Operations {
 }
 
 impl Operations {
-    /// Operations of an API; queries and mutations may take so long.
+    /// Operations of an API; queries and mutations may take up to `limit`.
     pub fn new(api: Arc<dyn Api>, limit: Duration) -> Self {
         Self { api, limit }
     }
@@ -96,6 +87,16 @@ impl Operations {
         let request_id = caller.request_id.clone();
         let frames = async move { api.subscribe(request, caller) }.flatten_stream();
         AssertUnwindSafe(frames).catch_unwind().map(move |frame| frame.map_err(|_| panicked(&request_id))).boxed()
+    }
+}
+
+impl Api for graphql::Api {
+    fn execute(self: Arc<Self>, request: Request, caller: Caller) -> BoxFuture<'static, Response> {
+        async move { Self::execute(&self, request, &caller).await }.boxed()
+    }
+
+    fn subscribe(self: Arc<Self>, request: Request, caller: Caller) -> BoxStream<'static, Response> {
+        self.stream(request, caller).boxed()
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn from_body(body: &[u8]) -> Result<Request, Malformed> {
     from_value(value)
 }
 
-/// Reads a GET's query string. An empty text stands for a parameter that is not given.
+/// Reads a GET's query string. An empty string stands for a parameter that is not given.
 pub(super) fn from_query_string(parameters: QueryString) -> Result<Request, Malformed> {
     let text = |text: Option<String>| text.filter(|text| !text.is_empty()).map_or(Value::Null, Value::String);
     from_members(Members {
@@ -55,7 +55,7 @@ pub(super) fn from_query_string(parameters: QueryString) -> Result<Request, Malf
 pub(super) fn from_value(value: Value) -> Result<Request, Malformed> {
     let mut members = match value {
         Value::Object(members) => members,
-        Value::List(_) => return Err(Malformed::new("Batches are not taken: send one request at a time")),
+        Value::List(_) => return Err(Malformed::new("Batching is not supported: send one request at a time")),
         _ => return Err(Malformed::new("The request must be a JSON object")),
     };
     let mut take = |name| members.swap_remove(name).unwrap_or_default();
@@ -97,7 +97,7 @@ fn json(name: &str, text: Option<String>) -> Result<Value, Malformed> {
     serde_json::from_str(&text).map_err(|error| not_json(&format!("\"{name}\""), &error))
 }
 
-/// Where it stops to be JSON. What stands there is the client's own and not repeated.
+/// Where it stops being JSON. The text there is the client's own and is not repeated.
 fn not_json(what: &str, error: &serde_json::Error) -> Malformed {
     Malformed::new(format!("{what} is not well-formed JSON (line {}, column {})", error.line(), error.column()))
 }
@@ -131,8 +131,8 @@ mod tests {
         for (body, message) in [
             ("", "The body is not well-formed JSON (line 1, column 0)"),
             ("{\n 'query': 1}", "The body is not well-formed JSON (line 2, column 2)"),
-            ("[]", "Batches are not taken: send one request at a time"),
-            ("[{\"query\": \"{ a }\"}]", "Batches are not taken: send one request at a time"),
+            ("[]", "Batching is not supported: send one request at a time"),
+            ("[{\"query\": \"{ a }\"}]", "Batching is not supported: send one request at a time"),
             ("\"{ a }\"", "The request must be a JSON object"),
             ("{}", "\"query\" is missing"),
             ("{\"query\": 1}", "\"query\" must be a string"),

@@ -13,7 +13,8 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 
 use super::negotiation::Media;
-use crate::telemetry::RequestId;
+use crate::graphql::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
+use crate::telemetry::{RequestId, causes};
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone)]
@@ -30,13 +31,13 @@ pub(super) struct Refusal {
 pub(super) enum Kind {
     /// The request is malformed.
     BadRequest,
-    /// There is no token, or none in force.
+    /// There is no token, or none that is valid.
     Unauthenticated,
     /// The caller may not do this.
     Forbidden,
     /// There is nothing here.
     NotFound,
-    /// Not by this method.
+    /// The address does not allow this method.
     MethodNotAllowed,
     /// Nothing that the client accepts can be answered.
     NotAcceptable,
@@ -97,13 +98,13 @@ impl Kind {
         }
     }
 
-    /// The `extensions.code`.
+    /// The `extensions.code`: GraphQL's own where it has one for this.
     const fn code(self) -> &'static str {
         match self {
             Self::BadRequest => "BAD_REQUEST",
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::NotFound => "NOT_FOUND",
+            Self::Unauthenticated => Code::Unauthenticated.word(),
+            Self::Forbidden => Code::Forbidden.word(),
+            Self::NotFound => Code::NotFound.word(),
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::NotAcceptable => "NOT_ACCEPTABLE",
             Self::RequestTimeout => "REQUEST_TIMEOUT",
@@ -112,8 +113,8 @@ impl Kind {
             Self::UpgradeRequired => "UPGRADE_REQUIRED",
             Self::TooManyRequests => "TOO_MANY_REQUESTS",
             Self::Timeout => "TIMEOUT",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Internal => "INTERNAL",
+            Self::Unavailable => Code::Unavailable.word(),
+            Self::Internal => Code::Internal.word(),
         }
     }
 }
@@ -124,14 +125,14 @@ impl Refusal {
         Self { kind, message: message.into(), media: Media::Json, headers: Vec::new(), cause: None }
     }
 
-    /// A fault of the server's, which is told to nobody but the log.
+    /// A fault of the server, whose cause goes to the log only.
     pub(super) fn internal() -> Self {
-        Self::new(Kind::Internal, "The server failed to answer this")
+        Self::new(Kind::Internal, INTERNAL_MESSAGE)
     }
 
     /// The server cannot do it now.
     pub(super) fn unavailable() -> Self {
-        Self::new(Kind::Unavailable, "The server cannot answer this now, try again later")
+        Self::new(Kind::Unavailable, UNAVAILABLE_MESSAGE)
     }
 
     /// Also says this in the response's head.
@@ -186,13 +187,11 @@ impl IntoResponse for Refusal {
 }
 
 fn log(kind: Kind, cause: &(dyn Error + Send + Sync + 'static), request_id: &RequestId) {
-    let causes: Vec<_> =
-        std::iter::successors(cause.source(), |&cause| cause.source()).map(ToString::to_string).collect();
     tracing::error!(
         request.id = %request_id,
         response.code = kind.code(),
         error = %cause,
-        error.causes = ?causes,
+        error.causes = ?causes(cause),
         "a request was not answered"
     );
 }

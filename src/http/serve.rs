@@ -31,7 +31,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown, gr
     tokio::select! {
         finished = finished => finished,
         () = too_late => {
-            tracing::warn!(grace_seconds = grace.as_secs(), "requests or sockets were still open at the end");
+            tracing::warn!(grace_seconds = grace.as_secs(), "the grace period ended with requests or sockets still open");
             Ok(())
         }
     }

@@ -1,4 +1,4 @@
-//! The provider's webhooks. It takes any answer but 200 as a failure, comes again for days, and then gives up: so 200 is
+//! The provider's webhooks. It takes any answer but 200 as a failure, retries for days, and then gives up: so 200 is
 //! answered only after the commit, and whatever may succeed later is 503.
 
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::ingest::{Ingest, IngestError, MOST_UPDATES};
+use super::ingest::{Ingest, IngestError, MAX_UPDATES};
 use super::refusal::{Kind, Refusal};
 use super::{Services, body};
 use crate::config::{Secret, WhatsappSettings};
 use crate::whatsapp::signature;
 
-/// What webhooks are taken with. Without its secret nothing is taken.
+/// Receives webhooks. Without the app secret, all of them are rejected.
 #[derive(Clone)]
 pub struct Webhooks {
     app_secret: Option<Secret>,
@@ -61,10 +61,10 @@ pub(super) async fn subscribe(
     asked: Result<Query<Subscription>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(asked) = asked.map_err(|_| {
-        Refusal::new(Kind::BadRequest, "hub.mode, hub.verify_token and hub.challenge must be given, each once")
+        Refusal::new(Kind::BadRequest, "hub.mode, hub.verify_token and hub.challenge must each be given once")
     })?;
     if asked.mode != "subscribe" || !services.webhooks.knows(&asked.verify_token) {
-        return Err(Refusal::new(Kind::Forbidden, "This is not the verify token, or hub.mode is not subscribe"));
+        return Err(Refusal::new(Kind::Forbidden, "The verify token is wrong, or hub.mode is not subscribe"));
     }
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], asked.challenge).into_response())
 }
@@ -86,7 +86,7 @@ impl From<IngestError> for Refusal {
         match error {
             IngestError::Malformed(_) => Self::new(Kind::BadRequest, "The body is not well-formed JSON"),
             IngestError::TooMany(count) => {
-                let message = format!("A call may bring {MOST_UPDATES} updates; this one brings {count}");
+                let message = format!("A call may contain at most {MAX_UPDATES} updates; this one contains {count}");
                 Self::new(Kind::TooLarge, message)
             }
             IngestError::Storage(_) | IngestError::Record(_) => {

@@ -1,8 +1,9 @@
 //! What operators see of the running server. Logs go to standard error and are quiet by default.
 //!
 //! A log line is a fixed message with dotted fields. It never holds a phone number, a message's text, a token or a
-//! payload; so a panic is told by its place alone, since its words may quote what was being worked on.
+//! payload; so a panic is logged with its location alone, since its message may quote what was being processed.
 
+mod causes;
 mod request_id;
 
 use std::io;
@@ -11,6 +12,7 @@ use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
+pub use causes::causes;
 pub use request_id::RequestId;
 
 use crate::config::{LogFormat, LogSettings};
@@ -18,11 +20,11 @@ use crate::config::{LogFormat, LogSettings};
 /// Logs could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The level means nothing.
-    #[error("log.level is not understood")]
+    /// The level is not valid.
+    #[error("log.level is not valid")]
     Level(#[from] ParseError),
-    /// They are set up already.
-    #[error("logs are set up already")]
+    /// They are already set up.
+    #[error("logging is already set up")]
     Twice,
 }
 

@@ -10,7 +10,7 @@ use crate::domain::id::new_key;
 pub struct RequestId(Arc<str>);
 
 /// The longest id that a client may choose, in bytes: what tracing systems send is far shorter.
-const LONGEST: usize = 128;
+const MAX_BYTES: usize = 128;
 
 impl RequestId {
     /// A new one.
@@ -18,10 +18,10 @@ impl RequestId {
         Self(new_key().simple().to_string().into())
     }
 
-    /// The client's own, if it may stand in a log line and a header as it is.
+    /// The client's own id, if it is safe in a log line and a header.
     pub fn accept(text: &str) -> Option<Self> {
         let sane = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&byte);
-        ((1..=LONGEST).contains(&text.len()) && text.bytes().all(sane)).then(|| Self(text.into()))
+        ((1..=MAX_BYTES).contains(&text.len()) && text.bytes().all(sane)).then(|| Self(text.into()))
     }
 
     /// Its text: visible ASCII without quotes, at most 128 bytes.

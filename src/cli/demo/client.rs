@@ -15,9 +15,9 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(server: &str, token: &str) -> Result<Self, Failure> {
-        let patience = std::time::Duration::from_secs(30);
+        let timeout = std::time::Duration::from_secs(30);
         let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}"))?)]);
-        Ok(Self { http: transport::client(patience, patience)?, url: format!("{server}/graphql"), headers })
+        Ok(Self { http: transport::client(timeout, timeout)?, url: format!("{server}/graphql"), headers })
     }
 
     /// The data of a query or mutation that must succeed.

@@ -8,6 +8,7 @@ mod story;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -25,13 +26,13 @@ use crate::whatsapp::simulator::{Simulator, SimulatorSettings};
 /// How the demo runs.
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// Keep the database in this file; otherwise it goes with the demo.
+    /// Keep the database in this file; by default it is deleted when the demo ends.
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// Send to so many users.
+    /// The number of users to send to.
     #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     users: u32,
-    /// End after so many seconds; otherwise the demo runs until it is interrupted.
+    /// End after this many seconds; by default the demo runs until it is interrupted.
     #[arg(long)]
     seconds: Option<u64>,
 }
@@ -39,8 +40,8 @@ pub(super) struct Options {
 /// The demo's name of the workspace.
 const WORKSPACE: &str = "demo";
 
-/// How often the progress line is written, in seconds.
-const PROGRESS_EVERY: u64 = 2;
+/// How often the progress line is written.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Runs the demo.
 pub(super) async fn run(options: Options, settings: Settings) -> Result<ExitCode, Failure> {
@@ -97,7 +98,7 @@ fn demo_settings(
 
 fn introduce(server: &Server, token: &str, send: &story::Sent) {
     let address = server.address;
-    say(format!("\nBluetick runs on http://{address}, a simulated WhatsApp answers, and a send is in progress.\n"));
+    say(format!("\nBluetick is running on http://{address} with a simulated WhatsApp, and a send is in progress.\n"));
     say(format!("  Explorer    http://{address}/graphiql"));
     say(format!("  GraphQL     http://{address}/graphql    live: ws://{address}/graphql/ws"));
     say(format!("  Token       {token}\n"));
@@ -106,19 +107,19 @@ fn introduce(server: &Server, token: &str, send: &story::Sent) {
     for query in story::queries(send) {
         say(query);
     }
-    say("Ctrl-C ends the demo.\n");
+    say("Press Ctrl-C to end the demo.\n");
 }
 
 async fn time_over(seconds: Option<u64>) {
     match seconds {
-        Some(seconds) => tokio::time::sleep(std::time::Duration::from_secs(seconds)).await,
+        Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
         None => std::future::pending().await,
     }
 }
 
 /// Writes the metrics again and again. Only a fault ends it.
 async fn show_progress(client: &Client, send: &story::Sent) -> Result<(), Failure> {
-    let mut ticks = tokio::time::interval(std::time::Duration::from_secs(PROGRESS_EVERY));
+    let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
     let mut shown = String::new();
     loop {
         ticks.tick().await;

@@ -1,4 +1,4 @@
-//! What the demo tells: lines, conversations, one with three versions, one inbound, and a send of some thousand users.
+//! The demo's content: a line, conversations (one with three versions, one inbound), and a send to a few thousand users.
 
 use serde_json::{Value, json};
 

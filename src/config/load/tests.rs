@@ -75,7 +75,7 @@ fn an_unknown_key_is_refused_with_the_nearest() {
 #[test]
 fn a_value_of_the_wrong_kind_is_refused_without_being_shown() {
     assert_eq!(refusal(Some("[live]\npoll_ms = '50'\n"), &[]), "live.poll_ms must be a whole number");
-    assert_eq!(refusal(Some("[whatsapp]\napp_secret = 5\n"), &[]), "whatsapp.app_secret must be a text");
+    assert_eq!(refusal(Some("[whatsapp]\napp_secret = 5\n"), &[]), "whatsapp.app_secret must be a string");
     assert_eq!(refusal(None, &[("BLUETICK_LIVE_POLL_MS", "soon")]), "BLUETICK_LIVE_POLL_MS must be a whole number");
     assert!(refusal(Some("http = 1\n"), &[]).starts_with("there is no setting http;"));
 }

@@ -2,31 +2,31 @@
 
 use async_graphql::{Enum, InputObject};
 
-use super::super::error::{ApiError, Result};
-use super::super::place::Place;
-use super::super::types::conversation::Direction;
 use super::order::OrderDirection;
 use crate::domain::conversation;
 use crate::domain::input::{LONGEST_NAME, check_text};
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::place::Place;
+use crate::graphql::types::conversation::Direction;
 use crate::storage::conversations;
 
-/// Which conversations. All fields that are given must hold; a field that is null or left out asks nothing.
+/// Selects conversations. All conditions given must hold; a field that is null or omitted is ignored.
 #[derive(Debug, Clone, Default, InputObject)]
 pub(crate) struct ConversationFilter {
-    /// A part of the name, in upper or lower case; at most 200 bytes.
+    /// Part of the name, ignoring case; at most 200 bytes.
     name: Option<String>,
     /// Who starts the conversation.
     direction: Option<Direction>,
-    /// True for archived conversations only, false for those in use only.
+    /// True for archived conversations only, false for active ones only.
     archived: Option<bool>,
 }
 
-/// In which order conversations come.
+/// How to order conversations.
 #[derive(Debug, Clone, Copy, InputObject)]
 pub(crate) struct ConversationOrder {
-    /// What is compared.
+    /// What to order by.
     field: ConversationOrderField,
-    /// Which end comes first.
+    /// Ascending or descending.
     direction: OrderDirection,
 }
 

@@ -2,12 +2,12 @@
 
 use async_graphql::ID;
 
-use super::super::error::{ApiError, Result};
-use super::super::place::Place;
 use crate::domain::id::AnyId;
 use crate::domain::input::Fault;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::place::Place;
 
-/// Reads an id of whatever type; what is no id at all is an error that names its place.
+/// Reads an id of any type; an error names its place if it is malformed.
 pub(crate) fn read_id(id: &ID, place: &Place) -> Result<AnyId> {
     AnyId::parse(id).map_err(|malformed| ApiError::Argument(place.clone(), Fault::new(malformed.to_string())))
 }

@@ -1,6 +1,6 @@
 //! What arguments may ask for: filters, orders and ids, read into the domain's own terms.
 //!
-//! Whatever is malformed or out of range is told with its place in the arguments. Limits here bound what one filter can
+//! Whatever is malformed or out of range is reported with its place in the arguments. Limits here bound what one filter can
 //! cost; what a well-formed filter means is the domain's.
 
 pub(crate) mod conversation;

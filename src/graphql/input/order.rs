@@ -2,12 +2,12 @@
 
 use async_graphql::Enum;
 
-/// Which end of an order comes first.
+/// The direction of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum OrderDirection {
-    /// The least first: the earliest, or the first by name.
+    /// Ascending: the earliest, or the first by name, comes first.
     Asc,
-    /// The greatest first: the latest, or the last by name.
+    /// Descending: the latest, or the last by name, comes first.
     Desc,
 }
 

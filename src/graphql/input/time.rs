@@ -2,20 +2,20 @@
 
 use async_graphql::InputObject;
 
-use super::super::error::{ApiError, Result};
-use super::super::given::Given;
-use super::super::place::Place;
-use super::super::scalars::DateTime;
 use crate::domain::filter::TimeRange;
 use crate::domain::input::Fault;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::given::Given;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
 
-/// A range of time. `from` belongs to it and `to` does not, so ranges that follow each other neither overlap nor leave a gap.
-/// Where both are given, `from` must be earlier than `to`.
+/// A range of time. `from` is inclusive and `to` is exclusive, so adjacent ranges neither overlap nor leave a gap. If
+/// both are given, `from` must be earlier than `to`.
 #[derive(Debug, Clone, InputObject)]
 pub(crate) struct DateTimeRange {
-    /// The first instant of the range. Left out, the range has no beginning.
+    /// The first instant of the range. If omitted, the range has no beginning.
     from: Option<Given<DateTime>>,
-    /// The first instant after the range. Left out, the range has no end.
+    /// The first instant after the range. If omitted, the range has no end.
     to: Option<Given<DateTime>>,
 }
 

@@ -2,64 +2,65 @@
 
 use async_graphql::{Enum, ID, InputObject};
 
-use super::super::error::{ApiError, Result};
-use super::super::place::Place;
-use super::super::types::failure::FailureReason;
-use super::super::types::standing::{DeploymentStatus, SessionStatus, Stage};
 use super::id::read_send_id;
 use super::order::OrderDirection;
 use super::time::DateTimeRange;
 use crate::domain::filter;
 use crate::domain::input::{Fault, LONGEST_VARIABLE_NAME, LONGEST_VARIABLE_VALUE, check_name, check_text};
 use crate::domain::user;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::place::Place;
+use crate::graphql::types::failure::FailureReason;
+use crate::graphql::types::standing::{DeploymentStatus, SessionStatus, Stage};
 
-/// Which users. All fields that are given must hold; a field that is null or left out asks nothing. The values of a list
-/// are alternatives, so an empty list matches nobody. A filter may nest 8 deep and hold 100 conditions in all.
+/// Selects users. All conditions given must hold; a field that is null or omitted is ignored. The values of a list are
+/// alternatives, so an empty list matches nobody. A filter may be nested at most 8 levels deep and contain at most 100
+/// conditions in all.
 #[derive(Debug, Clone, Default, InputObject)]
 pub(crate) struct UserFilter {
-    /// All of these must hold. An empty list asks nothing.
+    /// All of these must hold. An empty list matches everybody.
     and: Option<Vec<UserFilter>>,
     /// One of these must hold. An empty list matches nobody.
     or: Option<Vec<UserFilter>>,
-    /// This must not hold: it matches exactly the users whom the inner filter does not match.
+    /// This must not hold: it matches exactly the users that the inner filter does not match.
     not: Option<Box<UserFilter>>,
     /// The deployment status is one of these.
     deployment_status: Option<Vec<DeploymentStatus>>,
-    /// The stage is one of these; a null in the list stands for users who have none yet.
+    /// The stage is one of these; null in the list stands for users who do not have one yet.
     stage: Option<Vec<Option<Stage>>>,
-    /// The session status is one of these; a null in the list stands for users who have none yet.
+    /// The session status is one of these; null in the list stands for users who do not have one yet.
     session_status: Option<Vec<Option<SessionStatus>>>,
     /// The deployment status is FAILED, for one of these reasons.
     failure_reason: Option<Vec<FailureReason>>,
-    /// The phone number begins with this; the plus may be left out. At most 64 bytes.
+    /// The phone number begins with this; the plus sign may be omitted. At most 64 bytes.
     phone: Option<String>,
     /// The latest deployment was due in this range.
     deployed_at: Option<DateTimeRange>,
-    /// The user's last activity lies in this range. Users without any activity match only a range without both ends.
+    /// The user's last activity was in this range. Users without any activity match only a range that has neither end.
     last_activity_at: Option<DateTimeRange>,
-    /// One of these holds for the variables of the latest deployment. To ask for several at once, use `and`.
+    /// One of these holds for the variables of the latest deployment. To require several at once, use `and`.
     variables: Option<Vec<VariableFilter>>,
-    /// The latest deployment is part of this send. An id of anything else matches nobody.
+    /// The latest deployment belongs to this send. The id of any other kind of object matches nobody.
     send_id: Option<ID>,
 }
 
-/// A condition on one variable. It needs `equals`, `exists`, or both.
+/// A condition on one variable. It requires `equals`, `exists`, or both.
 #[derive(Debug, Clone, InputObject)]
 pub(crate) struct VariableFilter {
-    /// The variable's name, written exactly as it was given; 1 to 100 bytes.
+    /// The variable's name, exactly as it was given; 1 to 100 bytes.
     name: String,
     /// The user has the variable, with exactly this value; at most 8,192 bytes.
     equals: Option<String>,
-    /// True where the user must have the variable, false where the user must not. False together with `equals` is refused.
+    /// True if the user must have the variable, false if the user must not. False cannot be combined with `equals`.
     exists: Option<bool>,
 }
 
-/// In which order users come.
+/// How to order users.
 #[derive(Debug, Clone, Copy, InputObject)]
 pub(crate) struct UserOrder {
-    /// What is compared.
+    /// What to order by.
     field: UserOrderField,
-    /// Which end comes first.
+    /// Ascending or descending.
     direction: OrderDirection,
 }
 
@@ -70,27 +71,27 @@ pub(crate) enum UserOrderField {
     /// When the latest deployment was due.
     #[graphql(name = "DEPLOYED_AT")]
     Deployed,
-    /// The user's last activity. Users without any come before all others, or after them where the latest come first.
+    /// The user's last activity. Users without any come first in ascending order and last in descending order.
     #[graphql(name = "LAST_ACTIVITY_AT")]
     Activity,
 }
 
 /// How deep a filter may nest, the outermost included: deeper than people write, and shallow enough for any database.
-const DEEPEST: usize = 8;
+const MAX_DEPTH: usize = 8;
 /// How many conditions a filter may hold in all.
-const MOST_CONDITIONS: usize = 100;
-/// The longest prefix of a phone number, in bytes: as long as what is looked at as a number at all.
-const LONGEST_PHONE: usize = 64;
+const MAX_CONDITIONS: usize = 100;
+/// The longest prefix of a phone number, in bytes: as long as the longest text that is read as a number.
+const MAX_PHONE_BYTES: usize = 64;
 
 impl UserFilter {
     /// The filter in the domain's terms.
     pub(crate) fn read(self) -> Result<filter::UserFilter> {
         let place = Place::of("filter");
-        if self.depth() > DEEPEST {
-            return Err(ApiError::Argument(place, Fault::new(format!("nests deeper than {DEEPEST} filters"))));
+        if self.depth() > MAX_DEPTH {
+            return Err(ApiError::Argument(place, Fault::new(format!("is nested more than {MAX_DEPTH} levels deep"))));
         }
-        if self.conditions() > MOST_CONDITIONS {
-            let fault = Fault::new(format!("holds more than {MOST_CONDITIONS} conditions"));
+        if self.conditions() > MAX_CONDITIONS {
+            let fault = Fault::new(format!("contains more than {MAX_CONDITIONS} conditions"));
             return Err(ApiError::Argument(place, fault));
         }
         self.read_at(&place)
@@ -175,7 +176,7 @@ impl VariableFilter {
             (Some(_), Some(false)) => {
                 refuse(place.clone(), Fault::new("has \"equals\", so \"exists\" cannot be false"))
             }
-            (None, None) => refuse(place.clone(), Fault::new("needs \"equals\" or \"exists\"")),
+            (None, None) => refuse(place.clone(), Fault::new("requires \"equals\" or \"exists\"")),
         }
     }
 }
@@ -213,7 +214,7 @@ fn distinct<T: Copy, D: Ord>(values: &[T], read: impl Fn(T) -> D) -> Vec<D> {
 }
 
 fn read_phone(prefix: &str, place: &Place) -> Result<filter::UserFilter> {
-    check_text(prefix, LONGEST_PHONE).map_err(|fault| ApiError::Argument(place.clone(), fault))?;
+    check_text(prefix, MAX_PHONE_BYTES).map_err(|fault| ApiError::Argument(place.clone(), fault))?;
     Ok(filter::UserFilter::Phone(prefix.to_owned()))
 }
 
@@ -320,16 +321,16 @@ mod tests {
             assert!(told.starts_with(&format!("Argument \"{place}\" ")), "{told}");
         }
         let told = refused(json!({"deployedAt": {"from": "9999-01-01T00:00:00Z"}}));
-        assert!(told.ends_with("is no DateTime: it lies outside the years 1970 to 2099"), "{told}");
+        assert!(told.ends_with("is not a valid DateTime: it is outside the years 1970 to 2099"), "{told}");
     }
 
     #[test]
     fn depth_and_number_of_conditions_are_bounded() {
         let nested = |depth| (1..depth).fold(json!({"phone": "1"}), |inner, _| json!({"not": inner}));
         assert!(parse(nested(8)).read().is_ok());
-        assert_eq!(refused(nested(9)), "Argument \"filter\" nests deeper than 8 filters");
+        assert_eq!(refused(nested(9)), "Argument \"filter\" is nested more than 8 levels deep");
         let wide = |count| json!({"or": vec![json!({"phone": "1"}); count]});
         assert!(parse(wide(99)).read().is_ok());
-        assert_eq!(refused(wide(101)), "Argument \"filter\" holds more than 100 conditions");
+        assert_eq!(refused(wide(101)), "Argument \"filter\" contains more than 100 conditions");
     }
 }

@@ -2,31 +2,31 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::error::Result;
-use super::super::place::Place;
-use super::super::types::failure::FailureReason;
-use super::super::types::standing::{DeploymentStatus, SessionStatus, Stage};
 use super::id::read_user_id;
 use super::user::standing;
 use crate::domain::filter::UserFilter;
 use crate::domain::id::UserId;
 use crate::domain::standing::Cell;
 use crate::domain::user::Change;
+use crate::graphql::error::Result;
+use crate::graphql::place::Place;
+use crate::graphql::types::failure::FailureReason;
+use crate::graphql::types::standing::{DeploymentStatus, SessionStatus, Stage};
 
-/// Which changes of users. A change is sent where the user matched before it or matches after it, so that users are seen
-/// both entering and leaving what is asked for. All fields that are given must hold; a field that is null or left out asks
-/// nothing; an empty list matches nothing.
+/// Selects changes of users. A change is sent if the user matched before it or matches after it, so that users are seen
+/// both entering and leaving the selection. All conditions given must hold; a field that is null or omitted is ignored;
+/// an empty list matches nothing.
 #[derive(Debug, Clone, Default, InputObject)]
 pub(crate) struct UserChangeFilter {
     /// The deployment status is one of these.
     deployment_status: Option<Vec<DeploymentStatus>>,
-    /// The stage is one of these; a null in the list stands for users who have none yet.
+    /// The stage is one of these; null in the list stands for users who do not have one yet.
     stage: Option<Vec<Option<Stage>>>,
-    /// The session status is one of these; a null in the list stands for users who have none yet.
+    /// The session status is one of these; null in the list stands for users who do not have one yet.
     session_status: Option<Vec<Option<SessionStatus>>>,
     /// The deployment status is FAILED, for one of these reasons.
     failure_reason: Option<Vec<FailureReason>>,
-    /// Changes of this user only. An id of anything else matches nothing.
+    /// Only changes of this user. The id of any other kind of object matches nothing.
     user_id: Option<ID>,
 }
 

@@ -2,55 +2,56 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::super::error::Result;
-use super::super::fresh::Fresh;
-use super::super::input::id::{read_conversation_id, read_line_id};
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::scalars::Json;
-use super::super::session::{Asking, Needs};
-use super::super::types::conversation::{Conversation, Direction};
-use super::super::user_error::{Refusals, UserError};
 use crate::auth::Scope;
 use crate::domain::conversation;
 use crate::domain::flow;
 use crate::domain::id::{ConversationId, LineId, VersionId, new_key};
 use crate::domain::input::{Fault, LONGEST_NAME, check_name};
+use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::error::Result;
+use crate::graphql::fresh::Fresh;
+use crate::graphql::input::id::{read_conversation_id, read_line_id};
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::Json;
+use crate::graphql::types::conversation::{Conversation, Direction};
+use crate::graphql::user_error::{UserError, UserErrors};
 use crate::storage::{conversations, lines};
 
 #[derive(Default)]
 pub(crate) struct ConversationMutation;
 
-/// A conversation to be created, with its first version.
+/// A conversation to create, with its first version.
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateConversationInput {
-    /// What people call it; 1 to 200 bytes.
+    /// The display name; 1 to 200 bytes.
     name: String,
     /// Who starts it.
     direction: Direction,
-    /// The line that it runs on. It may be left out where the workspace has exactly one line.
+    /// The line it runs on. It may be omitted if the workspace has exactly one line.
     line_id: Option<ID>,
-    /// The flow of the first version. It needs `start`, the name of a step, and `steps`, an object of steps by name. The
-    /// first step of an OUTBOUND conversation needs a `template`: `name`, `language` and `parameters`, a list of texts in
-    /// which `{{name}}` stands for the value of a variable. Anything else is kept as it comes. At most 256 KiB.
+    /// The flow of the first version. It must have `start`, the name of a step, and `steps`, an object of steps by
+    /// name. The first step of an OUTBOUND conversation must have a `template` with `name`, `language` and
+    /// `parameters`, a list of strings in which `{{name}}` stands for the value of a variable. Everything else is
+    /// stored unchanged. At most 256 KiB.
     flow: Json,
 }
 
-/// What became of a conversation to be created.
+/// The result of creating a conversation.
 #[derive(SimpleObject)]
 pub(crate) struct CreateConversationPayload {
-    /// The conversation. Null where it was refused.
+    /// The new conversation. Null if the input was rejected.
     conversation: Option<Conversation>,
-    /// Why it was refused; empty where it was created.
+    /// Why the input was rejected; empty on success.
     user_errors: Vec<UserError>,
 }
 
-/// What became of a conversation to be archived.
+/// The result of archiving a conversation.
 #[derive(SimpleObject)]
 pub(crate) struct ArchiveConversationPayload {
-    /// The conversation. Null where it was not found.
+    /// The archived conversation. Null if it was not found.
     conversation: Option<Conversation>,
-    /// Why it could not be archived; empty where it is archived.
+    /// Why it could not be archived; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -60,43 +61,43 @@ impl ConversationMutation {
     async fn create_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The conversation to be created.")] input: CreateConversationInput,
+        #[graphql(desc = "The conversation to create.")] input: CreateConversationInput,
     ) -> Result<Fresh<CreateConversationPayload>> {
-        let mut refusals = Refusals::default();
-        let conversation = create(ctx, input, &mut refusals).await?.map(named);
-        let payload = CreateConversationPayload { conversation, user_errors: refusals.into_errors() };
-        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+        let mut errors = UserErrors::default();
+        let conversation = create(ctx, input, &mut errors).await?.map(Lazy::Id).map(Conversation);
+        let payload = CreateConversationPayload { conversation, user_errors: errors.into_vec() };
+        Ok(Fresh::new(&ctx.request()?.tenant, payload))
     }
 
-    /// Archives a conversation: it can no longer be sent, and what of it is still queued is not sent any more. Archiving it
-    /// again changes nothing.
+    /// Archives a conversation: it can no longer be sent, and deployments that are still queued will not be sent.
+    /// Archiving it again changes nothing.
     async fn archive_conversation(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation's id.")] id: ID,
     ) -> Result<Fresh<ArchiveConversationPayload>> {
-        let mut refusals = Refusals::default();
+        let mut errors = UserErrors::default();
         let archived = archive(ctx, &id).await?;
-        let conversation = refusals.found(Place::of("id"), "conversation", archived).map(named);
-        let payload = ArchiveConversationPayload { conversation, user_errors: refusals.into_errors() };
-        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+        let conversation = errors.found(Place::of("id"), "conversation", archived).map(Lazy::Id).map(Conversation);
+        let payload = ArchiveConversationPayload { conversation, user_errors: errors.into_vec() };
+        Ok(Fresh::new(&ctx.request()?.tenant, payload))
     }
 }
 
 async fn create(
     ctx: &Context<'_>,
     input: CreateConversationInput,
-    refusals: &mut Refusals,
+    errors: &mut UserErrors,
 ) -> Result<Option<ConversationId>> {
     let place = Place::of("input");
     let direction = input.direction.into();
-    refusals.check(place.field("name"), check_name(&input.name, LONGEST_NAME));
-    let flow = refusals.check(place.field("flow"), read_flow(&input.flow, direction));
-    let line = find_line(ctx, input.line_id.as_ref(), place.field("lineId"), refusals).await?;
-    let Some((line, flow)) = line.zip(flow).filter(|_| refusals.is_empty()) else { return Ok(None) };
-    let session = ctx.session()?;
-    let (conversation, version) = new(line, input.name, direction, flow, session.now());
-    conversations::create(&session.tenant, &conversation, &version).await?;
+    errors.check(place.field("name"), check_name(&input.name, LONGEST_NAME));
+    let flow = errors.check(place.field("flow"), read_flow(&input.flow, direction));
+    let line = find_line(ctx, input.line_id.as_ref(), place.field("lineId"), errors).await?;
+    let Some((line, flow)) = line.zip(flow).filter(|_| errors.is_empty()) else { return Ok(None) };
+    let request = ctx.request()?;
+    let (conversation, version) = new(line, input.name, direction, flow, request.now());
+    conversations::create(&request.tenant, &conversation, &version).await?;
     Ok(Some(conversation.id))
 }
 
@@ -120,17 +121,17 @@ async fn find_line(
     ctx: &Context<'_>,
     id: Option<&ID>,
     place: Place,
-    refusals: &mut Refusals,
+    errors: &mut UserErrors,
 ) -> Result<Option<LineId>> {
     let Some(id) = id else {
-        let lines = lines::list(&ctx.session()?.tenant).await?;
-        return Ok(refusals.check(place, only(&lines)));
+        let lines = lines::list(&ctx.request()?.tenant).await?;
+        return Ok(errors.check(place, only(&lines)));
     };
     let line = match read_line_id(id, &place)? {
         Some(id) => ctx.loaders()?.lines().load(id).await?,
         None => None,
     };
-    Ok(refusals.found(place, "line", line).map(|line| line.id))
+    Ok(errors.found(place, "line", line).map(|line| line.id))
 }
 
 fn only(lines: &[crate::domain::line::Line]) -> std::result::Result<LineId, Fault> {
@@ -142,8 +143,8 @@ fn only(lines: &[crate::domain::line::Line]) -> std::result::Result<LineId, Faul
 
 async fn archive(ctx: &Context<'_>, id: &ID) -> Result<Option<ConversationId>> {
     let Some(id) = read_conversation_id(id, &Place::of("id"))? else { return Ok(None) };
-    let session = ctx.session()?;
-    let archived = conversations::archive(&session.tenant, id, session.now()).await?;
+    let request = ctx.request()?;
+    let archived = conversations::archive(&request.tenant, id, request.now()).await?;
     Ok(archived.then_some(id))
 }
 
@@ -151,9 +152,4 @@ async fn archive(ctx: &Context<'_>, id: &ID) -> Result<Option<ConversationId>> {
 pub(crate) fn read_flow(flow: &Json, direction: conversation::Direction) -> std::result::Result<String, Fault> {
     flow::check(&flow.value()?, direction)?;
     flow.text()
-}
-
-/// A conversation that is there.
-pub(crate) fn named(id: ConversationId) -> Conversation {
-    Conversation(Lazy::Named(id))
 }

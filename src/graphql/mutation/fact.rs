@@ -5,70 +5,70 @@ use std::time::Duration;
 use async_graphql::{Context, Object, SimpleObject};
 use futures_util::future::try_join_all;
 
-use super::super::connection::int;
-use super::super::error::Result;
-use super::super::input::fact::{FactInput, Known, Reader};
-use super::super::place::Place;
-use super::super::session::{Asking, Needs};
-use super::super::user_error::{Refusals, UserError, UserErrorCode};
 use crate::auth::Scope;
 use crate::domain::fact::Fact;
 use crate::domain::input::Fault;
+use crate::graphql::connection::int;
+use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::error::Result;
+use crate::graphql::input::fact::{FactInput, Known, Reader};
+use crate::graphql::place::Place;
+use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
 use crate::recorder::Recorded;
 
 #[derive(Default)]
 pub(crate) struct FactMutation;
 
-/// What became of facts.
+/// The result of recording facts.
 #[derive(Default, SimpleObject)]
 pub(crate) struct RecordFactsPayload {
-    /// Facts that are recorded, those known before included.
+    /// Facts that are recorded, including those that were already known.
     recorded: i32,
-    /// Facts that name a message not known yet. They are kept, and recorded once it is.
+    /// Facts about a message that is not known yet. They are kept, and recorded once it is.
     parked: i32,
-    /// Facts that belong to no conversation, such as a message on a line without an INBOUND conversation. They are kept for
-    /// the operators and change no figure.
+    /// Facts that belong to no conversation, such as a message on a line without an INBOUND conversation. They are kept
+    /// for the operators and affect no figure.
     kept: i32,
-    /// Why the facts were refused, all of them together; empty where they were taken.
+    /// Why the facts were rejected, all of them together; empty on success.
     user_errors: Vec<UserError>,
 }
 
 /// How many facts one call may bring.
-const MOST_FACTS: usize = 1_000;
+const MAX_FACTS: usize = 1_000;
 /// How far ahead of our clock a fact may lie: clocks differ, but nothing is learnt before it happens.
-const AHEAD: Duration = Duration::from_mins(5);
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl FactMutation {
-    /// Records what happened elsewhere: statuses, messages, sessions, ends and variables, just as WhatsApp's webhooks tell
-    /// them. Facts may come in any order and any number of times; what is known already changes nothing. The answer comes
-    /// once they are stored.
+    /// Records what happened elsewhere: statuses, messages, sessions, completions and variables, just as WhatsApp's
+    /// webhooks report them. Facts may come in any order and any number of times; what is already known changes
+    /// nothing. The response comes once they are stored.
     async fn record_facts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The facts; at most 1,000. Where one is refused, none is recorded.")] facts: Vec<FactInput>,
+        #[graphql(desc = "The facts; at most 1,000. If one is rejected, none is recorded.")] facts: Vec<FactInput>,
     ) -> Result<RecordFactsPayload> {
-        let mut refusals = Refusals::default();
-        let facts = read(ctx, facts, &mut refusals).await?;
-        if !refusals.is_empty() {
-            return Ok(RecordFactsPayload { user_errors: refusals.into_errors(), ..RecordFactsPayload::default() });
+        let mut errors = UserErrors::default();
+        let facts = read(ctx, facts, &mut errors).await?;
+        if !errors.is_empty() {
+            return Ok(RecordFactsPayload { user_errors: errors.into_vec(), ..RecordFactsPayload::default() });
         }
-        let session = ctx.session()?;
-        let recorded = session.backend.recorder.record(session.tenant.workspace(), facts).await?;
+        let request = ctx.request()?;
+        let recorded = request.backend.recorder.record(request.tenant.workspace(), facts).await?;
         Ok(RecordFactsPayload::from(recorded.as_slice()))
     }
 }
 
 /// Reads facts into the domain's terms; whatever is wrong with them is refused.
-async fn read(ctx: &Context<'_>, facts: Vec<FactInput>, refusals: &mut Refusals) -> Result<Vec<Fact>> {
+async fn read(ctx: &Context<'_>, facts: Vec<FactInput>, errors: &mut UserErrors) -> Result<Vec<Fact>> {
     let place = Place::of("facts");
-    if facts.len() > MOST_FACTS {
-        let fault = Fault(format!("holds {} facts; at most {MOST_FACTS} are taken", facts.len()));
-        refusals.refuse(place, UserErrorCode::TooMany, &fault);
+    if facts.len() > MAX_FACTS {
+        let fault = Fault(format!("has {} facts; the maximum is {MAX_FACTS}", facts.len()));
+        errors.refuse(place, UserErrorCode::TooMany, &fault);
         return Ok(Vec::new());
     }
     let known = find_named(ctx, &facts).await?;
-    let mut reader = Reader { known, latest: ctx.session()?.now().plus(AHEAD), refusals };
+    let mut reader = Reader { known, latest: ctx.request()?.now().plus(MAX_CLOCK_SKEW), errors };
     let facts = facts.into_iter().enumerate().map(|(index, fact)| fact.read(&place.item(index), &mut reader));
     Ok(facts.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }

@@ -1,102 +1,103 @@
 //! Lines.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
-use super::super::error::Result;
-use super::super::fresh::Fresh;
-use super::super::given::Given;
-use super::super::input::phone::read_phone;
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::session::{Asking, Needs, Session};
-use super::super::types::line::Line;
-use super::super::user_error::{Refusals, UserError, UserErrorCode};
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::id::new_key;
 use crate::domain::input::{Fault, LONGEST_NAME, check_name};
+use crate::graphql::context::{ContextExt, Needs, RequestContext};
+use crate::graphql::error::Result;
+use crate::graphql::fresh::Fresh;
+use crate::graphql::given::Given;
+use crate::graphql::input::phone::read_phone;
+use crate::graphql::place::Place;
+use crate::graphql::types::line::Line;
+use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
 use crate::storage::lines;
 
 #[derive(Default)]
 pub(crate) struct LineMutation;
 
-/// A line to be created.
+/// A line to create.
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateLineInput {
-    /// The number that users see, with its country code; in any spelling that names one number.
+    /// The phone number that users see, with its country code, in any unambiguous notation.
     phone: String,
-    /// WhatsApp's id of the number; 1 to 64 bytes. No line of any workspace may have it yet.
+    /// WhatsApp's id of the number; 1 to 64 bytes. It must not belong to an existing line of any workspace.
     phone_number_id: String,
-    /// What people call the line; 1 to 200 bytes.
+    /// The display name; 1 to 200 bytes.
     name: String,
-    /// In no second shall more messages leave than this; 1 to 1,000. WhatsApp gives most numbers 80.
+    /// The most messages sent in any second: 1 to 1,000. WhatsApp allows most numbers 80.
     #[graphql(default_with = "Some(Given::new(DEFAULT_RATE))")]
     messages_per_second: Option<Given<i32>>,
-    /// True where another system sends on this line and only its facts are recorded here.
+    /// Whether another system sends on this line, so that Bluetick only records facts about it.
     #[graphql(default_with = "Some(false)")]
     external: Option<bool>,
 }
 
-/// What became of a line to be created.
+/// The result of creating a line.
 #[derive(SimpleObject)]
 pub(crate) struct CreateLinePayload {
-    /// The line. Null where it was refused.
+    /// The new line. Null if the input was rejected.
     line: Option<Line>,
-    /// Why it was refused; empty where it was created.
+    /// Why the input was rejected; empty on success.
     user_errors: Vec<UserError>,
 }
 
-/// What WhatsApp gives a number.
+/// The rate that WhatsApp allows most numbers.
 const DEFAULT_RATE: i32 = 80;
-/// The most that WhatsApp gives a number.
-const HIGHEST_RATE: u32 = 1_000;
+/// The highest rate that WhatsApp allows a number.
+const MAX_RATE: u32 = 1_000;
 /// The longest provider's id of a number, in bytes; WhatsApp's have some 15 digits.
-const LONGEST_PHONE_NUMBER_ID: usize = 64;
+const MAX_PHONE_NUMBER_ID_BYTES: usize = 64;
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl LineMutation {
-    /// Creates a line. Needs a token with the scope ADMIN. Where any workspace has a line of the same `phoneNumberId`, the
-    /// answer is a CONFLICT.
+    /// Creates a line. It requires a token with the scope ADMIN. If any workspace already has a line with this
+    /// `phoneNumberId`, the error is `CONFLICT`.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_line(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The line to be created.")] input: CreateLineInput,
+        #[graphql(desc = "The line to create.")] input: CreateLineInput,
     ) -> Result<Fresh<CreateLinePayload>> {
-        let session = ctx.session()?;
-        let mut refusals = Refusals::default();
-        let line = create(session, input, &mut refusals).await?;
-        let line = line.map(|line| Line(Lazy::Loaded(line.into())));
-        let payload = CreateLinePayload { line, user_errors: refusals.into_errors() };
-        Ok(Fresh::new(&session.tenant, payload))
+        let request = ctx.request()?;
+        let mut errors = UserErrors::default();
+        let line = create(request, input, &mut errors).await?;
+        let line = line.map(Arc::new).map(Line::from);
+        let payload = CreateLinePayload { line, user_errors: errors.into_vec() };
+        Ok(Fresh::new(&request.tenant, payload))
     }
 }
 
 async fn create(
-    session: &Session,
+    request: &RequestContext,
     input: CreateLineInput,
-    refusals: &mut Refusals,
+    errors: &mut UserErrors,
 ) -> Result<Option<domain::line::Line>> {
     let place = Place::of("input");
-    let Some(line) = input.read(&place, refusals)? else { return Ok(None) };
-    if lines::create(&session.tenant, &line, session.now()).await? {
+    let Some(line) = input.read(&place, errors)? else { return Ok(None) };
+    if lines::create(&request.tenant, &line, request.now()).await? {
         return Ok(Some(line));
     }
-    let fault = Fault::new("is that of a line already");
-    refusals.refuse(place.field("phoneNumberId"), UserErrorCode::Conflict, &fault);
+    let fault = Fault::new("already belongs to a line");
+    errors.refuse(place.field("phoneNumberId"), UserErrorCode::Conflict, &fault);
     Ok(None)
 }
 
 impl CreateLineInput {
-    fn read(self, place: &Place, refusals: &mut Refusals) -> Result<Option<domain::line::Line>> {
-        let phone = refusals.check(place.field("phone"), read_phone(&self.phone, None));
-        let id = check_name(&self.phone_number_id, LONGEST_PHONE_NUMBER_ID);
-        refusals.check(place.field("phoneNumberId"), id);
-        refusals.check(place.field("name"), check_name(&self.name, LONGEST_NAME));
+    fn read(self, place: &Place, errors: &mut UserErrors) -> Result<Option<domain::line::Line>> {
+        let phone = errors.check(place.field("phone"), read_phone(&self.phone, None));
+        let id = check_name(&self.phone_number_id, MAX_PHONE_NUMBER_ID_BYTES);
+        errors.check(place.field("phoneNumberId"), id);
+        errors.check(place.field("name"), check_name(&self.name, LONGEST_NAME));
         let rate = Given::read_field(self.messages_per_second.as_ref(), place, "messagesPerSecond")?;
         let rate = check_rate(rate.unwrap_or(DEFAULT_RATE));
-        let rate = refusals.check(place.field("messagesPerSecond"), rate);
-        Ok(phone.zip(rate).filter(|_| refusals.is_empty()).map(|(phone, messages_per_second)| domain::line::Line {
+        let rate = errors.check(place.field("messagesPerSecond"), rate);
+        Ok(phone.zip(rate).filter(|_| errors.is_empty()).map(|(phone, messages_per_second)| domain::line::Line {
             id: new_key().into(),
             phone,
             phone_number_id: self.phone_number_id,
@@ -108,6 +109,6 @@ impl CreateLineInput {
 }
 
 fn check_rate(given: i32) -> std::result::Result<u32, Fault> {
-    let rate = u32::try_from(given).ok().filter(|rate| (1..=HIGHEST_RATE).contains(rate));
-    rate.ok_or_else(|| Fault(format!("is {given}; it goes from 1 to {HIGHEST_RATE}")))
+    let rate = u32::try_from(given).ok().filter(|rate| (1..=MAX_RATE).contains(rate));
+    rate.ok_or_else(|| Fault(format!("is {given}; it must be between 1 and {MAX_RATE}")))
 }

@@ -1,7 +1,7 @@
 //! What can be changed: one file per noun.
 //!
-//! A mutation refuses what it cannot do as data, in `userErrors`, and only after it has looked at the whole input, so that a
-//! form can show every fault at once; where anything is refused, nothing was changed. GraphQL errors are left for requests
+//! A mutation reports what it cannot do as data, in `userErrors`, and only after it has checked the whole input, so that a
+//! form can show every fault at once; if there is any, nothing was changed. GraphQL errors are left for requests
 //! that are malformed, for lacking scopes and for faults. Facts and sends go through their doors, the recorder and dispatch.
 //! Payloads are resolved with fresh loaders, since what was loaded before the write is old.
 
@@ -13,8 +13,8 @@ mod version;
 
 use async_graphql::MergedObject;
 
-/// Everything that can be changed. Needs a token with the scope WRITE; `createLine` needs ADMIN. Several fields of one
-/// request are carried out one after the other. Each answers with `userErrors`; where that is not empty, the field changed
+/// Everything that can be changed. It requires a token with the scope WRITE; `createLine` requires ADMIN. The fields of
+/// one request are executed one after another. Each returns `userErrors`; if that is not empty, the field changed
 /// nothing.
 #[derive(Default, MergedObject)]
 pub(crate) struct Mutation(

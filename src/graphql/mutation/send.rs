@@ -2,47 +2,48 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::super::error::Result;
-use super::super::fresh::Fresh;
-use super::super::given::Given;
-use super::super::input::id::read_conversation_id;
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::scalars::DateTime;
-use super::super::session::{Asking, Needs};
-use super::super::types::conversation::Conversation;
-use super::super::types::send::Send;
-use super::super::user_error::{Refusals, UserError, UserErrorCode};
-use super::conversation::named;
 use crate::auth::Scope;
 use crate::dispatch::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Submission};
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::input::Fault;
+use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::error::Result;
+use crate::graphql::fresh::Fresh;
+use crate::graphql::given::Given;
+use crate::graphql::input::id::read_conversation_id;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::types::conversation::Conversation;
+use crate::graphql::types::send::Send;
+use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
 
 #[derive(Default)]
 pub(crate) struct SendMutation;
 
-/// Users to send a conversation to.
+/// A conversation, and the users to send it to.
 #[derive(Debug, InputObject)]
 pub(crate) struct SendConversationInput {
     /// The conversation; its current version is sent.
     conversation_id: ID,
-    /// The users; 1 to 10,000. A number that is given twice counts once.
+    /// The users; 1 to 10,000. A phone number that is given twice counts once.
     users: Vec<SendUserInput>,
-    /// When it is due. Left out, or in the past, it is due at once.
+    /// When it is due. If omitted or in the past, it is due immediately.
     scheduled_at: Option<Given<DateTime>>,
-    /// A text of the client's own, 1 to 200 bytes, that makes repeating safe: the same key with the same input answers with
-    /// the send that it made first and sends nothing again; with another input it is a CONFLICT.
+    /// A string of the client's choice, 1 to 200 bytes, that makes it safe to repeat the request: the same key with the
+    /// same input returns the send that was created the first time, and sends nothing again; with a different input the
+    /// error is `CONFLICT`.
     idempotency_key: Option<String>,
 }
 
 /// A user to send a conversation to.
 #[derive(Debug, InputObject)]
 pub(crate) struct SendUserInput {
-    /// The phone number. Without a country code it is read in the country of the conversation's line. One with digits that
-    /// is no valid number is taken, and its deployment fails with `INVALID_PHONE`; a text without digits is refused.
+    /// The phone number. Without a country code it is taken as a number of the country of the conversation's line. If
+    /// it has digits but is not valid, it is accepted, and its deployment fails with `INVALID_PHONE`; a string without
+    /// digits is rejected.
     phone: String,
-    /// Values for the flow, for example to fill the template with; at most 100.
+    /// Values for the flow, for example to fill in the template; at most 100.
     variables: Option<Vec<VariableInput>>,
 }
 
@@ -55,56 +56,56 @@ pub(crate) struct VariableInput {
     value: String,
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(SimpleObject)]
 pub(crate) struct SendConversationPayload {
-    /// The send. Null where the submission was refused.
+    /// The send. Null if the input was rejected.
     send: Option<Send>,
-    /// The conversation, with these users among its own. Null where the submission was refused.
+    /// The conversation, which now includes these users. Null if the input was rejected.
     conversation: Option<Conversation>,
-    /// Why the submission was refused; empty where it was taken.
+    /// Why the input was rejected; empty on success.
     user_errors: Vec<UserError>,
 }
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl SendMutation {
-    /// Sends the current version of an OUTBOUND conversation to users. The answer comes once everything is stored; the
-    /// messages leave after that, at the line's pace. Follow them with `sendProgress` or `metricsChanged`.
+    /// Sends the current version of an OUTBOUND conversation to users. The response comes once everything is stored;
+    /// the messages go out after that, at the line's rate. Follow them with `sendProgress` or `metricsChanged`.
     async fn send_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to send to whom.")] input: SendConversationInput,
+        #[graphql(desc = "What to send, and to whom.")] input: SendConversationInput,
     ) -> Result<Fresh<SendConversationPayload>> {
-        let mut refusals = Refusals::default();
-        let sent = submit(ctx, input, &mut refusals).await?;
+        let mut errors = UserErrors::default();
+        let sent = submit(ctx, input, &mut errors).await?;
         let payload = SendConversationPayload {
-            send: sent.map(|(send, _)| Send(Lazy::Named(send))),
-            conversation: sent.map(|(_, conversation)| named(conversation)),
-            user_errors: refusals.into_errors(),
+            send: sent.map(|(send, _)| Send(Lazy::Id(send))),
+            conversation: sent.map(|(_, conversation)| Conversation(Lazy::Id(conversation))),
+            user_errors: errors.into_vec(),
         };
-        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+        Ok(Fresh::new(&ctx.request()?.tenant, payload))
     }
 }
 
 async fn submit(
     ctx: &Context<'_>,
     input: SendConversationInput,
-    refusals: &mut Refusals,
+    errors: &mut UserErrors,
 ) -> Result<Option<(SendId, ConversationId)>> {
     let place = Place::of("input");
     let id_place = place.field("conversationId");
     let scheduled_at = Given::read_field(input.scheduled_at.as_ref(), &place, "scheduledAt")?;
     let conversation = read_conversation_id(&input.conversation_id, &id_place)?;
-    let Some(conversation) = refusals.found(id_place, "conversation", conversation) else { return Ok(None) };
+    let Some(conversation) = errors.found(id_place, "conversation", conversation) else { return Ok(None) };
     let submission = Submission {
         conversation,
         users: input.users.into_iter().map(Recipient::from).collect(),
         scheduled_at: scheduled_at.map(|DateTime(at)| at),
         idempotency_key: input.idempotency_key,
     };
-    let session = ctx.session()?;
-    let answer = session.backend.sends.submit(&session.tenant, submission).await?;
-    let refused = answer.map_err(|refused| refused.into_iter().for_each(|one| refuse(one, &place, refusals)));
+    let request = ctx.request()?;
+    let answer = request.backend.sends.submit(&request.tenant, submission).await?;
+    let refused = answer.map_err(|refused| refused.into_iter().for_each(|one| refuse(one, &place, errors)));
     Ok(refused.ok().map(|send| (send, conversation)))
 }
 
@@ -116,32 +117,38 @@ impl From<SendUserInput> for Recipient {
 }
 
 /// Tells a refusal of dispatch with its place in the input.
-fn refuse(refused: Refused, place: &Place, refusals: &mut Refusals) {
+fn refuse(refused: Refused, place: &Place, errors: &mut UserErrors) {
     use UserErrorCode::{Conflict, Invalid, NotFound, TooMany};
 
     let conversation = || place.field("conversationId");
     let user = |index| place.field("users").item(index);
     let (place, code, fault) = match refused {
-        Refused::NoConversation => (conversation(), NotFound, Fault::new("names no conversation of this workspace")),
-        Refused::Archived => (conversation(), Conflict, Fault::new("names a conversation that is archived")),
-        Refused::Inbound => (conversation(), Invalid, Fault::new("names an INBOUND conversation: its users start it")),
+        Refused::NoConversation => {
+            (conversation(), NotFound, Fault::new("does not name a conversation in this workspace"))
+        }
+        Refused::Archived => (conversation(), Conflict, Fault::new("names an archived conversation")),
+        Refused::Inbound => {
+            (conversation(), Invalid, Fault::new("names an INBOUND conversation, which only users can start"))
+        }
         Refused::Count(0) => (place.field("users"), Invalid, Fault::new("must not be empty")),
         Refused::Count(count) => (place.field("users"), TooMany, too_many(count)),
         Refused::Phone(index, fault) => (user(index).field("phone"), Invalid, fault),
         Refused::VariableCount(index, count) => (user(index).field("variables"), TooMany, too_many_variables(count)),
         Refused::Variable(index, variable, fault) => (user(index).field("variables").item(variable), Invalid, fault),
         Refused::Key(fault) => (place.field("idempotencyKey"), Invalid, fault),
-        Refused::KeyTaken => (place.field("idempotencyKey"), Conflict, Fault::new("was used with another input")),
+        Refused::KeyTaken => {
+            (place.field("idempotencyKey"), Conflict, Fault::new("was already used with a different input"))
+        }
     };
-    refusals.refuse(place, code, &fault);
+    errors.refuse(place, code, &fault);
 }
 
 fn too_many_variables(count: usize) -> Fault {
-    Fault(format!("holds {count} variables; at most {MOST_VARIABLES} are taken"))
+    Fault(format!("has {count} variables; the maximum is {MOST_VARIABLES}"))
 }
 
 fn too_many(count: usize) -> Fault {
-    Fault(format!("holds {count} users; at most {MOST_USERS} are taken"))
+    Fault(format!("has {count} users; the maximum is {MOST_USERS}"))
 }
 
 #[cfg(test)]
@@ -163,9 +170,9 @@ mod tests {
             (Refused::Key(fault()), "idempotencyKey"),
             (Refused::KeyTaken, "idempotencyKey"),
         ] {
-            let mut refusals = Refusals::default();
-            refuse(refused, &Place::of("input"), &mut refusals);
-            let told = refusals.places();
+            let mut errors = UserErrors::default();
+            refuse(refused, &Place::of("input"), &mut errors);
+            let told = errors.places();
             assert_eq!(told, [format!("input.{field}")]);
         }
     }

@@ -1,69 +1,71 @@
 //! Versions of conversations.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::super::error::Result;
-use super::super::fresh::Fresh;
-use super::super::input::id::read_conversation_id;
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::scalars::Json;
-use super::super::session::{Asking, Needs};
-use super::super::types::conversation::Conversation;
-use super::super::types::version::Version;
-use super::super::user_error::{Refusals, UserError};
-use super::conversation::{named, read_flow};
+use super::conversation::read_flow;
 use crate::auth::Scope;
 use crate::domain::conversation;
+use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::error::Result;
+use crate::graphql::fresh::Fresh;
+use crate::graphql::input::id::read_conversation_id;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::Json;
+use crate::graphql::types::conversation::Conversation;
+use crate::graphql::types::version::Version;
+use crate::graphql::user_error::{UserError, UserErrors};
 use crate::storage::conversations;
 
 #[derive(Default)]
 pub(crate) struct VersionMutation;
 
-/// A version to be published.
+/// A version to publish.
 #[derive(Debug, InputObject)]
 pub(crate) struct PublishVersionInput {
-    /// The conversation that it is a version of.
+    /// The conversation it is a version of.
     conversation_id: ID,
-    /// The whole new flow, under the same rules as that of a first version.
+    /// The complete new flow. The same rules apply as to the flow of a first version.
     flow: Json,
 }
 
-/// What became of a version to be published.
+/// The result of publishing a version.
 #[derive(SimpleObject)]
 pub(crate) struct PublishVersionPayload {
-    /// The version, which is the current one now. Null where it was refused.
+    /// The new version, which is now the current one. Null if the input was rejected.
     version: Option<Version>,
-    /// The conversation. Null where the version was refused.
+    /// The conversation. Null if the input was rejected.
     conversation: Option<Conversation>,
-    /// Why it was refused; empty where it was published.
+    /// Why the input was rejected; empty on success.
     user_errors: Vec<UserError>,
 }
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl VersionMutation {
-    /// Publishes a new version of a conversation and makes it the current one. It begins without users; earlier versions keep
-    /// theirs, and sends that are under way stay with the version that they were made for.
+    /// Publishes a new version of a conversation and makes it the current one. It starts without users; earlier
+    /// versions keep theirs, and sends in progress stay with the version they were created for.
     async fn publish_version(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The version to be published.")] input: PublishVersionInput,
+        #[graphql(desc = "The version to publish.")] input: PublishVersionInput,
     ) -> Result<Fresh<PublishVersionPayload>> {
-        let mut refusals = Refusals::default();
-        let published = publish(ctx, &input, &mut refusals).await?;
+        let mut errors = UserErrors::default();
+        let published = publish(ctx, &input, &mut errors).await?;
         let payload = PublishVersionPayload {
-            conversation: published.as_ref().map(|version| named(version.conversation)),
-            version: published.map(|version| Version(Lazy::Loaded(version.into()))),
-            user_errors: refusals.into_errors(),
+            conversation: published.as_ref().map(|version| Conversation(Lazy::Id(version.conversation))),
+            version: published.map(Arc::new).map(Version::from),
+            user_errors: errors.into_vec(),
         };
-        Ok(Fresh::new(&ctx.session()?.tenant, payload))
+        Ok(Fresh::new(&ctx.request()?.tenant, payload))
     }
 }
 
 async fn publish(
     ctx: &Context<'_>,
     input: &PublishVersionInput,
-    refusals: &mut Refusals,
+    errors: &mut UserErrors,
 ) -> Result<Option<conversation::Version>> {
     let place = Place::of("input");
     let id_place = place.field("conversationId");
@@ -71,10 +73,10 @@ async fn publish(
         Some(id) => ctx.loaders()?.conversations().load(id).await?,
         None => None,
     };
-    let Some(conversation) = refusals.found(id_place, "conversation", conversation) else { return Ok(None) };
-    let flow = refusals.check(place.field("flow"), read_flow(&input.flow, conversation.direction));
+    let Some(conversation) = errors.found(id_place, "conversation", conversation) else { return Ok(None) };
+    let flow = errors.check(place.field("flow"), read_flow(&input.flow, conversation.direction));
     let Some(flow) = flow else { return Ok(None) };
-    let session = ctx.session()?;
-    let published = conversations::publish(&session.tenant, conversation.id, &flow, session.now()).await?;
-    Ok(refusals.found(place.field("conversationId"), "conversation", published))
+    let request = ctx.request()?;
+    let published = conversations::publish(&request.tenant, conversation.id, &flow, request.now()).await?;
+    Ok(errors.found(place.field("conversationId"), "conversation", published))
 }

@@ -2,16 +2,16 @@
 
 use async_graphql::{Context, ID, Object};
 
-use super::super::connection::{Connection, Cursor, PageInput, Size};
-use super::super::error::Result;
-use super::super::input::conversation::{ConversationFilter, ConversationOrder};
-use super::super::input::id::read_conversation_id;
-use super::super::lazy::Lazy;
-use super::super::loaders::share_rows;
-use super::super::place::Place;
-use super::super::session::{Asking, Needs};
-use super::super::types::conversation::{Conversation, Conversations};
 use crate::auth::Scope;
+use crate::graphql::connection::{Connection, Cursor, PageInput, Size};
+use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::error::Result;
+use crate::graphql::input::conversation::{ConversationFilter, ConversationOrder};
+use crate::graphql::input::id::read_conversation_id;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::loaders::share_rows;
+use crate::graphql::place::Place;
+use crate::graphql::types::conversation::{Conversation, Conversations};
 use crate::storage::conversations;
 
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(crate) struct ConversationQuery;
 
 #[Object(guard = "Needs(Scope::Read)")]
 impl ConversationQuery {
-    /// One conversation. Null where the workspace has none of this id. An id that is malformed is an error.
+    /// The conversation with this id. Null if the workspace has none. A malformed id is an error.
     async fn conversation(
         &self,
         ctx: &Context<'_>,
@@ -28,26 +28,24 @@ impl ConversationQuery {
         find(ctx, &id).await.transpose()
     }
 
-    /// The workspace's conversations, each with its figures at hand: a page with `metrics` costs no more statements than one
-    /// conversation with them.
+    /// The workspace's conversations. A page of them with `metrics` takes no more database statements than one
+    /// conversation with `metrics`.
     #[expect(clippy::too_many_arguments, reason = "GraphQL arguments of a field are parameters of its function")]
     async fn conversations(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
-        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
-        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
-        #[graphql(desc = "Which conversations; all where it is left out.")] filter: Option<ConversationFilter>,
-        #[graphql(desc = "In which order; the latest created first where it is left out.")] order_by: Option<
-            ConversationOrder,
-        >,
+        #[graphql(desc = "The first N nodes: 0 to 200; 50 if neither `first` nor `last` is given.")] first: Size,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Cursor,
+        #[graphql(desc = "The last N nodes: 0 to 200. It cannot be combined with `first`.")] last: Size,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Cursor,
+        #[graphql(desc = "Which conversations to return; all by default.")] filter: Option<ConversationFilter>,
+        #[graphql(desc = "The order; by default most recently created first.")] order_by: Option<ConversationOrder>,
     ) -> Result<Connection<Conversations>> {
         let filter = filter.unwrap_or_default().read()?;
         let (order, descending) = ConversationOrder::read(order_by);
         let asked_for = Conversations { filter, order };
         let page = PageInput { first, after, last, before }.read(&asked_for)?;
-        let tenant = &ctx.session()?.tenant;
+        let tenant = &ctx.request()?.tenant;
         let slice = conversations::page(tenant, &asked_for.filter, order, descending, &page).await?;
         Ok(Connection::new(asked_for, Some(share_rows(slice))))
     }

@@ -1,12 +1,13 @@
 //! Lines.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Object};
 
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::session::{Asking, Needs};
-use super::super::types::line::Line;
 use crate::auth::Scope;
+use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::error::Result;
+use crate::graphql::types::line::Line;
 use crate::storage::lines;
 
 #[derive(Default)]
@@ -14,9 +15,9 @@ pub(crate) struct LineQuery;
 
 #[Object(guard = "Needs(Scope::Read)")]
 impl LineQuery {
-    /// The workspace's lines, the one created first first.
+    /// The workspace's lines, oldest first.
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<Line>> {
-        let lines = lines::list(&ctx.session()?.tenant).await?;
-        Ok(lines.into_iter().map(|line| Line(Lazy::Loaded(line.into()))).collect())
+        let lines = lines::list(&ctx.request()?.tenant).await?;
+        Ok(lines.into_iter().map(Arc::new).map(Line::from).collect())
     }
 }

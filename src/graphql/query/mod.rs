@@ -8,7 +8,7 @@ mod viewer;
 
 use async_graphql::MergedObject;
 
-/// Everything that can be read. Needs a token with the scope READ.
+/// Everything that can be read. It requires a token with the scope READ.
 #[derive(Default, MergedObject)]
 pub(crate) struct Query(
     node::NodeQuery,

@@ -3,34 +3,34 @@
 use async_graphql::{Context, ID, Object};
 use futures_util::future::join_all;
 
-use super::super::error::{ApiError, Result};
-use super::super::input::id::read_id;
-use super::super::place::Place;
-use super::super::session::Needs;
-use super::super::types::node::Node;
 use crate::auth::Scope;
+use crate::graphql::context::Needs;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::input::id::read_id;
+use crate::graphql::place::Place;
+use crate::graphql::types::node::Node;
 
 /// How many objects can be asked for by id at once.
-const MOST_IDS: usize = 200;
+const MAX_IDS: usize = 200;
 
 #[derive(Default)]
 pub(crate) struct NodeQuery;
 
 #[Object(guard = "Needs(Scope::Read)")]
 impl NodeQuery {
-    /// The object of an id. Null where the workspace has none of this id. An id that is malformed is an error.
+    /// The object with this id. Null if the workspace has none. A malformed id is an error.
     async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The id of any object.")] id: ID) -> Option<Result<Node>> {
         find(ctx, &id, &Place::of("id")).await.transpose()
     }
 
-    /// The objects of several ids, in the order of the ids, with null for each that the workspace does not have.
+    /// The objects with these ids, in the order of the ids, with null for each one that the workspace does not have.
     async fn nodes(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The ids of any objects; at most 200.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Result<Node>>>> {
-        if ids.len() > MOST_IDS {
-            let fault = format!("holds {} ids; at most {MOST_IDS} are taken", ids.len());
+        if ids.len() > MAX_IDS {
+            let fault = format!("has {} ids; the maximum is {MAX_IDS}", ids.len());
             return Err(ApiError::argument("ids", fault));
         }
         let find = async |(index, id)| find(ctx, id, &Place::of("ids").item(index)).await.transpose();

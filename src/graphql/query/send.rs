@@ -2,20 +2,20 @@
 
 use async_graphql::{Context, ID, Object};
 
-use super::super::error::Result;
-use super::super::input::id::read_send_id;
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::session::Needs;
-use super::super::types::send::Send;
 use crate::auth::Scope;
+use crate::graphql::context::Needs;
+use crate::graphql::error::Result;
+use crate::graphql::input::id::read_send_id;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::types::send::Send;
 
 #[derive(Default)]
 pub(crate) struct SendQuery;
 
 #[Object(guard = "Needs(Scope::Read)")]
 impl SendQuery {
-    /// One send. Null where the workspace has none of this id. An id that is malformed is an error.
+    /// The send with this id. Null if the workspace has none. A malformed id is an error.
     async fn send(&self, ctx: &Context<'_>, #[graphql(desc = "The send's id.")] id: ID) -> Option<Result<Send>> {
         find(ctx, &id).await.transpose()
     }

@@ -3,12 +3,12 @@
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt};
 
-use super::super::error::{ApiError, Result};
-use super::super::given::Given;
-use super::super::session::{Asking, Needs};
-use super::super::types::metrics::Metrics;
-use super::{DEFAULT_EVERY, find_conversation, find_version, read_every, until_error};
+use super::{DEFAULT_INTERVAL_MS, find_conversation, find_version, read_every, until_error};
 use crate::auth::Scope;
+use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::given::Given;
+use crate::graphql::types::metrics::Metrics;
 use crate::live::Followed;
 
 #[derive(Default)]
@@ -16,20 +16,21 @@ pub(crate) struct MetricsSubscription;
 
 #[Subscription(guard = "Needs(Scope::Read)")]
 impl MetricsSubscription {
-    /// The figures of a conversation: the present ones at once, then the newest whenever they changed. Changes that follow
-    /// each other faster than `everyMs` are told together, so a slow reader gets fewer frames and never an old one.
+    /// A conversation's metrics: the current ones immediately, then the latest whenever they change. Changes that
+    /// follow each other faster than `everyMs` are combined, so a slow reader gets fewer frames, but never an outdated
+    /// one.
     async fn metrics_changed(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation's id.")] conversation_id: ID,
         #[graphql(
-            desc = "The number of the version to follow. Left out, the current version is followed, and the one \
-                          after it once another is published."
+            desc = "The number of the version to follow. If omitted, the current version is followed, and then \
+                          the next one once it is published."
         )]
         version: Option<Given<i32>>,
         #[graphql(
-            desc = "The shortest pause between two frames, in milliseconds: 50 to 60,000.",
-            default_with = "Some(Given::new(DEFAULT_EVERY))"
+            desc = "The minimum interval between two frames, in milliseconds: 50 to 60,000.",
+            default_with = "Some(Given::new(DEFAULT_INTERVAL_MS))"
         )]
         every_ms: Option<Given<i32>>,
     ) -> Result<impl Stream<Item = Result<Metrics>>> {
@@ -39,8 +40,8 @@ impl MetricsSubscription {
             Some(number) => Followed::Version(find_version(ctx, &conversation, number).await?),
             None => Followed::Current(conversation.id),
         };
-        let session = ctx.session()?;
-        let frames = session.backend.hub.metrics(session.tenant.clone(), followed, every);
+        let request = ctx.request()?;
+        let frames = request.backend.hub.metrics(request.tenant.clone(), followed, every);
         Ok(until_error(frames.map(|frame| frame.map(Metrics).map_err(ApiError::from))))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A stream ends with its first error, and each of its frames is resolved with loaders of its own: what was loaded for one
 //! frame is never shown in another. What a subscription follows is looked up as it begins, and an id of nothing is an error
-//! then, since a stream that never says anything tells nobody why.
+//! then, since a stream that stays silent gives no reason.
 
 mod message;
 mod metrics;
@@ -15,15 +15,16 @@ use std::time::Duration;
 use async_graphql::{Context, ID, MergedSubscription};
 use futures_util::{Stream, StreamExt, future, stream};
 
+use super::context::ContextExt;
 use super::error::{ApiError, Result};
 use super::given::Given;
 use super::input::id::read_conversation_id;
+use super::lazy::Record;
 use super::place::Place;
-use super::session::Asking;
 use crate::domain::conversation::Conversation;
 use crate::domain::id::VersionId;
 
-/// Everything that can be followed live, over WebSocket or server-sent events. Needs a token with the scope READ.
+/// Everything that can be followed live, over WebSocket. It requires a token with the scope READ.
 #[derive(Default, MergedSubscription)]
 pub(crate) struct Subscription(
     metrics::MetricsSubscription,
@@ -32,27 +33,33 @@ pub(crate) struct Subscription(
     message::MessageSubscription,
 );
 
-/// How often a frame may come where the client does not say, in milliseconds.
-const DEFAULT_EVERY: i32 = 250;
-/// The shortest and the longest pause between frames that can be asked for, in milliseconds.
-const EVERY: std::ops::RangeInclusive<i32> = 50..=60_000;
+/// The interval between frames if the client does not choose one, in milliseconds.
+const DEFAULT_INTERVAL_MS: i32 = 250;
+/// The intervals between frames that a client may choose, in milliseconds.
+const INTERVAL_MS: std::ops::RangeInclusive<i32> = 50..=60_000;
 
-/// Reads the pause between frames.
+/// Reads the interval between frames.
 fn read_every(every: Option<&Given<i32>>) -> Result<Duration> {
-    let millis = Given::read_argument(every, "everyMs")?.unwrap_or(DEFAULT_EVERY);
-    let fault = || format!("is {millis}; it goes from {} to {} milliseconds", EVERY.start(), EVERY.end());
-    let millis = u64::try_from(millis).ok().filter(|_| EVERY.contains(&millis));
+    let millis = Given::read_argument(every, "everyMs")?.unwrap_or(DEFAULT_INTERVAL_MS);
+    let fault =
+        || format!("is {millis}; it must be between {} and {} milliseconds", INTERVAL_MS.start(), INTERVAL_MS.end());
+    let millis = u64::try_from(millis).ok().filter(|_| INTERVAL_MS.contains(&millis));
     millis.map(Duration::from_millis).ok_or_else(|| ApiError::argument("everyMs", fault()))
 }
 
 /// The conversation to follow.
 async fn find_conversation(ctx: &Context<'_>, id: &ID) -> Result<Arc<Conversation>> {
-    let missing = ApiError::NotFound("conversation", "conversationId");
-    let Some(id) = read_conversation_id(id, &Place::of("conversationId"))? else { return Err(missing) };
-    ctx.loaders()?.conversations().load(id).await?.ok_or(missing)
+    let id = read_conversation_id(id, &Place::of("conversationId"))?;
+    find(ctx, id, ApiError::NotFound("conversation", "conversationId")).await
 }
 
-/// The version of a conversation that was asked for by its number.
+/// The row of an id to follow; `missing` if the workspace has none.
+async fn find<T: Record>(ctx: &Context<'_>, id: Option<T::Id>, missing: ApiError) -> Result<Arc<T>> {
+    let Some(id) = id else { return Err(missing) };
+    T::loader(ctx.loaders()?).load(id).await?.ok_or(missing)
+}
+
+/// The version of a conversation with this number.
 async fn find_version(ctx: &Context<'_>, of: &Conversation, number: &Given<i32>) -> Result<VersionId> {
     let number = number.read(&Place::of("version"))?;
     let version = ctx.loaders()?.numbered_versions().load((of.id, number)).await?;
@@ -88,7 +95,7 @@ mod tests {
     fn a_pause_out_of_range_names_its_argument() {
         for every in [0, 49, 60_001, -1] {
             let told = read_every(Some(&Given::new(every))).unwrap_err().to_string();
-            assert_eq!(told, format!("Argument \"everyMs\" is {every}; it goes from 50 to 60000 milliseconds"));
+            assert_eq!(told, format!("Argument \"everyMs\" is {every}; it must be between 50 and 60000 milliseconds"));
         }
         assert_eq!(read_every(None).unwrap(), Duration::from_millis(250));
         assert_eq!(read_every(Some(&Given::new(50))).unwrap(), Duration::from_millis(50));

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt, future};
 
-use super::super::error::{ApiError, Result};
-use super::super::fresh::Fresh;
-use super::super::given::Given;
-use super::super::input::id::read_send_id;
-use super::super::lazy::Lazy;
-use super::super::loaders::Loaders;
-use super::super::place::Place;
-use super::super::session::{Asking, Needs, Session};
-use super::super::types::send::Send;
-use super::{DEFAULT_EVERY, read_every, until};
+use super::{DEFAULT_INTERVAL_MS, find, read_every, until};
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::id::SendId;
 use crate::domain::send::SendState;
 use crate::domain::tally::Tally;
+use crate::graphql::context::{ContextExt, Needs, RequestContext};
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::fresh::Fresh;
+use crate::graphql::given::Given;
+use crate::graphql::input::id::read_send_id;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::loaders::Loaders;
+use crate::graphql::place::Place;
+use crate::graphql::types::send::Send;
 
 #[derive(Default)]
 pub(crate) struct SendSubscription;
@@ -40,34 +40,34 @@ struct Seen {
 
 #[Subscription(guard = "Needs(Scope::Read)")]
 impl SendSubscription {
-    /// A send: as it is now, then whenever its state or its progress changed, until it is COMPLETED or CANCELED; with that
-    /// the subscription completes.
+    /// A send: as it is now, then whenever its state or progress changes, until it is COMPLETED or CANCELED; the
+    /// subscription then completes.
     async fn send_progress(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The send's id.")] send_id: ID,
         #[graphql(
-            desc = "The shortest pause between two frames, in milliseconds: 50 to 60,000.",
-            default_with = "Some(Given::new(DEFAULT_EVERY))"
+            desc = "The minimum interval between two frames, in milliseconds: 50 to 60,000.",
+            default_with = "Some(Given::new(DEFAULT_INTERVAL_MS))"
         )]
         every_ms: Option<Given<i32>>,
     ) -> Result<impl Stream<Item = Result<Fresh<Send>>>> {
         let every = read_every(every_ms.as_ref())?;
         let send = find_send(ctx, &send_id).await?;
-        let session = ctx.session()?;
-        let ticks = session.backend.hub.ticks(send.version, every);
-        let frames = news(ticks.then(move |()| Frame::read(session, send.id)));
+        let request = ctx.request()?;
+        let ticks = request.backend.hub.ticks(send.version, every);
+        let frames = news(ticks.then(move |()| Frame::read(request, send.id)));
         Ok(until(frames, is_last).map(|frame| Ok(frame?.into())))
     }
 }
 
 impl Frame {
     /// Reads the send with loaders of its own, which then serve the frame's fields as well.
-    async fn read(session: &Session, id: SendId) -> Result<Self> {
-        let loaders = Loaders::new(session.tenant.clone());
+    async fn read(request: &RequestContext, id: SendId) -> Result<Self> {
+        let loaders = Loaders::new(request.tenant.clone());
         let (send, tally) = future::try_join(loaders.sends().load(id), loaders.tallies().load(id)).await?;
         let send = send.ok_or_else(|| ApiError::broken("a send that was followed is gone"))?;
-        let seen = Seen { state: send.state(session.now()), tally: tally.unwrap_or_default() };
+        let seen = Seen { state: send.state(request.now()), tally: tally.unwrap_or_default() };
         Ok(Self { send, seen, loaders })
     }
 }
@@ -85,9 +85,7 @@ impl AsRef<Seen> for Frame {
 }
 
 async fn find_send(ctx: &Context<'_>, id: &ID) -> Result<Arc<domain::send::Send>> {
-    let missing = ApiError::NotFound("send", "sendId");
-    let Some(id) = read_send_id(id, &Place::of("sendId"))? else { return Err(missing) };
-    ctx.loaders()?.sends().load(id).await?.ok_or(missing)
+    find(ctx, read_send_id(id, &Place::of("sendId"))?, ApiError::NotFound("send", "sendId")).await
 }
 
 /// Frames that differ from the one before.

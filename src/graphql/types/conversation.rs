@@ -1,17 +1,7 @@
 //! Conversations.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::super::connection::{Connection, Cursor, List, PageInput, Size};
-use super::super::error::Result;
-use super::super::given::Given;
-use super::super::input::user::{UserFilter, UserOrder};
-use super::super::lazy::Lazy;
-use super::super::place::Place;
-use super::super::scalars::DateTime;
-use super::super::session::Asking;
 use super::line::Line;
 use super::metrics::Metrics;
 use super::send::Sends;
@@ -19,9 +9,18 @@ use super::user::{Users, page_of_users};
 use super::version::{Version, Versions, metrics_of};
 use crate::domain;
 use crate::domain::conversation::ConversationFilter;
+use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::input::user::{UserFilter, UserOrder};
+use crate::graphql::lazy::Lazy;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
 use crate::storage::conversations::{self, ConversationOrder};
 
-/// Something that a company sends to people on WhatsApp, or answers them with. It is edited in versions.
+/// A WhatsApp conversation that a company sends to people, or answers them with. It is edited by publishing new
+/// versions.
 #[derive(Description)]
 pub(crate) struct Conversation(pub(crate) Lazy<domain::conversation::Conversation>);
 
@@ -29,9 +28,9 @@ pub(crate) struct Conversation(pub(crate) Lazy<domain::conversation::Conversatio
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::conversation::Direction")]
 pub(crate) enum Direction {
-    /// The user starts it, by writing to the line.
+    /// The user starts it by writing to the line.
     Inbound,
-    /// The company starts it, by sending a template that WhatsApp approved.
+    /// The company starts it by sending a template that WhatsApp has approved.
     Outbound,
 }
 
@@ -46,12 +45,12 @@ pub(crate) struct Conversations {
 
 #[Object(use_type_description)]
 impl Conversation {
-    /// Names this conversation among everything in the API.
+    /// The conversation's globally unique id.
     pub(crate) async fn id(&self) -> ID {
         self.0.id()
     }
 
-    /// What people call it.
+    /// The display name.
     async fn name(&self, ctx: &Context<'_>) -> Result<String> {
         Ok(self.0.row(ctx).await?.name.clone())
     }
@@ -66,29 +65,29 @@ impl Conversation {
         Ok(self.0.row(ctx).await?.created_at.into())
     }
 
-    /// When it was archived. Null while it is in use.
+    /// When it was archived. Null while it is active.
     async fn archived_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.0.row(ctx).await.map(|row| row.archived_at.map(DateTime)).transpose()
     }
 
-    /// The line that it runs on.
+    /// The line it runs on.
     async fn line(&self, ctx: &Context<'_>) -> Option<Result<Line>> {
-        Some(self.0.row(ctx).await.map(|row| Line(Lazy::Named(row.line))))
+        Some(self.0.row(ctx).await.map(|row| Line(Lazy::Id(row.line))))
     }
 
-    /// The version that is sent now: the one published last.
+    /// The version that new sends use: the one published last.
     async fn current_version(&self, ctx: &Context<'_>) -> Result<Version> {
-        Ok(Version(Lazy::Named(self.0.row(ctx).await?.current_version)))
+        Ok(Version(Lazy::Id(self.0.row(ctx).await?.current_version)))
     }
 
-    /// All versions, the newest first.
+    /// All versions, newest first.
     async fn versions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
-        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
-        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+        #[graphql(desc = "The first N nodes: 0 to 200; 50 if neither `first` nor `last` is given.")] first: Size,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Cursor,
+        #[graphql(desc = "The last N nodes: 0 to 200. It cannot be combined with `first`.")] last: Size,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Cursor,
     ) -> Result<Connection<Versions>> {
         let versions = Versions(self.0.key());
         let page = PageInput { first, after, last, before }.read(&versions)?;
@@ -96,46 +95,44 @@ impl Conversation {
         Ok(Connection::new(versions, rows))
     }
 
-    /// The version of one number. Null where there is none.
+    /// The version with this number. Null if there is none.
     async fn version(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The number: 1 for the first version, then 2, 3 and so on.")] number: Given<i32>,
+        #[graphql(desc = "The version number, counting from 1.")] number: Given<i32>,
     ) -> Option<Result<Version>> {
         self.find_version(ctx, &number).await.transpose()
     }
 
-    /// How the current version does. An earlier version's figures stand on that version.
+    /// The current version's metrics. For an earlier version, see `Version.metrics`.
     async fn metrics(&self, ctx: &Context<'_>) -> Result<Metrics> {
         metrics_of(ctx, self.0.row(ctx).await?.current_version).await
     }
 
-    /// The users of the current version. An earlier version's users stand on that version.
+    /// The current version's users. For an earlier version, see `Version.users`.
     #[expect(clippy::too_many_arguments, reason = "GraphQL arguments of a field are parameters of its function")]
     async fn users(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
-        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
-        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
-        #[graphql(desc = "Which users; all where it is left out.")] filter: Option<UserFilter>,
-        #[graphql(desc = "In which order; the latest deployed first where it is left out.")] order_by: Option<
-            UserOrder,
-        >,
+        #[graphql(desc = "The first N nodes: 0 to 200; 50 if neither `first` nor `last` is given.")] first: Size,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Cursor,
+        #[graphql(desc = "The last N nodes: 0 to 200. It cannot be combined with `first`.")] last: Size,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Cursor,
+        #[graphql(desc = "Which users to return; all by default.")] filter: Option<UserFilter>,
+        #[graphql(desc = "The order; by default most recently deployed first.")] order_by: Option<UserOrder>,
     ) -> Result<Connection<Users>> {
         let version = self.0.row(ctx).await?.current_version;
         page_of_users(ctx, version, PageInput { first, after, last, before }, filter, order_by).await
     }
 
-    /// All submissions, of any version, the newest first.
+    /// All sends, of any version, newest first.
     async fn sends(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
-        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
-        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+        #[graphql(desc = "The first N nodes: 0 to 200; 50 if neither `first` nor `last` is given.")] first: Size,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Cursor,
+        #[graphql(desc = "The last N nodes: 0 to 200. It cannot be combined with `first`.")] last: Size,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Cursor,
     ) -> Result<Connection<Sends>> {
         let sends = Sends(self.0.key());
         let page = PageInput { first, after, last, before }.read(&sends)?;
@@ -152,18 +149,12 @@ impl Conversation {
     }
 }
 
-impl From<Arc<domain::conversation::Conversation>> for Conversation {
-    fn from(row: Arc<domain::conversation::Conversation>) -> Self {
-        Self(Lazy::Loaded(row))
-    }
-}
-
 impl List for Conversations {
     const CONNECTION: &'static str = "ConversationConnection";
     const ABOUT_CONNECTION: &'static str =
-        "A page of the workspace's conversations, under the filter and in the order asked for.";
+        "A page of the workspace's conversations, filtered and ordered as requested.";
     const EDGE: &'static str = "ConversationEdge";
-    const ABOUT_EDGE: &'static str = "A conversation, and its place among the conversations.";
+    const ABOUT_EDGE: &'static str = "A conversation and its cursor.";
     type Row = domain::conversation::Conversation;
     type Node = Conversation;
 
@@ -175,6 +166,6 @@ impl List for Conversations {
     }
 
     async fn total(&self, ctx: &Context<'_>) -> Result<i64> {
-        Ok(conversations::count(&ctx.session()?.tenant, &self.filter).await?)
+        Ok(conversations::count(&ctx.request()?.tenant, &self.filter).await?)
     }
 }

@@ -1,14 +1,7 @@
 //! Deployments.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Description, ID, Object};
 
-use super::super::connection::{Connection, Cursor, List, PageInput, Size};
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::scalars::DateTime;
-use super::super::session::Asking;
 use super::failure::Failure;
 use super::message::Messages;
 use super::send::Send;
@@ -18,9 +11,14 @@ use crate::domain;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::merge::MessageFacts;
+use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::Result;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::DateTime;
 
-/// One attempt to bring a version to a user. A retry, or a second send to the same user, is a new deployment; an old one
-/// keeps what is known of it.
+/// One attempt to deliver a version to a user. A retry, or a second send to the same user, is a new deployment; earlier
+/// ones keep what is known about them.
 #[derive(Description)]
 pub(crate) struct Deployment(pub(crate) Lazy<domain::deployment::Deployment>);
 
@@ -30,12 +28,12 @@ pub(crate) struct Deployments(pub(crate) UserId);
 
 #[Object(use_type_description)]
 impl Deployment {
-    /// Names this deployment among everything in the API.
+    /// The deployment's globally unique id.
     pub(crate) async fn id(&self) -> ID {
         self.0.id()
     }
 
-    /// How far it got.
+    /// How far it has got.
     async fn status(&self, ctx: &Context<'_>) -> Result<DeploymentStatus> {
         Ok(self.0.row(ctx).await?.cell().status.into())
     }
@@ -45,25 +43,25 @@ impl Deployment {
         self.0.row(ctx).await.map(|row| row.failure().map(Failure)).transpose()
     }
 
-    /// The submission that it is part of. Null for one that began with a message of the user's own.
+    /// The send it belongs to. Null if it began with a message from the user.
     async fn send(&self, ctx: &Context<'_>) -> Option<Result<Send>> {
         let send = self.0.row(ctx).await.map(|row| row.send);
-        send.map(|send| send.map(|id| Send(Lazy::Named(id)))).transpose()
+        send.map(|send| send.map(|id| Send(Lazy::Id(id)))).transpose()
     }
 
-    /// The user whom it was to reach.
+    /// The user it is meant to reach.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-        Ok(User(Lazy::Named(self.0.row(ctx).await?.user)))
+        Ok(User(Lazy::Id(self.0.row(ctx).await?.user)))
     }
 
-    /// The messages of this attempt, either way, the oldest first.
+    /// The messages of this attempt, in both directions, oldest first.
     async fn messages(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
-        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
-        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+        #[graphql(desc = "The first N nodes: 0 to 200; 50 if neither `first` nor `last` is given.")] first: Size,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Cursor,
+        #[graphql(desc = "The last N nodes: 0 to 200. It cannot be combined with `first`.")] last: Size,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Cursor,
     ) -> Result<Connection<Messages>> {
         let messages = Messages::OfDeployment(self.0.key());
         let page = PageInput { first, after, last, before }.read(&messages)?;
@@ -71,33 +69,33 @@ impl Deployment {
         Ok(Connection::new(messages, rows))
     }
 
-    /// When it was due: when it was submitted, or the time it was scheduled for.
+    /// When it was due: the time of submission, or the time it was scheduled for.
     async fn queued_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
         Ok(self.0.row(ctx).await?.queued_at.into())
     }
 
-    /// When WhatsApp was called. Null until then, and for deployments of other systems.
+    /// When WhatsApp was called. Null until then, and for deployments that other systems send.
     async fn dispatched_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.known(ctx, |row| row.facts.dispatched).await
     }
 
-    /// When WhatsApp took it. Null until that is known.
+    /// When WhatsApp accepted it. Null until that is known.
     async fn accepted_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.progress(ctx, |facts| facts.accepted).await
     }
 
-    /// When WhatsApp held it back for a check. Null where that was not reported.
+    /// When WhatsApp held it back for a quality check. Null unless that was reported.
     async fn held_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.progress(ctx, |facts| facts.held).await
     }
 
-    /// When it left WhatsApp for the phone. Null until that is known.
+    /// When WhatsApp sent it on to the phone. Null until that is known.
     async fn sent_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.progress(ctx, |facts| facts.sent).await
     }
 
-    /// When it reached the phone, as WhatsApp reported it. Null until reported, which may also be so under READ, or under
-    /// DELIVERED where only an answer proves it.
+    /// When it reached the phone, as reported by WhatsApp. Null until reported. It can be null even when the status is
+    /// READ, or when it is DELIVERED only because the user answered.
     async fn delivered_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.progress(ctx, |facts| facts.delivered).await
     }
@@ -107,8 +105,8 @@ impl Deployment {
         self.progress(ctx, |facts| facts.read).await
     }
 
-    /// When it was reported or found to have failed. It stays where later reports show that the message arrived all the
-    /// same, and is null otherwise.
+    /// When it was reported or found to have failed; null if it never was. It is kept even if later reports show that
+    /// the message did arrive.
     async fn failed_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.known(ctx, domain::deployment::Deployment::failed_at).await
     }
@@ -144,17 +142,11 @@ impl Deployment {
     }
 }
 
-impl From<Arc<domain::deployment::Deployment>> for Deployment {
-    fn from(row: Arc<domain::deployment::Deployment>) -> Self {
-        Self(Lazy::Loaded(row))
-    }
-}
-
 impl List for Deployments {
     const CONNECTION: &'static str = "DeploymentConnection";
-    const ABOUT_CONNECTION: &'static str = "A page of a user's deployments, the newest first.";
+    const ABOUT_CONNECTION: &'static str = "A page of a user's deployments, newest first.";
     const EDGE: &'static str = "DeploymentEdge";
-    const ABOUT_EDGE: &'static str = "A deployment, and its place among those of the user.";
+    const ABOUT_EDGE: &'static str = "A deployment and its cursor.";
     type Row = domain::deployment::Deployment;
     type Node = Deployment;
 

@@ -2,55 +2,55 @@
 
 use async_graphql::{Description, Enum, Object};
 
-use super::super::scalars::DateTime;
 use crate::domain::failure;
+use crate::graphql::scalars::DateTime;
 
-/// Why a deployment failed. WhatsApp's many error codes are sorted into these.
+/// Why a deployment failed. WhatsApp's many error codes are grouped into these reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "failure::FailureReason")]
 pub(crate) enum FailureReason {
-    /// The phone number is none, or WhatsApp refuses it.
+    /// The phone number is not valid, or WhatsApp rejects it.
     InvalidPhone,
-    /// WhatsApp cannot reach this number: it has no account, an old version, or has not accepted the terms.
+    /// WhatsApp cannot reach this number: it has no account, runs an outdated version, or has not accepted the terms.
     Undeliverable,
     /// The business itself has blocked this contact.
     BlockedContact,
-    /// The contact asked for no more messages of this kind.
+    /// The contact has opted out of messages of this kind.
     OptedOut,
-    /// The contact was talking to an agent on this line, which goes before any send.
+    /// The contact was talking to an agent on this line, which takes precedence over any send.
     OpenAgentSession,
-    /// A rate limit of the line or its account was still hit after several tries.
+    /// A rate limit of the line or its account was still exceeded after several attempts.
     RateLimited,
-    /// The business reached the number of different users that WhatsApp lets it write to within 24 hours.
+    /// The business has reached WhatsApp's limit on how many different users it may message within 24 hours.
     TierCapacity,
-    /// A parameter of the template is missing or does not fit, for example because the user lacks a variable.
+    /// A template parameter is missing or does not fit, for example because the user lacks a variable.
     TemplateParameters,
     /// The template is missing, paused, disabled or not approved.
     TemplateUnavailable,
     /// The conversation was archived before this deployment was sent.
     ConversationInactive,
-    /// WhatsApp chose not to deliver it, to keep users from too many messages.
+    /// WhatsApp chose not to deliver it, to protect users from too many messages.
     Withheld,
-    /// WhatsApp holds the user out of such messages in an experiment of its own.
+    /// WhatsApp excludes the user from such messages as part of an experiment.
     Experiment,
-    /// A policy of WhatsApp's forbids it, for the business or the user's country.
+    /// A WhatsApp policy forbids it, for the business or for the user's country.
     Policy,
-    /// The line or its account cannot send: credentials, payment, registration or a restriction.
+    /// The line or its account cannot send, because of credentials, payment, registration or a restriction.
     LineUnavailable,
-    /// WhatsApp failed by its own account, also after several tries.
+    /// WhatsApp reported an internal error, even after retries.
     ProviderError,
     /// It was not delivered within its time to live.
     Expired,
-    /// The call to WhatsApp brought no answer that can be understood, nor did anything after it. It may have arrived, so
-    /// it is not sent again by itself.
+    /// The call to WhatsApp got no intelligible answer, and nothing has been reported since. The message may have
+    /// arrived, so it is not resent automatically.
     OutcomeUnknown,
     /// The send was canceled before this deployment left the queue.
     Canceled,
-    /// An error code that none of the others covers; `code` and `message` tell more.
+    /// An error code that none of the other reasons covers; see `code` and `message`.
     Other,
 }
 
-/// Why a deployment failed, and what may be done about it.
+/// Why a deployment failed, and what can be done about it.
 #[derive(Description)]
 pub(crate) struct Failure(pub(crate) failure::Failure);
 
@@ -61,23 +61,23 @@ impl Failure {
         self.0.reason.into()
     }
 
-    /// WhatsApp's own error code. Null where the failure was found before or without calling WhatsApp.
+    /// WhatsApp's own error code. Null if WhatsApp reported none, for example because it was never called.
     async fn code(&self) -> Option<i32> {
         self.0.code
     }
 
-    /// What happened, as a sentence for people: WhatsApp's words where it gave some.
+    /// What happened, in a sentence for people: WhatsApp's own words if it gave any.
     async fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Whether sending to this user again may succeed: at once, after a while (see `retryAfter`), or when what caused the
-    /// failure has been put right.
+    /// Whether sending to this user again may succeed: immediately, after a while (see `retryAfter`), or once the cause
+    /// has been fixed.
     async fn retryable(&self) -> bool {
         self.0.retryable()
     }
 
-    /// Before this instant another try is not worth it. Null where no time is known to help.
+    /// The earliest time at which a retry is worthwhile. Null if waiting is not known to help.
     async fn retry_after(&self) -> Option<DateTime> {
         self.0.retry_after().map(DateTime)
     }

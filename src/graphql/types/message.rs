@@ -1,18 +1,16 @@
 //! Messages of a user's history.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::super::connection::List;
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::scalars::{DateTime, Json};
-use super::super::session::Asking;
 use super::deployment::Deployment;
 use super::standing::DeploymentStatus;
 use crate::domain;
 use crate::domain::id::{DeploymentId, UserId};
+use crate::graphql::connection::List;
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::Result;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::{DateTime, Json};
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -20,43 +18,43 @@ use crate::domain::id::{DeploymentId, UserId};
 pub(crate) enum Sender {
     /// The user.
     User,
-    /// The bot that leads through the flow.
+    /// The bot that guides the user through the flow.
     Bot,
     /// A human agent.
     Agent,
-    /// The company: what a send sent.
+    /// The company, through a send.
     Company,
 }
 
-/// What a message is made of.
+/// The kind of content of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::message::MessageKind")]
 pub(crate) enum MessageKind {
-    /// Words.
+    /// Plain text.
     Text,
-    /// A template that WhatsApp approved, filled in.
+    /// A template that WhatsApp has approved, filled in.
     Template,
     /// A button that the user pressed, or a message that offers buttons.
     Button,
-    /// A choice from a list, or a message that offers a list.
+    /// A choice from a list, or a message that offers one.
     List,
-    /// A picture.
+    /// An image.
     Image,
-    /// A film.
+    /// A video.
     Video,
-    /// A recording.
+    /// An audio recording.
     Audio,
     /// A file.
     Document,
     /// A sticker.
     Sticker,
-    /// A place on the map.
+    /// A location on the map.
     Location,
-    /// Cards of contacts.
+    /// Contact cards.
     Contacts,
-    /// A sign put to another message. It shows that the user is active, and is no answer.
+    /// An emoji reaction to another message. It counts as activity, but not as a response.
     Reaction,
-    /// Something that WhatsApp could not pass on, or of a kind not known here.
+    /// A message that WhatsApp could not pass on, or of an unknown kind.
     Unsupported,
 }
 
@@ -75,7 +73,7 @@ pub(crate) enum Messages {
 
 #[Object(use_type_description)]
 impl Message {
-    /// Names this message among everything in the API.
+    /// The message's globally unique id.
     pub(crate) async fn id(&self) -> ID {
         self.0.id()
     }
@@ -85,55 +83,49 @@ impl Message {
         Ok(self.0.row(ctx).await?.sender.into())
     }
 
-    /// What it is made of.
+    /// The kind of content.
     async fn kind(&self, ctx: &Context<'_>) -> Result<MessageKind> {
         Ok(self.0.row(ctx).await?.kind.into())
     }
 
-    /// Its words: the text, a caption, a button's label. Null where it has none.
+    /// Its text: the body, a caption, or a button's label. Null if it has none.
     async fn text(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         self.0.row(ctx).await.map(|row| row.text.clone()).transpose()
     }
 
-    /// What its kind carries beyond words, such as a template's name and parameters or a place's coordinates. Null where
-    /// there is no more.
+    /// Content beyond the text, depending on the kind, such as a template's name and parameters or a location's
+    /// coordinates. Null if there is none.
     async fn payload(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         let payload = self.0.row(ctx).await.map(|row| row.payload.as_deref().map(Json::stored));
         payload.unwrap_or_else(|error| Some(Err(error)))
     }
 
-    /// How far it got, if it is a message to the user; null for the user's own messages.
+    /// How far a message to the user has got; null for messages from the user.
     async fn status(&self, ctx: &Context<'_>) -> Option<Result<DeploymentStatus>> {
         self.0.row(ctx).await.map(|row| row.status().map(DeploymentStatus::from)).transpose()
     }
 
-    /// The attempt that it belongs to.
+    /// The deployment it belongs to.
     async fn deployment(&self, ctx: &Context<'_>) -> Result<Deployment> {
-        Ok(Deployment(Lazy::Named(self.0.row(ctx).await?.deployment)))
+        Ok(Deployment(Lazy::Id(self.0.row(ctx).await?.deployment)))
     }
 
-    /// WhatsApp's id of it. Null until WhatsApp gave one.
+    /// WhatsApp's id of it. Null until WhatsApp has assigned one.
     async fn provider_message_id(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         self.0.row(ctx).await.map(|row| row.provider_message_id.clone()).transpose()
     }
 
-    /// When it was written, or, for one still to be sent, when it is due.
+    /// When it was written, or when it is due if it has yet to be sent.
     async fn at(&self, ctx: &Context<'_>) -> Result<DateTime> {
         Ok(self.0.row(ctx).await?.at.into())
     }
 }
 
-impl From<Arc<domain::message::Message>> for Message {
-    fn from(row: Arc<domain::message::Message>) -> Self {
-        Self(Lazy::Loaded(row))
-    }
-}
-
 impl List for Messages {
     const CONNECTION: &'static str = "MessageConnection";
-    const ABOUT_CONNECTION: &'static str = "A page of messages, the oldest first.";
+    const ABOUT_CONNECTION: &'static str = "A page of messages, oldest first.";
     const EDGE: &'static str = "MessageEdge";
-    const ABOUT_EDGE: &'static str = "A message, and its place among the messages.";
+    const ABOUT_EDGE: &'static str = "A message and its cursor.";
     type Row = domain::message::Message;
     type Node = Message;
 

@@ -17,3 +17,29 @@ pub(crate) mod user;
 pub(crate) mod variable;
 pub(crate) mod version;
 pub(crate) mod viewer;
+
+use std::sync::Arc;
+
+use super::lazy::Lazy;
+use crate::domain;
+
+/// Makes objects of rows that are there already.
+macro_rules! objects {
+    ($($object:ty: $row:ty;)+) => {
+        $(impl From<Arc<$row>> for $object {
+            fn from(row: Arc<$row>) -> Self {
+                Self(Lazy::Loaded(row))
+            }
+        })+
+    };
+}
+
+objects! {
+    line::Line: domain::line::Line;
+    conversation::Conversation: domain::conversation::Conversation;
+    version::Version: domain::conversation::Version;
+    send::Send: domain::send::Send;
+    user::User: domain::user::User;
+    deployment::Deployment: domain::deployment::Deployment;
+    message::Message: domain::message::Message;
+}

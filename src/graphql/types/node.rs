@@ -2,9 +2,6 @@
 
 use async_graphql::{Context, ID, Interface};
 
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::session::Asking;
 use super::conversation::Conversation;
 use super::deployment::Deployment;
 use super::line::Line;
@@ -14,10 +11,13 @@ use super::user::User;
 use super::version::Version;
 use super::viewer::Workspace;
 use crate::domain::id::{AnyId, WorkspaceId};
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::Result;
+use crate::graphql::lazy::Lazy;
 
-/// Anything that has an id of its own, by which it can be fetched again.
+/// An object with a globally unique id, by which it can be fetched again.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Names this object among everything in the API."))]
+#[graphql(field(name = "id", ty = "ID", desc = "The object's globally unique id."))]
 pub(crate) enum Node {
     /// A workspace.
     Workspace(Workspace),
@@ -38,7 +38,7 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// The object of an id; `None` where there is none in the workspace.
+    /// The object with this id; `None` if the workspace has none.
     pub(crate) async fn find(ctx: &Context<'_>, id: AnyId) -> Result<Option<Self>> {
         Ok(match id {
             AnyId::Workspace(id) => Self::own_workspace(ctx, id)?.map(Self::Workspace),
@@ -53,6 +53,6 @@ impl Node {
     }
 
     fn own_workspace(ctx: &Context<'_>, id: WorkspaceId) -> Result<Option<Workspace>> {
-        Ok((ctx.session()?.viewer.workspace == id).then_some(Workspace(id)))
+        Ok((ctx.request()?.viewer.workspace == id).then_some(Workspace(id)))
     }
 }

@@ -1,36 +1,34 @@
 //! Sends.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::super::connection::List;
-use super::super::error::Result;
-use super::super::lazy::Lazy;
-use super::super::scalars::DateTime;
-use super::super::session::Asking;
 use super::conversation::Conversation;
 use super::metrics::{StatusCount, by_status};
 use super::version::Version;
 use crate::domain;
 use crate::domain::id::ConversationId;
+use crate::graphql::connection::List;
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::Result;
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::DateTime;
 
-/// One submission of users to the version that was current at the time.
+/// One submission of a conversation to users, in the version that was current at the time.
 #[derive(Description)]
 pub(crate) struct Send(pub(crate) Lazy<domain::send::Send>);
 
-/// Where a send stands.
+/// The state of a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum SendState {
-    /// Its time has not come.
+    /// It is not due yet.
     Scheduled,
-    /// Its deployments are leaving, at the line's pace.
+    /// Its deployments are leaving the queue, at the line's rate.
     Sending,
-    /// It was stopped and can go on.
+    /// It was paused and can be resumed.
     Paused,
-    /// Every deployment has left the queue, whatever became of it.
+    /// Every deployment has left the queue, whatever its outcome.
     Completed,
-    /// It was canceled; what had not left yet never will.
+    /// It was canceled; deployments that had not left the queue by then never will.
     Canceled,
 }
 
@@ -40,24 +38,24 @@ pub(crate) struct Sends(pub(crate) ConversationId);
 
 #[Object(use_type_description)]
 impl Send {
-    /// Names this send among everything in the API.
+    /// The send's globally unique id.
     pub(crate) async fn id(&self) -> ID {
         self.0.id()
     }
 
-    /// The conversation that was sent.
+    /// The conversation being sent.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        Ok(Conversation(Lazy::Named(self.0.row(ctx).await?.conversation)))
+        Ok(Conversation(Lazy::Id(self.0.row(ctx).await?.conversation)))
     }
 
-    /// The version that was sent. It stays this one when another is published meanwhile.
+    /// The version being sent. It stays the same if another one is published in the meantime.
     async fn version(&self, ctx: &Context<'_>) -> Result<Version> {
-        Ok(Version(Lazy::Named(self.0.row(ctx).await?.version)))
+        Ok(Version(Lazy::Id(self.0.row(ctx).await?.version)))
     }
 
-    /// Where it stands now.
+    /// The current state.
     async fn state(&self, ctx: &Context<'_>) -> Result<SendState> {
-        Ok(self.0.row(ctx).await?.state(ctx.session()?.now()).into())
+        Ok(self.0.row(ctx).await?.state(ctx.request()?.now()).into())
     }
 
     /// How many users were submitted.
@@ -65,7 +63,7 @@ impl Send {
         Ok(self.0.row(ctx).await?.total_users)
     }
 
-    /// The deployments of this send by status: every status once, also where none stands there, in the order of the enum.
+    /// The deployments of this send by status: every status once, even if its count is 0, in the order of the enum.
     async fn progress(&self, ctx: &Context<'_>) -> Result<Vec<StatusCount>> {
         let tally = ctx.loaders()?.tallies().load(self.0.key()).await?;
         Ok(by_status(&tally.unwrap_or_default()))
@@ -76,7 +74,7 @@ impl Send {
         Ok(self.0.row(ctx).await?.created_at.into())
     }
 
-    /// When it is due. Null for one that was due at once.
+    /// When it is due. Null if it was due immediately.
     async fn scheduled_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.0.row(ctx).await.map(|row| row.scheduled_at.map(DateTime)).transpose()
     }
@@ -84,12 +82,6 @@ impl Send {
     /// When its last deployment left the queue. Null until then.
     async fn completed_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.0.row(ctx).await.map(|row| row.completed_at.map(DateTime)).transpose()
-    }
-}
-
-impl From<Arc<domain::send::Send>> for Send {
-    fn from(row: Arc<domain::send::Send>) -> Self {
-        Self(Lazy::Loaded(row))
     }
 }
 
@@ -106,9 +98,9 @@ impl From<domain::send::SendState> for SendState {
 
 impl List for Sends {
     const CONNECTION: &'static str = "SendConnection";
-    const ABOUT_CONNECTION: &'static str = "A page of a conversation's sends, the newest first.";
+    const ABOUT_CONNECTION: &'static str = "A page of a conversation's sends, newest first.";
     const EDGE: &'static str = "SendEdge";
-    const ABOUT_EDGE: &'static str = "A send, and its place among those of the conversation.";
+    const ABOUT_EDGE: &'static str = "A send and its cursor.";
     type Row = domain::send::Send;
     type Node = Send;
 

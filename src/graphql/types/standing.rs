@@ -4,49 +4,49 @@ use async_graphql::Enum;
 
 use crate::domain::standing;
 
-/// How far a deployment, or a message, got on its way to the user. It is worked out from everything reported so far, in
-/// whatever order the reports came, and the furthest proof wins.
+/// How far a deployment or message has got on its way to the user. It is derived from everything reported so far,
+/// whatever the order of the reports: the furthest point proven wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "standing::DeploymentStatus")]
 pub(crate) enum DeploymentStatus {
-    /// It waits to be handed to WhatsApp.
+    /// It is waiting to be handed to WhatsApp.
     Queued,
-    /// WhatsApp took it, and has not told more yet.
+    /// WhatsApp has accepted it and reported nothing more yet.
     Accepted,
-    /// WhatsApp holds it back for a check of its quality.
+    /// WhatsApp is holding it back for a quality check.
     Held,
-    /// It left WhatsApp (one tick); the user's phone is off or offline.
+    /// WhatsApp has sent it (one tick); the user's phone is off or offline.
     Sent,
-    /// It is on the user's phone (two ticks), or the user answered it, which proves the same.
+    /// It has reached the user's phone (two ticks), or the user has answered it, which proves the same.
     Delivered,
-    /// The user opened it (two blue ticks). Users may turn read receipts off, so this is seen less often than it happens.
+    /// The user has opened it (two blue ticks). Users can turn read receipts off, so not every read is reported.
     Read,
     /// It did not arrive and will not.
     Failed,
 }
 
-/// How far a user who answered came in the conversation.
+/// How far a user who has answered has got in the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "standing::Stage")]
 pub(crate) enum Stage {
-    /// The user answered, and has not answered a final step yet.
+    /// The user has answered, but not a final step yet.
     InFlow,
-    /// The user answered a final step of the flow. Having received the final message is not enough.
+    /// The user has answered a final step of the flow. Having received the final message is not enough.
     Finished,
 }
 
-/// Who talks with the user.
+/// Who handles the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "standing::SessionStatus")]
 pub(crate) enum SessionStatus {
-    /// The bot leads the user through the flow.
+    /// The bot is guiding the user through the flow.
     Bot,
-    /// A human agent took over. While this lasts, nothing else is sent to the user on the line.
+    /// A human agent has taken over.
     Agent,
-    /// The user is asked how the talk was.
+    /// The user is being asked to rate the conversation.
     Rating,
-    /// The talk was brought to its end.
+    /// The conversation was concluded.
     Completed,
-    /// The talk ended because the user fell silent.
+    /// The conversation ended because the user stopped responding.
     Expired,
 }

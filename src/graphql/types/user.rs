@@ -4,12 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::super::connection::{Connection, Cursor, List, PageInput, Size, int};
-use super::super::error::Result;
-use super::super::input::user::{UserFilter, UserOrder};
-use super::super::lazy::Lazy;
-use super::super::scalars::{DateTime, PhoneNumber};
-use super::super::session::Asking;
 use super::deployment::Deployments;
 use super::failure::Failure;
 use super::message::Messages;
@@ -21,10 +15,16 @@ use crate::domain::filter;
 use crate::domain::id::VersionId;
 use crate::domain::merge::{VariableValue, Variables};
 use crate::domain::metrics::Metrics;
+use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size, int};
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::Result;
+use crate::graphql::input::user::{UserFilter, UserOrder};
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::{DateTime, PhoneNumber};
 use crate::storage::users::UserQuery;
 
-/// One person to whom one version of a conversation was brought, or who began it: a row of the users table. It shows the
-/// person's latest deployment of that version. The same person is another user in another version.
+/// One person to whom one version of a conversation was sent, or who started it: a row of the users table. It shows the
+/// person's latest deployment of that version. The same person is a different user in another version.
 #[derive(Description)]
 pub(crate) struct User(pub(crate) Lazy<domain::user::User>);
 
@@ -36,25 +36,25 @@ pub(crate) struct Users {
     order: domain::user::UserOrder,
 }
 
-/// What became of one user in one step of recording: several reports recorded together make one change.
+/// What happened to one user in one step of recording: several reports recorded together make one change.
 #[derive(Description)]
 pub(crate) struct UserChange(pub(crate) domain::user::Change);
 
-/// What a change touched.
+/// What a change affected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::user::ChangeKind")]
 pub(crate) enum UserChangeKind {
-    /// A deployment began: the user is new, or was sent to again.
+    /// A deployment was created: the user is new, or was sent to again.
     Deployed,
-    /// The deployment status.
+    /// The deployment status changed.
     Status,
-    /// The stage.
+    /// The stage changed.
     Stage,
-    /// The session status.
+    /// The session status changed.
     Session,
-    /// The failure.
+    /// The failure changed.
     Failure,
-    /// A variable got a value.
+    /// A variable was given a value.
     Variable,
     /// The user did something.
     Activity,
@@ -64,29 +64,30 @@ pub(crate) enum UserChangeKind {
 
 #[Object(use_type_description)]
 impl User {
-    /// Names this user among everything in the API.
+    /// The user's globally unique id.
     pub(crate) async fn id(&self) -> ID {
         self.0.id()
     }
 
-    /// The phone number. Null only where WhatsApp hides it; `whatsappId` then stands for the user.
+    /// The phone number. Null only if WhatsApp hides it; `whatsappId` then identifies the user.
     async fn phone(&self, ctx: &Context<'_>) -> Option<Result<PhoneNumber>> {
         self.0.row(ctx).await.map(|row| row.phone.clone().map(PhoneNumber::from)).transpose()
     }
 
-    /// WhatsApp's id of the account. It need not be the digits of the number. Null until WhatsApp told it.
+    /// WhatsApp's id of the account, which need not match the digits of the phone number. Null until WhatsApp has
+    /// reported it.
     async fn whatsapp_id(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         self.0.row(ctx).await.map(|row| row.whatsapp_id.clone()).transpose()
     }
 
-    /// The name on the WhatsApp profile. Null until WhatsApp told it.
+    /// The name on the WhatsApp profile. Null until WhatsApp has reported it.
     async fn name(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         self.0.row(ctx).await.map(|row| row.name.clone()).transpose()
     }
 
-    /// The version that this is a user of.
+    /// The version this is a user of.
     async fn version(&self, ctx: &Context<'_>) -> Result<Version> {
-        Ok(Version(Lazy::Named(self.0.row(ctx).await?.version)))
+        Ok(Version(Lazy::Id(self.0.row(ctx).await?.version)))
     }
 
     /// When the latest deployment was due.
@@ -94,7 +95,7 @@ impl User {
         Ok(self.0.row(ctx).await?.deployed_at.into())
     }
 
-    /// How far the latest deployment got.
+    /// How far the latest deployment has got.
     async fn deployment_status(&self, ctx: &Context<'_>) -> Result<DeploymentStatus> {
         Ok(self.0.row(ctx).await?.cell.status.into())
     }
@@ -104,46 +105,46 @@ impl User {
         self.find_failure(ctx).await.transpose()
     }
 
-    /// How far the user came in the conversation. Null until the user answered.
+    /// How far the user has got in the conversation. Null until the user has answered.
     async fn stage(&self, ctx: &Context<'_>) -> Option<Result<Stage>> {
         self.0.row(ctx).await.map(|row| row.cell.stage.map(Stage::from)).transpose()
     }
 
-    /// Who talks with the user. Null until a session began.
+    /// Who handles the conversation. Null until a session has begun.
     async fn session_status(&self, ctx: &Context<'_>) -> Option<Result<SessionStatus>> {
         self.0.row(ctx).await.map(|row| row.cell.session_status.map(SessionStatus::from)).transpose()
     }
 
-    /// When the user last did something in the conversation: wrote, pressed a button, reacted. Receiving and reading do not
-    /// count. Null where the user did nothing yet.
+    /// When the user last did something in the conversation: wrote, pressed a button or reacted. Receiving and reading
+    /// do not count. Null if the user has not done anything yet.
     async fn last_activity_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.0.row(ctx).await.map(|row| row.last_activity_at.map(DateTime)).transpose()
     }
 
-    /// The variables of the latest deployment, by name.
+    /// The variables of the latest deployment, ordered by name.
     async fn variables(&self, ctx: &Context<'_>) -> Result<Vec<Variable>> {
         let known = self.load_variables(ctx).await?;
         Ok(known.iter().map(Variable::from).collect())
     }
 
-    /// The value of one variable of the latest deployment. Null where it has none of this name.
+    /// The value of one variable of the latest deployment. Null if it has no variable of this name.
     async fn variable(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The variable's name, written exactly as it was given.")] name: String,
+        #[graphql(desc = "The variable's name, exactly as it was given.")] name: String,
     ) -> Option<Result<String>> {
         let known = self.load_variables(ctx).await;
         known.map(|known| known.get(&name).map(|variable| variable.value.clone())).transpose()
     }
 
-    /// Every attempt to bring the version to this user, the newest first.
+    /// Every attempt to deliver the version to this user, newest first.
     async fn deployments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
-        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
-        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+        #[graphql(desc = "The first N nodes: 0 to 200; 50 if neither `first` nor `last` is given.")] first: Size,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Cursor,
+        #[graphql(desc = "The last N nodes: 0 to 200. It cannot be combined with `first`.")] last: Size,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Cursor,
     ) -> Result<Connection<Deployments>> {
         let deployments = Deployments(self.0.key());
         let page = PageInput { first, after, last, before }.read(&deployments)?;
@@ -151,14 +152,14 @@ impl User {
         Ok(Connection::new(deployments, rows))
     }
 
-    /// Every message between this user and the company, of all deployments, the oldest first.
+    /// Every message between this user and the company, across all deployments, oldest first.
     async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
-        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
-        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
+        #[graphql(desc = "The first N nodes: 0 to 200; 50 if neither `first` nor `last` is given.")] first: Size,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Cursor,
+        #[graphql(desc = "The last N nodes: 0 to 200. It cannot be combined with `first`.")] last: Size,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Cursor,
     ) -> Result<Connection<Messages>> {
         let messages = Messages::OfUser(self.0.key());
         let page = PageInput { first, after, last, before }.read(&messages)?;
@@ -169,7 +170,7 @@ impl User {
 
 #[Object(use_type_description)]
 impl UserChange {
-    /// The number of this change in the version's log. The log has no gaps: the next change has the next number.
+    /// The number of this change in the version's log. The log has no gaps: consecutive changes have consecutive numbers.
     async fn revision(&self) -> i32 {
         int(self.0.revision)
     }
@@ -179,34 +180,34 @@ impl UserChange {
         self.0.at.into()
     }
 
-    /// What it touched.
+    /// What it affected.
     async fn kinds(&self) -> Vec<UserChangeKind> {
         self.0.kinds.iter().map(UserChangeKind::from).collect()
     }
 
-    /// The user, read as this change is delivered: more changes may have followed already.
+    /// The user as of the moment this change is delivered: further changes may already be included.
     async fn user(&self) -> User {
-        User(Lazy::Named(self.0.user))
+        User(Lazy::Id(self.0.user))
     }
 
-    /// The deployment status that this change left behind.
+    /// The deployment status after this change.
     async fn deployment_status(&self) -> DeploymentStatus {
         self.0.after.status.into()
     }
 
-    /// The stage that this change left behind. Null until the user answered.
+    /// The stage after this change. Null until the user has answered.
     async fn stage(&self) -> Option<Stage> {
         self.0.after.stage.map(Stage::from)
     }
 
-    /// The session status that this change left behind. Null until a session began.
+    /// The session status after this change. Null until a session has begun.
     async fn session_status(&self) -> Option<SessionStatus> {
         self.0.after.session_status.map(SessionStatus::from)
     }
 }
 
 impl User {
-    /// The failure's words are in the deployment; whether there is one, the user's own row tells.
+    /// The failure's details are in the deployment; whether there is one shows in the user's own row.
     async fn find_failure(&self, ctx: &Context<'_>) -> Result<Option<Failure>> {
         let row = self.0.row(ctx).await?;
         if row.cell.status != domain::standing::DeploymentStatus::Failed {
@@ -221,12 +222,6 @@ impl User {
     }
 }
 
-impl From<Arc<domain::user::User>> for User {
-    fn from(row: Arc<domain::user::User>) -> Self {
-        Self(Lazy::Loaded(row))
-    }
-}
-
 impl From<(&String, &VariableValue)> for Variable {
     fn from((name, variable): (&String, &VariableValue)) -> Self {
         Self { name: name.clone(), value: variable.value.clone(), updated_at: variable.at.into() }
@@ -235,9 +230,9 @@ impl From<(&String, &VariableValue)> for Variable {
 
 impl List for Users {
     const CONNECTION: &'static str = "UserConnection";
-    const ABOUT_CONNECTION: &'static str = "A page of a version's users, under the filter and in the order asked for.";
+    const ABOUT_CONNECTION: &'static str = "A page of a version's users, filtered and ordered as requested.";
     const EDGE: &'static str = "UserEdge";
-    const ABOUT_EDGE: &'static str = "A user, and its place among the users.";
+    const ABOUT_EDGE: &'static str = "A user and its cursor.";
     type Row = domain::user::User;
     type Node = User;
 

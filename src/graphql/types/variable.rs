@@ -2,15 +2,15 @@
 
 use async_graphql::SimpleObject;
 
-use super::super::scalars::DateTime;
+use crate::graphql::scalars::DateTime;
 
-/// A named value of a user: given with the send, or captured from the user's answers.
+/// A named value of a user, given with the send or captured from the user's answers.
 #[derive(SimpleObject)]
 pub(crate) struct Variable {
-    /// Its name; no user has two variables of one name.
+    /// Its name, unique among the user's variables.
     pub(crate) name: String,
-    /// Its present value. Where several were reported, the one given last counts.
+    /// Its current value. If several were reported, the one given last counts.
     pub(crate) value: String,
-    /// When the present value was given.
+    /// When the current value was given.
     pub(crate) updated_at: DateTime,
 }

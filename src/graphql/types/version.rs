@@ -1,22 +1,20 @@
 //! Versions of conversations.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Description, ID, Object};
 
-use super::super::connection::{Connection, Cursor, List, PageInput, Size};
-use super::super::error::{ApiError, Result};
-use super::super::input::user::{UserFilter, UserOrder};
-use super::super::lazy::Lazy;
-use super::super::scalars::{DateTime, Json};
-use super::super::session::Asking;
 use super::conversation::Conversation;
 use super::metrics::Metrics;
 use super::user::{Users, page_of_users};
 use crate::domain;
 use crate::domain::id::{ConversationId, VersionId};
+use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::{ApiError, Result};
+use crate::graphql::input::user::{UserFilter, UserOrder};
+use crate::graphql::lazy::Lazy;
+use crate::graphql::scalars::{DateTime, Json};
 
-/// A published state of a conversation. What was published is never changed; an edit is a new version.
+/// A published edition of a conversation. Once published, it never changes; an edit is a new version.
 #[derive(Description)]
 pub(crate) struct Version(pub(crate) Lazy<domain::conversation::Version>);
 
@@ -26,19 +24,19 @@ pub(crate) struct Versions(pub(crate) ConversationId);
 
 #[Object(use_type_description)]
 impl Version {
-    /// Names this version among everything in the API.
+    /// The version's globally unique id.
     pub(crate) async fn id(&self) -> ID {
         self.0.id()
     }
 
-    /// Its number within the conversation: 1 for the first, then 2, 3 and so on.
+    /// Its number within the conversation, counting from 1.
     async fn number(&self, ctx: &Context<'_>) -> Result<i32> {
         Ok(self.0.row(ctx).await?.number)
     }
 
-    /// The conversation that it is a version of.
+    /// The conversation it is a version of.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        Ok(Conversation(Lazy::Named(self.0.row(ctx).await?.conversation)))
+        Ok(Conversation(Lazy::Id(self.0.row(ctx).await?.conversation)))
     }
 
     /// When it was published.
@@ -47,50 +45,43 @@ impl Version {
     }
 
     /// The flow as it was published: `start` names a step, `steps` holds the steps by name, and the first step of an
-    /// OUTBOUND conversation has a `template` with `name`, `language` and `parameters`. Anything else is kept as it came.
+    /// OUTBOUND conversation has a `template` with `name`, `language` and `parameters`. Everything else is stored
+    /// unchanged.
     async fn flow(&self, ctx: &Context<'_>) -> Result<Json> {
         Json::stored(&self.0.row(ctx).await?.flow)
     }
 
-    /// The names of all variables that any user of this version has, by name: the columns of a table of users.
+    /// The names of all variables that any user of this version has, in order: the columns of a users table.
     async fn variable_names(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
         Ok(ctx.loaders()?.variable_names().load(self.0.key()).await?.unwrap_or_default())
     }
 
-    /// How this version does.
+    /// The version's metrics.
     async fn metrics(&self, ctx: &Context<'_>) -> Result<Metrics> {
         metrics_of(ctx, self.0.key()).await
     }
 
-    /// The users of this version.
+    /// The version's users.
     #[expect(clippy::too_many_arguments, reason = "GraphQL arguments of a field are parameters of its function")]
     async fn users(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most so many, from the start: 0 to 200; 50 where no size is given.")] first: Size,
-        #[graphql(desc = "Only what follows this cursor.")] after: Cursor,
-        #[graphql(desc = "At most so many, from the end: 0 to 200. Not together with `first`.")] last: Size,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Cursor,
-        #[graphql(desc = "Which users; all where it is left out.")] filter: Option<UserFilter>,
-        #[graphql(desc = "In which order; the latest deployed first where it is left out.")] order_by: Option<
-            UserOrder,
-        >,
+        #[graphql(desc = "The first N nodes: 0 to 200; 50 if neither `first` nor `last` is given.")] first: Size,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Cursor,
+        #[graphql(desc = "The last N nodes: 0 to 200. It cannot be combined with `first`.")] last: Size,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Cursor,
+        #[graphql(desc = "Which users to return; all by default.")] filter: Option<UserFilter>,
+        #[graphql(desc = "The order; by default most recently deployed first.")] order_by: Option<UserOrder>,
     ) -> Result<Connection<Users>> {
         page_of_users(ctx, self.0.key(), PageInput { first, after, last, before }, filter, order_by).await
     }
 }
 
-impl From<Arc<domain::conversation::Version>> for Version {
-    fn from(row: Arc<domain::conversation::Version>) -> Self {
-        Self(Lazy::Loaded(row))
-    }
-}
-
 impl List for Versions {
     const CONNECTION: &'static str = "VersionConnection";
-    const ABOUT_CONNECTION: &'static str = "A page of a conversation's versions, the newest first.";
+    const ABOUT_CONNECTION: &'static str = "A page of a conversation's versions, newest first.";
     const EDGE: &'static str = "VersionEdge";
-    const ABOUT_EDGE: &'static str = "A version, and its place among those of the conversation.";
+    const ABOUT_EDGE: &'static str = "A version and its cursor.";
     type Row = domain::conversation::Version;
     type Node = Version;
 

@@ -2,13 +2,13 @@
 
 use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::super::error::{ApiError, Result};
-use super::super::session::Asking;
 use crate::auth;
 use crate::domain::id::WorkspaceId;
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::{ApiError, Result};
 use crate::storage::tokens;
 
-/// What a token allows. Each scope includes those above it.
+/// What a token allows. Each scope includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "auth::Scope")]
 pub(crate) enum Scope {
@@ -16,41 +16,41 @@ pub(crate) enum Scope {
     Read,
     /// Also mutations, except those that administer lines.
     Write,
-    /// Everything, also creating lines.
+    /// Everything, including creating lines.
     Admin,
 }
 
-/// Whoever sent the request, as its token tells.
+/// Who sent the request, as identified by its token.
 #[derive(Description)]
 pub(crate) struct Viewer(pub(crate) auth::Viewer);
 
-/// A tenant. A token opens one workspace, and nothing of any other can be seen or reached with it.
+/// A tenant. A token gives access to one workspace, and nothing in any other can be seen or reached with it.
 #[derive(Description)]
 pub(crate) struct Workspace(pub(crate) WorkspaceId);
 
 #[Object(use_type_description)]
 impl Viewer {
-    /// The workspace that the token opens.
+    /// The workspace that the token gives access to.
     async fn workspace(&self) -> Workspace {
         Workspace(self.0.workspace)
     }
 
     /// What the token allows there.
     async fn scopes(&self) -> Vec<Scope> {
-        auth::Scopes::ALL.into_iter().filter(|&scope| self.0.scopes.allow(scope)).map(Scope::from).collect()
+        auth::Scope::ALL.into_iter().filter(|&scope| self.0.scopes.allow(scope)).map(Scope::from).collect()
     }
 }
 
 #[Object(use_type_description)]
 impl Workspace {
-    /// Names this workspace among everything in the API.
+    /// The workspace's globally unique id.
     pub(crate) async fn id(&self) -> ID {
         ID(self.0.to_string())
     }
 
-    /// What people call the workspace.
+    /// The display name.
     async fn name(&self, ctx: &Context<'_>) -> Result<String> {
-        let name = tokens::workspace_name(&ctx.session()?.tenant).await?;
-        name.ok_or_else(|| ApiError::broken("a token opens a workspace that is not there"))
+        let name = tokens::workspace_name(&ctx.request()?.tenant).await?;
+        name.ok_or_else(|| ApiError::broken("a token belongs to a workspace that does not exist"))
     }
 }

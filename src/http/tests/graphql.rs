@@ -256,7 +256,7 @@ async fn a_panic_is_caught_and_told_to_nobody() {
     let (status, headers, body) = parts(request.send().await.unwrap()).await;
     assert_eq!((status, &headers["x-request-id"]), (500, &HeaderValue::from_static("mine-1")));
     let error = json!({
-        "message": "The server failed to answer this (request mine-1)",
+        "message": "Internal server error (request mine-1)",
         "extensions": { "code": "INTERNAL", "requestId": "mine-1" },
     });
     assert_eq!(body, json!({ "errors": [error] }));

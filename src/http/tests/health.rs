@@ -16,7 +16,7 @@ async fn a_server_is_ready_while_its_database_answers() {
     let server = Server::start(&[]).await;
     assert_eq!(ask(&server, "/health/ready").await, (200, json!({ "ready": true })));
 
-    let missing = json!({ "ready": false, "missing": ["the database does not answer"] });
+    let missing = json!({ "ready": false, "missing": ["the database does not respond"] });
     server.behind.away.store(true, Ordering::SeqCst);
     assert_eq!(ask(&server, "/health/ready").await, (503, missing.clone()));
     assert_eq!(ask(&server, "/health/live").await, (200, json!({ "live": true })));

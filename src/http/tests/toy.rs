@@ -11,7 +11,8 @@ use futures_util::{FutureExt, Stream, StreamExt, stream};
 use tokio::sync::watch;
 
 use crate::auth::Viewer;
-use crate::http::operation::{Api, Caller};
+use crate::graphql::Caller;
+use crate::http::operation::Api;
 
 /// The API.
 pub(super) struct Toy {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use super::server::{KNOWN_LINE, Server};
-use crate::http::ingest::MOST_UPDATES;
+use crate::http::ingest::MAX_UPDATES;
 use crate::whatsapp::signature;
 
 const PATH: &str = "/webhooks/whatsapp";
@@ -107,15 +107,15 @@ async fn malformed_json_is_a_bad_request() {
 #[tokio::test]
 async fn a_call_is_bounded() {
     let server = Server::start(&[("http.webhook_body_bytes", "200000")]).await;
-    assert_eq!(status(signed(&server, &statuses(KNOWN_LINE, MOST_UPDATES))).await, 200);
-    assert_eq!(counts(&server), (MOST_UPDATES, 0));
+    assert_eq!(status(signed(&server, &statuses(KNOWN_LINE, MAX_UPDATES))).await, 200);
+    assert_eq!(counts(&server), (MAX_UPDATES, 0));
 
-    let refused = signed(&server, &statuses(KNOWN_LINE, MOST_UPDATES + 1)).send().await.unwrap();
+    let refused = signed(&server, &statuses(KNOWN_LINE, MAX_UPDATES + 1)).send().await.unwrap();
     assert_eq!(refused.status(), 413);
     let refused: Value = refused.json().await.unwrap();
-    assert_eq!(refused["errors"][0]["message"], "A call may bring 1000 updates; this one brings 1001");
+    assert_eq!(refused["errors"][0]["message"], "A call may contain at most 1000 updates; this one contains 1001");
     assert_eq!(status(signed(&server, &" ".repeat(200_001))).await, 413);
-    assert_eq!(counts(&server), (MOST_UPDATES, 0));
+    assert_eq!(counts(&server), (MAX_UPDATES, 0));
 }
 
 #[tokio::test]

@@ -322,7 +322,7 @@ async fn operations_on_a_socket_are_bounded() {
     socket.subscribe("c", "{ hello }").await;
     let refused = socket.next().await;
     assert_eq!((&refused["id"], &refused["type"]), (&json!("c"), &json!("error")));
-    assert_eq!(refused["payload"][0]["message"], "At most 2 operations run at once on a socket");
+    assert_eq!(refused["payload"][0]["message"], "At most 2 operations may run at once on one socket");
     socket.send(&complete("a")).await;
     socket.subscribe("c", "{ hello }").await;
     assert_eq!(socket.next().await["type"], "next");

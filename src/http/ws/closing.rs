@@ -5,13 +5,13 @@ use axum::extract::ws::{CloseFrame, Message};
 /// Why a socket is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closing {
-    /// The server is shutting down: come again.
+    /// The server is shutting down: reconnect.
     GoingAway,
-    /// A message is longer than is taken.
+    /// A message is too long.
     TooLong,
-    /// The server cannot tell now who asks: come again.
+    /// The server cannot identify the client now: retry.
     TryAgain,
-    /// A message that the protocol does not know, and what is wrong with it.
+    /// A message that is not part of the protocol, and what is wrong with it.
     Malformed(&'static str),
     /// An operation before the greeting.
     Unauthorized,

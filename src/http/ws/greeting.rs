@@ -12,6 +12,7 @@ use super::message::{self, FromClient};
 use crate::auth::{Tokens, Viewer};
 use crate::http::Services;
 use crate::http::authorization::bearer;
+use crate::telemetry::causes;
 
 /// How a socket ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,7 @@ async fn identify(payload: &Value, tokens: &Tokens) -> Result<Greeted, End> {
         Ok(Some(viewer)) => Ok(Greeted { viewer, token: token.to_owned() }),
         Ok(None) => Err(Closing::Forbidden.into()),
         Err(cause) => {
-            tracing::error!(error = %cause, "a token could not be looked up");
+            tracing::error!(error = %cause, error.causes = ?causes(&*cause), "a token could not be looked up");
             Err(Closing::TryAgain.into())
         }
     }

@@ -9,7 +9,7 @@ use super::closing::Closing;
 use crate::http::parameters;
 
 /// The longest id of an operation, in bytes: clients send numbers or UUIDs.
-const LONGEST_ID: usize = 1_024;
+const MAX_ID_BYTES: usize = 1_024;
 
 /// What a client says.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) enum FromClient {
     Complete(String),
 }
 
-/// What is told of an operation.
+/// A message about an operation.
 #[derive(Serialize)]
 struct OfOperation<'a, P> {
     id: &'a str,
@@ -50,7 +50,7 @@ pub(super) fn read(text: &str) -> Result<FromClient, Closing> {
         "pong" => object(payload).map(|_| FromClient::Pong),
         "subscribe" => Ok(FromClient::Subscribe(read_id(id)?, Box::new(request(payload)?))),
         "complete" => Ok(FromClient::Complete(read_id(id)?)),
-        _ => Err(Closing::Malformed("There is no such \"type\" of message")),
+        _ => Err(Closing::Malformed("The \"type\" of the message is unknown")),
     }
 }
 
@@ -63,13 +63,13 @@ fn object(payload: Value) -> Result<Value, Closing> {
 
 fn read_id(id: Value) -> Result<String, Closing> {
     match id {
-        Value::String(id) if (1..=LONGEST_ID).contains(&id.len()) => Ok(id),
-        _ => Err(Closing::Malformed("\"id\" must be a string, not empty and not too long")),
+        Value::String(id) if (1..=MAX_ID_BYTES).contains(&id.len()) => Ok(id),
+        _ => Err(Closing::Malformed("\"id\" must be a non-empty string of at most 1024 bytes")),
     }
 }
 
 fn request(payload: Value) -> Result<Request, Closing> {
-    parameters::from_value(payload).map_err(|_| Closing::Malformed("\"payload\" is no GraphQL request"))
+    parameters::from_value(payload).map_err(|_| Closing::Malformed("\"payload\" is not a GraphQL request"))
 }
 
 /// The answer to a good greeting.
@@ -140,7 +140,7 @@ mod tests {
         ] {
             assert!(matches!(read(text), Err(Closing::Malformed(_))), "{text}");
         }
-        let long = format!(r#"{{"type": "complete", "id": "{}"}}"#, "x".repeat(LONGEST_ID + 1));
+        let long = format!(r#"{{"type": "complete", "id": "{}"}}"#, "x".repeat(MAX_ID_BYTES + 1));
         assert!(read(&long).is_err());
     }
 }

@@ -1,14 +1,14 @@
 //! `/graphql/ws`: the protocol `graphql-transport-ws`, to the letter.
 //!
 //! A socket is greeted ([`greeting`]), served ([`session`]) and closed. Its operations are in [`running`], what waits to be
-//! written in [`outbox`].
+//! written in [`writer`].
 
 mod closing;
 mod greeting;
 mod message;
-mod outbox;
 mod running;
 mod session;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,17 +33,17 @@ const SUBPROTOCOL: &str = "graphql-transport-ws";
 const BUFFER_BYTES: usize = 4 * 1_024;
 
 /// How long the other side may take to close its end.
-const LINGER: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// `/graphql/ws`.
 pub(super) async fn upgrade(
     State(services): State<Arc<Services>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
-    let longest = services.websocket.message_bytes.get();
+    let max_bytes = services.websocket.message_bytes.get();
     let upgrade = upgrade.map_err(|_| not_a_socket())?.protocols([SUBPROTOCOL]);
     let is_spoken = upgrade.selected_protocol().is_some();
-    let upgrade = upgrade.max_message_size(longest).max_frame_size(longest);
+    let upgrade = upgrade.max_message_size(max_bytes).max_frame_size(max_bytes);
     let upgrade = upgrade.read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
     let open = services.shutdown.open_socket();
     Ok(upgrade.on_upgrade(move |socket| async move {
@@ -53,7 +53,10 @@ pub(super) async fn upgrade(
 }
 
 fn not_a_socket() -> Refusal {
-    let refusal = Refusal::new(Kind::UpgradeRequired, "This address speaks WebSocket, with graphql-transport-ws");
+    let refusal = Refusal::new(
+        Kind::UpgradeRequired,
+        "This address requires WebSocket, with the subprotocol graphql-transport-ws",
+    );
     refusal
         .with_header(UPGRADE, HeaderValue::from_static("websocket"))
         .with_header(CONNECTION, HeaderValue::from_static("upgrade"))
@@ -63,8 +66,8 @@ async fn serve(services: Arc<Services>, mut socket: WebSocket, is_spoken: bool) 
     let greeted = if is_spoken { greet(&mut socket, &services).await } else { Err(Closing::Subprotocol.into()) };
     match greeted {
         Ok(greeted) => {
-            let (end, outbox, reader) = Session::new(services, greeted, socket).run().await;
-            close(end, outbox.into_sink(), reader).await;
+            let (end, writer, reader) = Session::new(services, greeted, socket).run().await;
+            close(end, writer.into_sink(), reader).await;
         }
         Err(end) => {
             let (sink, reader) = socket.split();
@@ -86,5 +89,5 @@ async fn close(
         }
         while let Some(Ok(_)) = reader.next().await {}
     };
-    timeout(LINGER, good_bye).await.ok();
+    timeout(CLOSE_TIMEOUT, good_bye).await.ok();
 }

@@ -15,23 +15,24 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 use super::closing::Closing;
 use super::greeting::{End, Greeted, hear};
 use super::message::{self, FromClient};
-use super::outbox::Outbox;
 use super::running::{Event, Run, Running, Waiting};
+use super::writer::Writer;
 use crate::auth::{Tokens, Viewer};
+use crate::graphql::Caller;
 use crate::http::Services;
-use crate::http::operation::{self, Caller, Failure};
+use crate::http::operation::{self, Failure};
 use crate::http::refusal::{Kind, Refusal};
 use crate::telemetry::RequestId;
 
 /// How many pings a client may leave unanswered. A client may be stopped for a minute and come back.
-const MOST_UNANSWERED: u32 = 6;
+const MAX_UNANSWERED_PINGS: u32 = 6;
 
 /// A socket whose client is known.
 pub(super) struct Session {
     services: Arc<Services>,
     viewer: Viewer,
     reader: SplitStream<WebSocket>,
-    outbox: Outbox,
+    writer: Writer,
     running: Running,
     revoked: BoxFuture<'static, ()>,
     keep_alive: Interval,
@@ -61,7 +62,7 @@ impl Session {
             services,
             viewer,
             reader,
-            outbox: Outbox::new(sink),
+            writer: Writer::new(sink),
             running: Running::default(),
             revoked,
             keep_alive,
@@ -71,11 +72,11 @@ impl Session {
     }
 
     /// Serves the client until one side has had enough; returns what is left to do.
-    pub(super) async fn run(mut self) -> (End, Outbox, SplitStream<WebSocket>) {
+    pub(super) async fn run(mut self) -> (End, Writer, SplitStream<WebSocket>) {
         loop {
             let happening = self.wait().await;
             if let Err(end) = self.handle(happening) {
-                return (end, self.outbox, self.reader);
+                return (end, self.writer, self.reader);
             }
         }
     }
@@ -83,8 +84,8 @@ impl Session {
     async fn wait(&mut self) -> Happening {
         tokio::select! {
             Some((run, event, operation)) = self.running.next() => Happening::Came(run, event, operation),
-            wrote = self.outbox.write(), if !self.outbox.is_written() => Happening::Wrote(wrote),
-            said = self.reader.next(), if self.outbox.has_room() => Happening::Said(said),
+            wrote = self.writer.write(), if !self.writer.is_written() => Happening::Wrote(wrote),
+            said = self.reader.next(), if self.writer.has_room() => Happening::Said(said),
             _ = self.keep_alive.tick() => Happening::Tick,
             () = &mut self.revoked => Happening::Revoked,
             () = self.services.shutdown.begun(), if !self.leaving => Happening::Shutdown,
@@ -104,7 +105,7 @@ impl Session {
             Happening::Revoked => return Err(Closing::Forbidden.into()),
             Happening::Shutdown => self.leave(),
         }
-        let done = self.leaving && self.running.len() == 0 && self.outbox.is_written();
+        let done = self.leaving && self.running.len() == 0 && self.writer.is_written();
         if done { Err(Closing::GoingAway.into()) } else { Ok(()) }
     }
 
@@ -112,12 +113,12 @@ impl Session {
         self.heard_at = Instant::now();
         match hear(said)? {
             Some(FromClient::Init(_)) => return Err(Closing::TooManyInits.into()),
-            Some(FromClient::Ping(payload)) => self.outbox.push(message::pong(&payload)),
+            Some(FromClient::Ping(payload)) => self.writer.push(message::pong(&payload)),
             Some(FromClient::Subscribe(id, _)) if self.running.has(&id) => return Err(Closing::DuplicateId.into()),
             Some(FromClient::Subscribe(id, request)) => self.subscribe(id, *request),
             Some(FromClient::Complete(id)) => {
                 self.running.stop(&id);
-                self.outbox.forget(&id);
+                self.writer.forget(&id);
             }
             Some(FromClient::Pong) | None => {}
         }
@@ -125,16 +126,16 @@ impl Session {
     }
 
     fn subscribe(&mut self, id: String, request: async_graphql::Request) {
-        // The client comes again after the close, and asks then.
+        // The client reconnects after the close, and asks again.
         if self.leaving {
             return;
         }
         let request_id = RequestId::generate();
         let most = self.services.websocket.operations.get();
         if self.running.len() >= most {
-            let message = format!("At most {most} operations run at once on a socket");
+            let message = format!("At most {most} operations may run at once on one socket");
             let refusal = Refusal::new(Kind::TooManyRequests, message);
-            return self.outbox.push(message::error(&id, &[refusal.error(&request_id)]));
+            return self.writer.push(message::error(&id, &[refusal.error(&request_id)]));
         }
         let caller = Caller { viewer: self.viewer, request_id: request_id.clone() };
         self.running.start(id, request_id, self.services.operations.begin(request, caller));
@@ -146,29 +147,29 @@ impl Session {
                 Ok(response) if operation::is_refused(&response) => message::error(&run.id, &response.errors),
                 Ok(response) => {
                     let frame = message::next(&run.id, &response);
-                    return self.outbox.push_frame(frame, Arc::clone(&run.id), operation);
+                    return self.writer.push_frame(frame, Arc::clone(&run.id), operation);
                 }
                 Err(failure) => failure_message(run, failure),
             },
             Event::End => message::complete(&run.id),
         };
         self.running.stop(&run.id);
-        self.outbox.push(failed);
+        self.writer.push(failed);
     }
 
     fn on_tick(&mut self) -> Result<(), End> {
-        if self.heard_at.elapsed() > self.services.websocket.keep_alive * MOST_UNANSWERED {
+        if self.heard_at.elapsed() > self.services.websocket.keep_alive * MAX_UNANSWERED_PINGS {
             return Err(End::Gone);
         }
         // Where something waits to be written, a ping would only wait behind it.
-        if self.outbox.is_written() {
-            self.outbox.push(Message::Ping(Vec::new().into()));
+        if self.writer.is_written() {
+            self.writer.push(Message::Ping(Vec::new().into()));
         }
         Ok(())
     }
 
     /// Ends subscriptions and lets queries and mutations finish. Nobody is told that a subscription is complete, for it is
-    /// not: a client that finds the socket closed comes again, and goes on behind what it saw last.
+    /// not: a client that finds the socket closed reconnects, and resumes after what it saw last.
     fn leave(&mut self) {
         self.leaving = true;
         self.running.stop_lasting();

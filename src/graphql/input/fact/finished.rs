@@ -2,21 +2,22 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::DateTime;
 use super::Reader;
 use crate::domain::fact::Fact;
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
 
-/// The user answered a final step of the flow. It names exactly one of `deploymentId` and `providerMessageId`.
+/// The user answered a final step of the flow. Exactly one of `deploymentId` and `providerMessageId` must be given.
 #[derive(Debug, InputObject)]
 pub(crate) struct FinishedFact {
-    /// The deployment. One that the workspace does not have is `NOT_FOUND`.
+    /// The deployment. If the workspace has no such deployment, the error is `NOT_FOUND`.
     pub(crate) deployment_id: Option<ID>,
-    /// The provider's id of a message of the deployment; 1 to 512 bytes. A fact about one not known yet is parked until it is.
+    /// The provider's id of a message of the deployment; 1 to 512 bytes. If that message is not known yet, the fact is
+    /// parked until it is.
     provider_message_id: Option<String>,
-    /// When it happened. Of several reports, the earliest counts.
+    /// When it happened. If there are several reports, the earliest counts.
     at: Given<DateTime>,
 }
 

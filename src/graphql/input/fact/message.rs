@@ -2,46 +2,46 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::{DateTime, Json};
-use super::super::super::types::message::{MessageKind, Sender};
-use super::super::phone::read_phone;
 use super::Reader;
 use crate::domain::contact::ContactKey;
 use crate::domain::fact::{self, Content, Fact, Person};
 use crate::domain::input::{Fault, LONGEST_PROVIDER_ID, LONGEST_TEXT, check_json, check_name, check_text};
 use crate::domain::phone::{Country, Phone};
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::input::phone::read_phone;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::{DateTime, Json};
+use crate::graphql::types::message::{MessageKind, Sender};
 
-/// A message of the user's, or to the user. The user is named by `phone`, by `whatsappId`, or by both.
+/// A message from or to a user. The user is identified by `phone`, by `whatsappId`, or by both.
 #[derive(Debug, InputObject)]
 pub(crate) struct MessageFact {
-    /// The line that it was on.
+    /// The line it was sent on.
     pub(crate) line_id: ID,
-    /// The user's phone number; without a country code it is read in the country of the line. It must be a valid number.
+    /// The user's phone number. It must be valid; without a country code it is taken as a number of the line's country.
     phone: Option<String>,
-    /// WhatsApp's id of the user: 1 to 20 digits.
+    /// The user's WhatsApp id: 1 to 20 digits.
     whatsapp_id: Option<String>,
     /// Who wrote it.
     sender: Sender,
-    /// What it is made of.
+    /// The kind of content.
     kind: MessageKind,
-    /// Its words; at most 32,768 bytes.
+    /// Its text; at most 32,768 bytes.
     text: Option<String>,
-    /// What its kind carries beyond words; at most 256 KiB of JSON.
+    /// Content beyond the text, depending on the kind; at most 256 KiB of JSON.
     payload: Option<Json>,
     /// When it was written.
     at: Given<DateTime>,
-    /// The provider's id of it; 1 to 512 bytes. Two reports of one id are one message.
+    /// The provider's id of it; 1 to 512 bytes. Reports with the same id describe the same message.
     provider_message_id: String,
-    /// The provider's id of the message that it answers; 1 to 512 bytes. Left out, the time tells which deployment it belongs
-    /// to.
+    /// The provider's id of the message it answers; 1 to 512 bytes. If omitted, the time determines which deployment it
+    /// belongs to.
     in_reply_to: Option<String>,
 }
 
 /// The most digits of a WhatsApp id: E.164 has 15, and WhatsApp adds to some.
-const MOST_DIGITS: usize = 20;
+const MAX_WHATSAPP_ID_DIGITS: usize = 20;
 
 impl MessageFact {
     /// The fact in the domain's terms; `None` where it was refused.
@@ -65,12 +65,12 @@ impl MessageFact {
     /// Whom it names.
     fn read_key(&self, place: &Place, country: Option<Country>, reader: &mut Reader<'_>) -> Option<ContactKey> {
         if self.phone.is_none() && self.whatsapp_id.is_none() {
-            return reader.refusals.check(place.clone(), Err(Fault::new("needs \"phone\" or \"whatsappId\"")));
+            return reader.errors.check(place.clone(), Err(Fault::new("requires \"phone\" or \"whatsappId\"")));
         }
         let phone = self.phone.as_ref().map(|phone| read_phone(phone, country));
-        let phone = reader.refusals.check(place.field("phone"), phone.transpose())?;
+        let phone = reader.errors.check(place.field("phone"), phone.transpose())?;
         let wa_id = self.whatsapp_id.as_ref().map(|id| read_whatsapp_id(id));
-        let wa_id = reader.refusals.check(place.field("whatsappId"), wa_id.transpose())?;
+        let wa_id = reader.errors.check(place.field("whatsappId"), wa_id.transpose())?;
         // As in a webhook, the id finds a contact that is known by its phone alone.
         let phone = phone.or_else(|| Phone::of_whatsapp_id(wa_id.as_ref()?));
         Some(ContactKey { phone, wa_id, provider_user_id: None })
@@ -78,25 +78,25 @@ impl MessageFact {
 
     fn check_names(&self, place: &Place, reader: &mut Reader<'_>) {
         let id = check_name(&self.provider_message_id, LONGEST_PROVIDER_ID);
-        reader.refusals.check(place.field("providerMessageId"), id);
+        reader.errors.check(place.field("providerMessageId"), id);
         if let Some(id) = &self.in_reply_to {
-            reader.refusals.check(place.field("inReplyTo"), check_name(id, LONGEST_PROVIDER_ID));
+            reader.errors.check(place.field("inReplyTo"), check_name(id, LONGEST_PROVIDER_ID));
         }
     }
 
     /// What it says beyond its text, written out.
     fn read_content(&self, place: &Place, reader: &mut Reader<'_>) -> Option<String> {
         if let Some(text) = &self.text {
-            reader.refusals.check(place.field("text"), check_text(text, LONGEST_TEXT));
+            reader.errors.check(place.field("text"), check_text(text, LONGEST_TEXT));
         }
         let payload = self.payload.as_ref().map(read_payload).transpose();
-        reader.refusals.check(place.field("payload"), payload).flatten()
+        reader.errors.check(place.field("payload"), payload).flatten()
     }
 }
 
 fn read_whatsapp_id(given: &str) -> std::result::Result<String, Fault> {
-    let digits = given.len() <= MOST_DIGITS && Phone::of_whatsapp_id(given).is_some();
-    if digits { Ok(given.to_owned()) } else { Err(Fault::new("is no WhatsApp id: 1 to 20 digits")) }
+    let digits = given.len() <= MAX_WHATSAPP_ID_DIGITS && Phone::of_whatsapp_id(given).is_some();
+    if digits { Ok(given.to_owned()) } else { Err(Fault::new("is not a WhatsApp id, which has 1 to 20 digits")) }
 }
 
 fn read_payload(payload: &Json) -> std::result::Result<String, Fault> {

@@ -12,25 +12,25 @@ mod variable;
 use async_graphql::OneofObject;
 
 pub(crate) use self::reader::{Known, Reader};
-use super::super::error::Result;
-use super::super::place::Place;
 use super::id::{read_deployment_id, read_line_id};
 use crate::domain::fact::Fact;
 use crate::domain::id::{DeploymentId, LineId};
+use crate::graphql::error::Result;
+use crate::graphql::place::Place;
 
-/// Something that happened, of exactly one kind. Every fact tells when it happened; an `at` more than 5 minutes ahead of the
-/// server's clock is refused.
+/// Something that happened, of exactly one kind. Every fact carries the time at which it happened; an `at` more than 5
+/// minutes ahead of the server's clock is rejected.
 #[derive(Debug, OneofObject)]
 pub(crate) enum FactInput {
-    /// How far a message to the user got.
+    /// How far a message to the user has got.
     Status(status::StatusFact),
-    /// A message, either way.
+    /// A message, in either direction.
     Message(message::MessageFact),
-    /// Who talks with the user.
+    /// Who handles the conversation.
     Session(session::SessionFact),
     /// The user answered a final step of the flow.
     Finished(finished::FinishedFact),
-    /// A variable got a value.
+    /// A variable was given a value.
     Variable(variable::VariableFact),
 }
 

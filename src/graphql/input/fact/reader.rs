@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use async_graphql::ID;
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::DateTime;
-use super::super::super::user_error::Refusals;
-use super::super::id::{read_deployment_id, read_line_id};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::Target;
 use crate::domain::id::{DeploymentId, LineId};
 use crate::domain::input::{Fault, LONGEST_PROVIDER_ID, check_name};
 use crate::domain::line::Line;
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::input::id::{read_deployment_id, read_line_id};
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::user_error::UserErrors;
 
 /// What the workspace has of what facts name.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(crate) struct Reader<'a> {
     /// The latest instant at which one may have happened.
     pub(crate) latest: Timestamp,
     /// What was refused.
-    pub(crate) refusals: &'a mut Refusals,
+    pub(crate) errors: &'a mut UserErrors,
 }
 
 impl Reader<'_> {
@@ -41,8 +41,8 @@ impl Reader<'_> {
     pub(crate) fn at(&mut self, fact: &Place, given: &Given<DateTime>) -> Result<Option<Timestamp>> {
         let place = fact.field("at");
         let DateTime(at) = given.read(&place)?;
-        let at = if at > self.latest { Err(Fault(format!("is {at}, which is still to come"))) } else { Ok(at) };
-        Ok(self.refusals.check(place, at))
+        let at = if at > self.latest { Err(Fault(format!("is {at}, which is in the future"))) } else { Ok(at) };
+        Ok(self.errors.check(place, at))
     }
 
     /// What a fact is about, named in exactly one way.
@@ -56,11 +56,11 @@ impl Reader<'_> {
             (Some(id), None) => self.deployment(fact.field("deploymentId"), id),
             (None, Some(id)) => {
                 let checked = check_name(id, LONGEST_PROVIDER_ID).map(|()| Target::provider(id.to_owned()));
-                Ok(self.refusals.check(fact.field("providerMessageId"), checked))
+                Ok(self.errors.check(fact.field("providerMessageId"), checked))
             }
             _ => {
-                let fault = Fault::new("needs exactly one of \"deploymentId\" and \"providerMessageId\"");
-                Ok(self.refusals.check(fact.clone(), Err(fault)))
+                let fault = Fault::new("requires exactly one of \"deploymentId\" and \"providerMessageId\"");
+                Ok(self.errors.check(fact.clone(), Err(fault)))
             }
         }
     }
@@ -68,11 +68,11 @@ impl Reader<'_> {
     /// The line that a message was on.
     pub(crate) fn line(&mut self, place: Place, id: &ID) -> Result<Option<Arc<Line>>> {
         let line = read_line_id(id, &place)?.and_then(|id| self.known.lines.get(&id).cloned());
-        Ok(self.refusals.found(place, "line", line))
+        Ok(self.errors.found(place, "line", line))
     }
 
     fn deployment(&mut self, place: Place, id: &ID) -> Result<Option<Target>> {
         let id = read_deployment_id(id, &place)?.filter(|id| self.known.deployments.contains(id));
-        Ok(self.refusals.found(place, "deployment", id).map(Target::Deployment))
+        Ok(self.errors.found(place, "deployment", id).map(Target::Deployment))
     }
 }

@@ -2,36 +2,39 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::DateTime;
-use super::super::super::types::failure::FailureReason;
-use super::super::super::types::standing::DeploymentStatus;
-use super::super::super::user_error::Refusals;
 use super::Reader;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{self, Fact};
 use crate::domain::failure::{self, ProviderFailure, Refusal};
 use crate::domain::input::{Fault, LONGEST_TEXT, check_text};
 use crate::domain::merge::MessageFacts;
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::types::failure::FailureReason;
+use crate::graphql::types::standing::DeploymentStatus;
+use crate::graphql::user_error::UserErrors;
 
-/// How far a message to the user got. It names exactly one of `deploymentId` and `providerMessageId`.
+/// How far a message to the user has got. Exactly one of `deploymentId` and `providerMessageId` must be given.
 #[derive(Debug, InputObject)]
 pub(crate) struct StatusFact {
-    /// The deployment, for its first message. One that the workspace does not have is `NOT_FOUND`.
+    /// The deployment, to report on its first message. If the workspace has no such deployment, the error is
+    /// `NOT_FOUND`.
     pub(crate) deployment_id: Option<ID>,
-    /// The provider's id of the message; 1 to 512 bytes. A fact about one not known yet is parked until it is.
+    /// The provider's id of the message; 1 to 512 bytes. If that message is not known yet, the fact is parked until it
+    /// is.
     provider_message_id: Option<String>,
-    /// How far it got. QUEUED tells nothing new and records nothing.
+    /// How far it has got. QUEUED says nothing new and records nothing.
     status: DeploymentStatus,
-    /// When it happened. Of several reports of one status, the earliest counts.
+    /// When it happened. If there are several reports of one status, the earliest counts.
     at: Given<DateTime>,
-    /// The provider's error code. Only with FAILED.
+    /// The provider's error code. Allowed only with FAILED.
     failure_code: Option<Given<i32>>,
-    /// Why it failed. Only with FAILED. Left out, it follows from `failureCode`, and is OTHER where that is left out too.
+    /// Why it failed. Allowed only with FAILED. If omitted, it follows from `failureCode`, or is OTHER if that is
+    /// omitted too.
     failure_reason: Option<FailureReason>,
-    /// The provider's words; at most 32,768 bytes. Only with FAILED.
+    /// The provider's own words; at most 32,768 bytes. Allowed only with FAILED.
     failure_message: Option<String>,
 }
 
@@ -41,16 +44,16 @@ impl StatusFact {
         let of = reader.target(place, self.deployment_id.as_ref(), self.provider_message_id.as_deref())?;
         let at = reader.at(place, &self.at)?;
         let code = Given::read_field(self.failure_code.as_ref(), place, "failureCode")?;
-        self.check_failure(place, reader.refusals);
+        self.check_failure(place, reader.errors);
         Ok(of.zip(at).map(|(of, at)| {
             let facts = self.facts(code, at);
             Fact::Status(fact::StatusFact { of, facts, recipient: None })
         }))
     }
 
-    fn check_failure(&self, place: &Place, refusals: &mut Refusals) {
+    fn check_failure(&self, place: &Place, errors: &mut UserErrors) {
         if let Some(message) = &self.failure_message {
-            refusals.check(place.field("failureMessage"), check_text(message, LONGEST_TEXT));
+            errors.check(place.field("failureMessage"), check_text(message, LONGEST_TEXT));
         }
         let given = [
             ("failureCode", self.failure_code.is_some()),
@@ -58,7 +61,7 @@ impl StatusFact {
             ("failureMessage", self.failure_message.is_some()),
         ];
         for (name, _) in given.into_iter().filter(|&(_, given)| given && self.status != DeploymentStatus::Failed) {
-            refusals.check::<()>(place.field(name), Err(Fault::new("goes only with the status FAILED")));
+            errors.check::<()>(place.field(name), Err(Fault::new("is allowed only with the status FAILED")));
         }
     }
 

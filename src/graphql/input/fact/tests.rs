@@ -3,7 +3,6 @@
 use async_graphql::{InputType, Value};
 use serde_json::json;
 
-use super::super::super::user_error::Refusals;
 use super::*;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{StatusFact, Target};
@@ -12,6 +11,7 @@ use crate::domain::id::new_key;
 use crate::domain::line::Line;
 use crate::domain::merge::MessageFacts;
 use crate::domain::phone::Phone;
+use crate::graphql::user_error::UserErrors;
 
 const AT: &str = "2026-11-22T10:00:00Z";
 
@@ -40,12 +40,12 @@ impl World {
 
     /// Reads a fact: the fact, and where something was refused.
     fn read(&self, fact: serde_json::Value) -> (Option<Fact>, Vec<String>) {
-        let mut refusals = Refusals::default();
+        let mut errors = UserErrors::default();
         let latest = at().plus(std::time::Duration::from_mins(5));
-        let mut reader = Reader { known: self.known(), latest, refusals: &mut refusals };
+        let mut reader = Reader { known: self.known(), latest, errors: &mut errors };
         let fact = FactInput::parse(Some(Value::from_json(fact).unwrap())).unwrap();
         let fact = fact.read(&Place::of("facts").item(0), &mut reader).unwrap();
-        (fact, refusals.places())
+        (fact, errors.places())
     }
 
     fn refused(&self, fact: serde_json::Value) -> Vec<String> {

@@ -2,26 +2,27 @@
 
 use async_graphql::{ID, InputObject};
 
-use super::super::super::error::Result;
-use super::super::super::given::Given;
-use super::super::super::place::Place;
-use super::super::super::scalars::DateTime;
 use super::Reader;
 use crate::domain::fact::Fact;
 use crate::domain::input::{LONGEST_VARIABLE_NAME, LONGEST_VARIABLE_VALUE, check_name, check_text};
+use crate::graphql::error::Result;
+use crate::graphql::given::Given;
+use crate::graphql::place::Place;
+use crate::graphql::scalars::DateTime;
 
-/// A variable got a value. It names exactly one of `deploymentId` and `providerMessageId`.
+/// A variable was given a value. Exactly one of `deploymentId` and `providerMessageId` must be given.
 #[derive(Debug, InputObject)]
 pub(crate) struct VariableFact {
-    /// The deployment. One that the workspace does not have is `NOT_FOUND`.
+    /// The deployment. If the workspace has no such deployment, the error is `NOT_FOUND`.
     pub(crate) deployment_id: Option<ID>,
-    /// The provider's id of a message of the deployment; 1 to 512 bytes. A fact about one not known yet is parked until it is.
+    /// The provider's id of a message of the deployment; 1 to 512 bytes. If that message is not known yet, the fact is
+    /// parked until it is.
     provider_message_id: Option<String>,
     /// The variable's name; 1 to 100 bytes.
     name: String,
     /// Its value; at most 8,192 bytes.
     value: String,
-    /// When it was given. Of several values, the one given last counts.
+    /// When it was given. If there are several values, the one given last counts.
     at: Given<DateTime>,
 }
 
@@ -31,8 +32,8 @@ impl VariableFact {
         let of = reader.target(place, self.deployment_id.as_ref(), self.provider_message_id.as_deref())?;
         let at = reader.at(place, &self.at)?;
         let Self { name, value, .. } = self;
-        reader.refusals.check(place.field("name"), check_name(&name, LONGEST_VARIABLE_NAME));
-        reader.refusals.check(place.field("value"), check_text(&value, LONGEST_VARIABLE_VALUE));
+        reader.errors.check(place.field("name"), check_name(&name, LONGEST_VARIABLE_NAME));
+        reader.errors.check(place.field("value"), check_text(&value, LONGEST_VARIABLE_VALUE));
         Ok(of.zip(at).map(|(of, at)| Fact::Variable { of, name, value, at }))
     }
 }

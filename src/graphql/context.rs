@@ -1,7 +1,7 @@
-//! What a resolver needs of the world: who asks, the workspace's data, the write side and the clock.
+//! What a resolver needs from outside: who is asking, the workspace's data, the write side and the clock.
 //!
 //! It travels with the request rather than with the schema, so that the schema can be made, printed and tested without a
-//! database. Scopes are checked by one guard, [`Needs`], that stands at the root fields.
+//! database. Scopes are checked by one guard, [`Needs`], on the root fields.
 
 use std::sync::Arc;
 
@@ -15,8 +15,9 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::live::Hub;
 use crate::recorder::Recorder;
 use crate::storage::{Database, Tenant};
+use crate::telemetry::RequestId;
 
-/// What the API stands on. Cheap to clone.
+/// What the API is built on. Cheap to clone.
 #[derive(Clone)]
 pub struct Backend {
     /// Where everything is read.
@@ -27,57 +28,57 @@ pub struct Backend {
     pub sends: Sends,
     /// What subscribers listen to.
     pub hub: Hub,
-    /// What tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Who sends a request.
+/// Who sends a request, and under what id.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Whom the token makes them.
+    /// Who the token says they are.
     pub viewer: Viewer,
-    /// What the request is called in logs and in answers that tell of a fault.
-    pub request_id: Arc<str>,
+    /// What identifies the request in the log, and in answers that report a fault.
+    pub request_id: RequestId,
 }
 
-/// One request's view of the world.
-pub(crate) struct Session {
-    /// Who asks.
+/// What one request may use.
+pub(crate) struct RequestContext {
+    /// Who is asking.
     pub(crate) viewer: Viewer,
     /// The workspace's data.
     pub(crate) tenant: Tenant,
-    /// What the API stands on.
+    /// What the API is built on.
     pub(crate) backend: Backend,
 }
 
 /// The guard of root fields: the viewer's token must have this scope.
 pub(crate) struct Needs(pub(crate) Scope);
 
-/// What resolvers ask their context for.
-pub(crate) trait Asking<'a> {
-    /// The request's view of the world.
-    fn session(&self) -> Result<&'a Session>;
+/// What resolvers find in async-graphql's context.
+pub(crate) trait ContextExt<'a> {
+    /// What this request may use.
+    fn request(&self) -> Result<&'a RequestContext>;
 
     /// The loaders of this request, payload or frame.
     fn loaders(&self) -> Result<&'a Loaders>;
 }
 
-impl Session {
-    /// The request's view for a viewer.
+impl RequestContext {
+    /// The context of a viewer's request.
     pub(crate) fn new(viewer: Viewer, backend: Backend) -> Self {
         let tenant = Tenant::new(backend.database.clone(), viewer.workspace);
         Self { viewer, tenant, backend }
     }
 
-    /// The present instant.
+    /// The current instant.
     pub(crate) fn now(&self) -> Timestamp {
         self.backend.clock.now()
     }
 }
 
-impl<'a> Asking<'a> for Context<'a> {
-    fn session(&self) -> Result<&'a Session> {
-        self.data_opt().ok_or_else(|| ApiError::broken("a request came without its session"))
+impl<'a> ContextExt<'a> for Context<'a> {
+    fn request(&self) -> Result<&'a RequestContext> {
+        self.data_opt().ok_or_else(|| ApiError::broken("a request came without its context"))
     }
 
     fn loaders(&self) -> Result<&'a Loaders> {
@@ -88,7 +89,7 @@ impl<'a> Asking<'a> for Context<'a> {
 impl Guard for Needs {
     async fn check(&self, ctx: &Context<'_>) -> async_graphql::Result<()> {
         let Self(scope) = *self;
-        let allowed = ctx.session()?.viewer.scopes.allow(scope);
+        let allowed = ctx.request()?.viewer.scopes.allow(scope);
         Ok(allowed.then_some(()).ok_or(ApiError::Forbidden(scope))?)
     }
 }

@@ -1,7 +1,7 @@
 //! Reads settings: one layer over the other, each setting by its name.
 //!
 //! The compiled-in defaults name every setting and show its kind. So a layer is checked against them before it is laid on,
-//! and a mistake is told in the words of where it was made: the file's key or the variable's name.
+//! and a mistake is reported in the terms of where it was made: the file's key or the variable's name.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use super::Settings;
 use super::nearest::nearest;
 
 /// The defaults, which are also the documentation.
-const DEFAULTS: &str = include_str!("../../bluetick.toml");
+const DEFAULTS: &str = include_str!("../../../bluetick.toml");
 
 /// What our variables begin with.
 const PREFIX: &str = "BLUETICK_";
@@ -69,7 +69,7 @@ pub enum SettingsError {
     #[error("{0} and {0}_FILE are both given")]
     Twice(String),
     /// A value out of its range.
-    #[error("a setting is out of its range")]
+    #[error("a setting is out of range")]
     Range(#[source] toml::de::Error),
 }
 
@@ -114,7 +114,7 @@ fn variables(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Variable
         .collect()
 }
 
-/// Resolves what stands for another variable: files of secrets, and the platform's name for the database.
+/// Resolves variables that stand for another one: files of secrets, and the platform's name for the database.
 fn given(mut variables: Variables) -> Result<Variables, SettingsError> {
     if let Some(url) = variables.remove(DATABASE_VARIABLE) {
         variables.entry(variable_of("database.url")).or_insert(url);
@@ -143,7 +143,7 @@ fn read_text(path: &Path) -> Result<String, SettingsError> {
     std::fs::read_to_string(path).map_err(|source| SettingsError::File { path: path.to_owned(), source })
 }
 
-/// A file's settings by their dotted names. A section that is none, or a table too deep, keeps its name and is unknown.
+/// A file's settings by their dotted names. A key in place of a section, or a table that is too deep, keeps its name and is unknown.
 fn flat(table: Table) -> Named {
     table.into_iter().flat_map(|(key, value)| flat_entry(key, value)).collect()
 }
@@ -208,7 +208,7 @@ fn variable_of(name: &str) -> String {
 const fn kind(value: &Value) -> &'static str {
     match value {
         Value::Integer(_) => "a whole number",
-        _ => "a text",
+        _ => "a string",
     }
 }
 
