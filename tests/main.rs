@@ -23,7 +23,10 @@
 
 mod access;
 mod architecture;
+mod bad_input;
+mod cli;
 mod conversations;
+mod crash;
 mod dispatch;
 mod history;
 mod lines;
@@ -33,7 +36,6 @@ mod record_facts;
 mod sends;
 mod statements;
 mod subscriptions;
-#[expect(dead_code, reason = "the harness is written ahead of the tests that will use all of it")]
 mod support;
 mod users;
 mod webhooks;
@@ -46,7 +48,10 @@ fn main() -> ExitCode {
     let trials = [
         access::trials(),
         architecture::trials(),
+        bad_input::trials(),
+        cli::trials(),
         conversations::trials(),
+        crash::trials(),
         dispatch::trials(),
         history::trials(),
         lines::trials(),

@@ -15,6 +15,8 @@ pub const LONGEST_VARIABLE_VALUE: usize = 8_192;
 pub const LONGEST_TEXT: usize = 32_768;
 /// The longest JSON value (a flow, a payload), in bytes.
 pub const LONGEST_JSON: usize = 262_144;
+/// How deep arrays and objects may be nested in a JSON value. Readers of JSON go little further.
+pub const MAX_JSON_DEPTH: usize = 100;
 /// The longest id that a provider gives, in bytes.
 pub const LONGEST_PROVIDER_ID: usize = 512;
 
@@ -28,7 +30,7 @@ impl Fault {
 /// Refuses what no database column may hold: NUL bytes, and more than `longest` bytes.
 pub fn check_text(text: &str, longest: usize) -> Result<(), Fault> {
     if text.len() > longest {
-        return Err(Fault(format!("is {} bytes long; at most {longest} are taken", text.len())));
+        return Err(Fault(format!("is {} bytes long; the maximum is {longest}", text.len())));
     }
     if text.contains('\0') {
         return Err(Fault::new("contains a NUL byte"));
@@ -47,12 +49,24 @@ pub fn check_name(text: &str, longest: usize) -> Result<(), Fault> {
 
 /// As [`check_text`], for a JSON value in its written form, in which a NUL hides as an escape.
 pub fn check_json(value: &serde_json::Value) -> Result<(), Fault> {
+    if is_deeper(value, MAX_JSON_DEPTH) {
+        return Err(Fault(format!("is nested more than {MAX_JSON_DEPTH} levels deep")));
+    }
     let written = value.to_string();
     check_text(&written, LONGEST_JSON)?;
     if contains_nul(value) {
         return Err(Fault::new("contains a NUL character"));
     }
     Ok(())
+}
+
+/// Whether a value is nested deeper than so. It goes no deeper itself.
+fn is_deeper(value: &serde_json::Value, than: usize) -> bool {
+    match value {
+        serde_json::Value::Array(values) => than == 0 || values.iter().any(|value| is_deeper(value, than - 1)),
+        serde_json::Value::Object(fields) => than == 0 || fields.values().any(|value| is_deeper(value, than - 1)),
+        _ => false,
+    }
 }
 
 fn contains_nul(value: &serde_json::Value) -> bool {
@@ -72,10 +86,13 @@ mod tests {
 
     #[test]
     fn faults_name_limit_and_value() {
-        assert_eq!(check_text("abcd", 3), Err(Fault::new("is 4 bytes long; at most 3 are taken")));
+        assert_eq!(check_text("abcd", 3), Err(Fault::new("is 4 bytes long; the maximum is 3")));
         assert!(check_text("a\0b", 3).is_err());
         assert!(check_name("  ", 3).is_err());
         assert!(check_json(&serde_json::json!({"a": ["b\u{0}"]})).is_err());
+        let nested = |depth| (0..depth).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
+        assert_eq!(check_json(&nested(100)), Ok(()));
+        assert_eq!(check_json(&nested(101)), Err(Fault::new("is nested more than 100 levels deep")));
         assert_eq!(check_json(&serde_json::json!({"a": 1})), Ok(()));
     }
 }

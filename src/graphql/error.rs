@@ -47,6 +47,9 @@ pub const UNAVAILABLE_MESSAGE: &str = "The service is temporarily unavailable; t
 /// What clients are told about a fault of the server.
 pub const INTERNAL_MESSAGE: &str = "Internal server error";
 
+/// The longest message of an error, in bytes.
+const MAX_MESSAGE_BYTES: usize = 1_000;
+
 /// What a fault was caused by; the fields that it failed share it.
 pub(crate) type Cause = Arc<dyn StdError + Send + Sync>;
 
@@ -132,7 +135,7 @@ impl Code {
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::Corrupt(_) => Self::Internal(Arc::new(error)),
+            StorageError::Corrupt(_) | StorageError::Url => Self::Internal(Arc::new(error)),
             StorageError::Database(_) | StorageError::Overtaken => Self::Unavailable(Arc::new(error)),
         }
     }
@@ -148,6 +151,7 @@ impl From<RecordError> for ApiError {
 pub(crate) fn finish(mut response: Response, request_id: &RequestId) -> Response {
     let mut logged = HashSet::new();
     for error in &mut response.errors {
+        shorten(&mut error.message);
         let known = error.source::<ApiError>().cloned();
         if let Some(code) = code_of(error, known.as_ref()) {
             code.mark(error);
@@ -161,6 +165,15 @@ pub(crate) fn finish(mut response: Response, request_id: &RequestId) -> Response
         }
     }
     response
+}
+
+/// Messages of the parser and the validator repeat what they were given, which may be long.
+fn shorten(message: &mut String) {
+    if message.len() > MAX_MESSAGE_BYTES {
+        let end = (0..=MAX_MESSAGE_BYTES).rev().find(|&end| message.is_char_boundary(end)).unwrap_or_default();
+        message.truncate(end);
+        message.push('…');
+    }
 }
 
 /// The code that an error lacks. What async-graphql itself rejects is a fault of the document, or, where it names a field,
@@ -231,6 +244,13 @@ mod tests {
         assert_eq!(extension(&error, "requestId").as_deref(), Some("r-1"));
         let error = finished(ApiError::from(RecordError::Full));
         assert_eq!(error.message, "The service is temporarily unavailable; try again later (request r-1)");
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let error = ServerError::new("é".repeat(501) + "x", None);
+        let message = finish_as_r1(Response::from_errors(vec![error])).errors.remove(0).message;
+        assert_eq!(message, "é".repeat(500) + "…");
     }
 
     #[test]

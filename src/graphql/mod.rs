@@ -18,6 +18,7 @@
 
 mod connection;
 mod context;
+mod document;
 mod error;
 mod fresh;
 mod given;
@@ -43,6 +44,7 @@ use futures_util::{Stream, StreamExt};
 
 use self::context::RequestContext;
 pub use self::context::{Backend, Caller};
+pub use self::document::parse;
 pub use self::error::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
 use self::loaders::Loaders;
 
@@ -85,8 +87,7 @@ impl Api {
 
     /// Parses the document and attaches what resolvers need; a document that is not GraphQL is answered immediately.
     fn prepare(&self, mut request: Request, caller: &Caller) -> Result<Request, Box<Response>> {
-        if let Err(mut error) = request.parsed_query().map(|_| ()) {
-            Code::ParseFailed.mark(&mut error);
+        if let Err(error) = parse(&mut request) {
             return Err(Box::new(Response::from_errors(vec![error])));
         }
         let context = RequestContext::new(caller.viewer, self.backend.clone());

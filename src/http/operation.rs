@@ -120,7 +120,7 @@ fn panicked(request_id: &RequestId) -> Failure {
 /// As the executor has it, the only operation of a document need not be named by the request, whatever its name.
 pub(super) fn kind(request: &mut Request) -> Option<OperationType> {
     let name = request.operation_name.clone();
-    let operations = &request.parsed_query().ok()?.operations;
+    let operations = &graphql::parse(request).ok()?.operations;
     let is_meant = |known: Option<&Name>| name.is_none() || known.map(Name::as_str) == name.as_deref();
     let mut meant = operations.iter().filter(|(known, _)| is_meant(*known));
     let (_, operation) = meant.next()?;

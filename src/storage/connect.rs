@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use sea_orm::{
-    AccessMode, ConnectOptions, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    AccessMode, ConnectOptions, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
@@ -79,7 +79,7 @@ impl Database {
     }
 }
 
-async fn open(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+async fn open(url: &str, connections: u32) -> Result<DatabaseConnection, StorageError> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
@@ -97,5 +97,9 @@ async fn open(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> 
                 // Fewer, larger checkpoints: measured 1.6 to 2.8 times the writes of the default 1,000 pages.
                 .pragma("wal_autocheckpoint", "10000")
         });
-    sea_orm::Database::connect(options).await
+    sea_orm::Database::connect(options).await.map_err(|error| match error {
+        // It repeats the URL, and with it the password.
+        DbErr::Conn(RuntimeErr::Internal(_)) => StorageError::Url,
+        error => error.into(),
+    })
 }

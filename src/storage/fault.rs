@@ -30,7 +30,7 @@ impl StorageError {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Overtaken => FaultKind::Race,
-            Self::Corrupt(_) => FaultKind::Data,
+            Self::Corrupt(_) | Self::Url => FaultKind::Data,
             Self::Database(error) => kind(error),
         }
     }

@@ -57,6 +57,9 @@ pub enum StorageError {
     /// The database is away, overloaded, or refused a statement.
     #[error("the database failed")]
     Database(#[from] sea_orm::DbErr),
+    /// The database's address is none.
+    #[error("the database's URL is not valid: it is sqlite://path?mode=rwc or postgres://user:password@host/database")]
+    Url,
     /// What the batch touches was made known by another node meanwhile; the same batch succeeds when begun again.
     #[error("another node was faster")]
     Overtaken,

@@ -62,10 +62,6 @@ impl Database {
         }
     }
 
-    pub(crate) const fn kind(&self) -> Kind {
-        self.kind
-    }
-
     /// Where it is.
     pub(crate) fn url(&self) -> &str {
         &self.url

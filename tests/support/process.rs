@@ -1,7 +1,6 @@
 //! The very binary, as its users run it.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -99,11 +98,6 @@ impl Binary {
         let request = self.http.post(format!("{}/webhooks/whatsapp", self.url()));
         let request = request.header("x-hub-signature-256", signature(APP_SECRET, &body)).body(body);
         request.send().await.ok().map(|response| response.status())
-    }
-
-    /// A path in its folder.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
     }
 }
 

@@ -40,14 +40,15 @@ pub enum SettingsError {
         #[source]
         source: io::Error,
     },
-    /// The settings file is not TOML.
-    #[error("{} is not well-formed", path.display())]
+    /// The settings file is not TOML. The line itself is not shown: it may hold a secret.
+    #[error("{} is not well-formed in line {line}: {message}", path.display())]
     Malformed {
         /// Which.
         path: PathBuf,
-        /// Where and why.
-        #[source]
-        source: toml::de::Error,
+        /// Where, from 1.
+        line: usize,
+        /// Why.
+        message: String,
     },
     /// A key or variable that means nothing.
     #[error("there is no setting {name}; did you mean {nearest}?")]
@@ -130,13 +131,19 @@ fn given(mut variables: Variables) -> Result<Variables, SettingsError> {
 }
 
 fn defaults() -> Result<Named, SettingsError> {
-    let table = DEFAULTS.parse().map_err(|source| SettingsError::Malformed { path: "bluetick.toml".into(), source })?;
+    let table = DEFAULTS.parse().map_err(|error| malformed(Path::new("bluetick.toml"), DEFAULTS, &error))?;
     Ok(flat(table))
 }
 
 fn read_file(path: &Path) -> Result<Named, SettingsError> {
-    let parsed = read_text(path)?.parse();
-    parsed.map(flat).map_err(|source| SettingsError::Malformed { path: path.to_owned(), source })
+    let text = read_text(path)?;
+    text.parse().map(flat).map_err(|error| malformed(path, &text, &error))
+}
+
+fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> SettingsError {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+    SettingsError::Malformed { path: path.to_owned(), line, message: error.message().to_owned() }
 }
 
 fn read_text(path: &Path) -> Result<String, SettingsError> {
