@@ -91,7 +91,8 @@ impl Pool {
             return Ok(Self::Sqlite(pool.connect_with(options).await?));
         }
         // A parallel worker's CPU time could not be told apart from others', so statements here have none.
-        let options = PgConnectOptions::from_str(url)?.options([("max_parallel_workers_per_gather", "0")]);
+        let options = PgConnectOptions::from_str(url)?
+            .options([("max_parallel_workers_per_gather", "0"), ("plan_cache_mode", "force_generic_plan")]);
         let pool = PgPoolOptions::new().max_connections(connections).test_before_acquire(false);
         Ok(Self::Postgres(pool.connect_with(options.disable_statement_logging()).await?))
     }

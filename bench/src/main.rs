@@ -31,6 +31,9 @@ use clap::Parser;
 use crate::options::{Options, Role};
 use crate::report::say;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What anything here fails with: nobody tells errors of a benchmark apart.
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 

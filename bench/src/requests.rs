@@ -1,7 +1,7 @@
 //! What is asked: the same of Bluetick, as GraphQL, and of the limit, by a path.
 
 use bluetick::domain::id::UserId;
-use bluetick::domain::page::Key;
+use bluetick::domain::page::{Cursors, Key};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
@@ -64,7 +64,7 @@ pub(crate) fn users(token: &str, version: Loaded, after: Option<(i64, Uuid)>) ->
          nodes {{ id phone name deploymentStatus stage deployedAt lastActivityAt variables {{ name value updatedAt }} \
          history(first: 3) {{ nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
-    let cursor = after.map(|(at, id)| Key::number(at, id).cursor("users by deployment"));
+    let cursor = after.map(|(at, id)| Cursors::of_numbers("users by deployment").write(&Key::number(at, id)));
     let place = after.map(|(at, id)| format!("?at={at}&id={id}")).unwrap_or_default();
     Ok(Question {
         graphql: graphql(token, &document, &json!({"id": id.to_string(), "after": cursor}))?,

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -98,11 +99,20 @@ impl Server {
         let parts = Parts { settings, clock, database: database.clone(), tasks: tasks.clone(), shutdown };
         let end = Shutdown::new(parts.shutdown.clone());
         let router = http::router(parts.services(end.clone())?);
+        let shutdown = parts.shutdown.clone();
         serving.spawn(async move {
-            if let Err(error) = http::serve(listener, router, end, grace).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "the server stopped listening");
-            }
-            finish(&tasks, grace).await;
+            let deadline = async {
+                shutdown.cancelled().await;
+                Instant::now() + grace
+            };
+            let served = async {
+                if let Err(error) = http::serve(listener, router, end, grace).await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the server stopped listening");
+                    shutdown.cancel();
+                }
+            };
+            let ((), deadline) = tokio::join!(served, deadline);
+            finish(&tasks, deadline).await;
         });
         Ok(Self { address, database, shutdown: parts.shutdown, serving })
     }
@@ -189,9 +199,9 @@ impl Parts {
 }
 
 /// Waits for the background to finish what it has in hand.
-async fn finish(tasks: &TaskTracker, grace: Duration) {
+async fn finish(tasks: &TaskTracker, deadline: Instant) {
     tasks.close();
-    if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+    if tokio::time::timeout_at(deadline, tasks.wait()).await.is_err() {
         tracing::warn!("the grace period ended with work in progress; whatever was not acknowledged will be retried");
     }
 }

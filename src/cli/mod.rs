@@ -13,6 +13,7 @@ mod simulate;
 mod token;
 mod verify;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -93,9 +94,9 @@ fn run_with_settings(command: Running, config: Option<&Path>) -> Result<ExitCode
 }
 
 /// Writes what a command answers.
-#[expect(clippy::print_stdout, reason = "the answer of a command belongs on standard output")]
 fn say(line: impl std::fmt::Display) {
-    println!("{line}");
+    // Whoever stopped reading, such as `head`, has seen enough.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Writes what accompanies a command's work.

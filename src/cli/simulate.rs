@@ -11,18 +11,21 @@ use crate::config::Secret;
 use crate::domain::clock::SystemClock;
 use crate::whatsapp::simulator::{Simulator, SimulatorSettings};
 
+/// Where a server listens by default.
+const WEBHOOK_URL: &str = "http://127.0.0.1:8080/webhooks/whatsapp";
+
 /// How the simulated provider runs.
 #[derive(clap::Args)]
 pub(super) struct Options {
     /// Address and port to listen on.
     #[arg(long, default_value = "127.0.0.1:9000")]
     listen: String,
-    /// Where it sends webhooks.
-    #[arg(long, default_value = "http://127.0.0.1:8080/webhooks/whatsapp")]
-    webhook_url: String,
-    /// What it signs webhooks with: the server's `whatsapp.app_secret`.
-    #[arg(long, default_value = "simulator", hide_default_value = true)]
-    app_secret: String,
+    /// Where it sends webhooks; http://127.0.0.1:8080/webhooks/whatsapp by default.
+    #[arg(long)]
+    webhook_url: Option<String>,
+    /// What it signs webhooks with, the server's `whatsapp.app_secret`; "simulator" by default.
+    #[arg(long)]
+    app_secret: Option<String>,
     /// The seed of its random numbers.
     #[arg(long)]
     seed: Option<u64>,
@@ -57,8 +60,9 @@ impl Options {
                 toml::from_str(&text).map_err(Failure::wrong_call)?
             }
         };
-        settings.webhook_url = Some(self.webhook_url.clone());
-        settings.app_secret = Secret::new(&self.app_secret);
+        let webhook_url = self.webhook_url.clone().or(settings.webhook_url);
+        settings.webhook_url = Some(webhook_url.unwrap_or_else(|| WEBHOOK_URL.to_owned()));
+        settings.app_secret = self.app_secret.as_ref().map_or(settings.app_secret, Secret::new);
         settings.seed = self.seed.unwrap_or(settings.seed);
         settings.speed = self.speed.unwrap_or(settings.speed);
         Ok(settings)

@@ -27,6 +27,15 @@ pub enum SortValue {
     Text(String),
 }
 
+/// What tells the cursors of one list in one order from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursors {
+    /// What they are marked with.
+    mark: &'static str,
+    /// Whether the list is ordered by a text rather than by a number.
+    texts: bool,
+}
+
 /// Which rows of an ordered list are asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Page {
@@ -68,7 +77,7 @@ pub struct PageArguments {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageFault {
     /// A size out of range.
-    #[error("Argument \"{argument}\" is {given}; a page has 0 to {LARGEST_SIZE} rows")]
+    #[error("Argument \"{argument}\" is {given}; it must be between 0 and {LARGEST_SIZE}")]
     Size {
         /// Which argument.
         argument: &'static str,
@@ -82,13 +91,13 @@ pub enum PageFault {
         argument: &'static str,
     },
     /// Both sizes.
-    #[error("Arguments \"first\" and \"last\" exclude each other")]
+    #[error("Arguments \"first\" and \"last\" cannot be combined")]
     BothSizes,
 }
 
 impl Page {
-    /// The page that a client asks for. `list` names the list and its order, so that a cursor of another is refused.
-    pub fn read(list: &str, arguments: &PageArguments) -> Result<Self, PageFault> {
+    /// The page that a client asks for, of a list with such cursors.
+    pub fn read(cursors: Cursors, arguments: &PageArguments) -> Result<Self, PageFault> {
         let (bound, wanted, backward) = match (arguments.first, arguments.last) {
             (Some(_), Some(_)) => return Err(PageFault::BothSizes),
             (None, Some(size)) => ("last", Some(size), true),
@@ -103,7 +112,7 @@ impl Page {
         };
         let key = |argument, cursor: &Option<String>| match cursor {
             None => Ok(None),
-            Some(cursor) => Key::of_cursor(list, cursor).map(Some).ok_or(PageFault::Cursor { argument }),
+            Some(cursor) => cursors.read(cursor).map(Some).ok_or(PageFault::Cursor { argument }),
         };
         Ok(Self { size, backward, after: key("after", &arguments.after)?, before: key("before", &arguments.before)? })
     }
@@ -142,25 +151,40 @@ impl Key {
     pub const fn text(value: String, id: Uuid) -> Self {
         Self { value: SortValue::Text(value), id }
     }
+}
 
-    /// The opaque cursor of this place in `list`.
-    pub fn cursor(&self, list: &str) -> String {
-        let written = match &self.value {
-            SortValue::Number(number) => format!("{list}:{}:n{number}", self.id.simple()),
-            SortValue::Text(text) => format!("{list}:{}:t{text}", self.id.simple()),
+impl Cursors {
+    /// Those of a list that is ordered by a number.
+    pub const fn of_numbers(mark: &'static str) -> Self {
+        Self { mark, texts: false }
+    }
+
+    /// Those of a list that is ordered by a text.
+    pub const fn of_texts(mark: &'static str) -> Self {
+        Self { mark, texts: true }
+    }
+
+    /// The opaque cursor of a place in the list.
+    pub fn write(self, key: &Key) -> String {
+        let (mark, id) = (self.mark, key.id.simple());
+        let written = match &key.value {
+            SortValue::Number(number) => format!("{mark}:{id}:{number}"),
+            SortValue::Text(text) => format!("{mark}:{id}:{text}"),
         };
         URL_SAFE_NO_PAD.encode(written)
     }
 
-    fn of_cursor(list: &str, cursor: &str) -> Option<Self> {
+    /// The place that a cursor stands for; none where it is not of this list in this order.
+    fn read(self, cursor: &str) -> Option<Key> {
         let written = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-        let (id, value) = written.strip_prefix(list)?.strip_prefix(':')?.split_once(':')?;
+        let (id, value) = written.strip_prefix(self.mark)?.strip_prefix(':')?.split_once(':')?;
         let id = Uuid::try_parse(id).ok()?;
-        let value = match value.strip_prefix('n') {
-            Some(number) => SortValue::Number(number.parse().ok()?),
-            None => SortValue::Text(value.strip_prefix('t').filter(|text| !text.contains('\0'))?.to_owned()),
+        let value = if self.texts {
+            SortValue::Text(Some(value).filter(|text| !text.contains('\0'))?.to_owned())
+        } else {
+            SortValue::Number(value.parse().ok()?)
         };
-        Some(Self { value, id })
+        Some(Key { value, id })
     }
 }
 
@@ -169,28 +193,40 @@ mod tests {
     use super::*;
     use crate::domain::id::new_key;
 
+    const USERS: Cursors = Cursors::of_numbers("users");
+
     fn keys(count: i64) -> Vec<(Key, i64)> {
         (0..count).map(|number| (Key::number(number, new_key()), number)).collect()
     }
 
     #[test]
     fn a_cursor_reads_back_in_its_own_list_only() {
-        for key in [Key::number(-5, new_key()), Key::text("a:b ñ".into(), new_key())] {
-            let arguments = PageArguments { after: Some(key.cursor("users")), ..PageArguments::default() };
-            assert_eq!(Page::read("users", &arguments).unwrap().after, Some(key));
-            assert_eq!(Page::read("sends", &arguments), Err(PageFault::Cursor { argument: "after" }));
+        for (of, key) in [
+            (Cursors::of_numbers as fn(_) -> _, Key::number(-5, new_key())),
+            (Cursors::of_texts, Key::text("a:b ñ".into(), new_key())),
+        ] {
+            let arguments = PageArguments { after: Some(of("users").write(&key)), ..PageArguments::default() };
+            assert_eq!(Page::read(of("users"), &arguments).unwrap().after, Some(key));
+            assert_eq!(Page::read(of("sends"), &arguments), Err(PageFault::Cursor { argument: "after" }));
         }
     }
 
     #[test]
+    fn a_cursor_holds_what_its_list_is_ordered_by() {
+        let text = Cursors::of_texts("users").write(&Key::text("5x".into(), new_key()));
+        let arguments = PageArguments { after: Some(text), ..PageArguments::default() };
+        assert_eq!(Page::read(USERS, &arguments), Err(PageFault::Cursor { argument: "after" }));
+    }
+
+    #[test]
     fn sizes_and_cursors_out_of_range_name_their_argument() {
-        let size = |first, last| Page::read("users", &PageArguments { first, last, ..PageArguments::default() });
+        let size = |first, last| Page::read(USERS, &PageArguments { first, last, ..PageArguments::default() });
         assert_eq!(size(Some(201), None), Err(PageFault::Size { argument: "first", given: 201 }));
         assert_eq!(size(None, Some(-1)), Err(PageFault::Size { argument: "last", given: -1 }));
         assert_eq!(size(Some(1), Some(1)), Err(PageFault::BothSizes));
         assert_eq!(size(Some(0), None).unwrap().size, 0);
         let cursor = PageArguments { before: Some("%%%".into()), ..PageArguments::default() };
-        assert_eq!(Page::read("users", &cursor), Err(PageFault::Cursor { argument: "before" }));
+        assert_eq!(Page::read(USERS, &cursor), Err(PageFault::Cursor { argument: "before" }));
     }
 
     #[test]

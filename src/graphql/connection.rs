@@ -10,8 +10,9 @@ use async_graphql::{Context, Description, Object, OutputType, SimpleObject, Type
 
 use super::error::{ApiError, Result};
 use super::given::Given;
+use super::items::Items;
 use super::loaders::Rows;
-use crate::domain::page::{Key, Page, PageArguments, Slice};
+use crate::domain::page::{Cursors, Key, Page, PageArguments, Slice};
 
 /// A list that is read in pages: what it is called, what its nodes are, and how it is counted.
 pub(crate) trait List: Clone + Send + Sync + 'static {
@@ -29,7 +30,7 @@ pub(crate) trait List: Clone + Send + Sync + 'static {
     type Node: OutputType + From<Arc<Self::Row>>;
 
     /// What its cursors are marked with, so that those of another list or order are refused.
-    fn cursors(&self) -> &'static str;
+    fn cursors(&self) -> Cursors;
 
     /// How many nodes the whole list has.
     fn total(&self, ctx: &Context<'_>) -> impl Future<Output = Result<i64>> + Send;
@@ -43,7 +44,7 @@ pub(crate) struct Connection<L: List> {
 
 /// A node of a page, and its place in the list.
 pub(crate) struct Edge<L: List> {
-    cursors: &'static str,
+    cursors: Cursors,
     key: Key,
     node: L::Node,
 }
@@ -104,23 +105,23 @@ impl<L: List> Connection<L> {
 #[Object(name_type, use_type_description)]
 impl<L: List> Connection<L> {
     /// The nodes of this page, each with its cursor.
-    async fn edges(&self) -> Vec<Edge<L>> {
+    async fn edges(&self) -> Items<Edge<L>> {
         let edge = |(key, row): &(Key, Arc<L::Row>)| Edge {
             cursors: self.list.cursors(),
             key: key.clone(),
             node: row.clone().into(),
         };
-        self.rows.rows.iter().map(edge).collect()
+        Items(self.rows.rows.iter().map(edge).collect())
     }
 
     /// The nodes of this page, in order.
-    async fn nodes(&self) -> Vec<L::Node> {
-        self.rows.rows.iter().map(|(_, row)| row.clone().into()).collect()
+    async fn nodes(&self) -> Items<L::Node> {
+        Items(self.rows.rows.iter().map(|(_, row)| row.clone().into()).collect())
     }
 
     /// Whether there are nodes before and after this page, and the cursors to get them with.
     async fn page_info(&self) -> PageInfo {
-        let cursor = |row: Option<&(Key, Arc<L::Row>)>| row.map(|(key, _)| key.cursor(self.list.cursors()));
+        let cursor = |row: Option<&(Key, Arc<L::Row>)>| row.map(|(key, _)| self.list.cursors().write(key));
         PageInfo {
             has_next_page: self.rows.has_next,
             has_previous_page: self.rows.has_previous,
@@ -141,7 +142,7 @@ impl<L: List> Edge<L> {
     /// The node's position in the list, to be passed as `after` or `before`. It is opaque, and stays valid while the
     /// list changes.
     async fn cursor(&self) -> String {
-        self.key.cursor(self.cursors)
+        self.cursors.write(&self.key)
     }
 
     /// The node at this position.
@@ -207,9 +208,9 @@ mod tests {
         );
         assert!(refused(PageInput { after: some("x"), ..none() }).starts_with("Argument \"after\" is not a cursor"));
         assert!(
-            refused(PageInput { first: Some(size(1)), last: Some(size(1)), ..none() }).contains("exclude each other")
+            refused(PageInput { first: Some(size(1)), last: Some(size(1)), ..none() }).contains("cannot be combined")
         );
-        let other_list = Key::number(1, new_key()).cursor("sends");
+        let other_list = Cursors::of_numbers("sends").write(&Key::number(1, new_key()));
         assert!(refused(PageInput { before: Some(other_list), ..none() }).starts_with("Argument \"before\""));
     }
 

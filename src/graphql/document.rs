@@ -1,7 +1,10 @@
 //! Parsing documents, within bounds that the parser does not keep by itself.
 
+use std::sync::{Arc, LazyLock};
+
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Request, ServerError};
+use moka::sync::Cache;
 
 use crate::graphql::error::Code;
 
@@ -9,8 +12,27 @@ use crate::graphql::error::Code;
 /// stack at some hundreds.
 const MAX_NESTING: usize = 200;
 
+/// How many bytes of documents are kept parsed. Clients have few and send them again and again.
+const CACHE_BYTES: u64 = 16 << 20;
+
+/// Documents that were parsed lately, by their text.
+static PARSED: LazyLock<Cache<String, Arc<ExecutableDocument>>> = LazyLock::new(|| {
+    let weight = |text: &String, _: &_| u32::try_from(text.len()).unwrap_or(u32::MAX);
+    Cache::builder().weigher(weight).max_capacity(CACHE_BYTES).build()
+});
+
 /// Parses a request's document, once.
 pub fn parse(request: &mut Request) -> Result<&ExecutableDocument, ServerError> {
+    if let Some(parsed) = PARSED.get(&request.query) {
+        request.set_parsed_query(ExecutableDocument::clone(&parsed));
+    } else {
+        let parsed = Arc::new(parse_anew(request)?.clone());
+        PARSED.insert(request.query.clone(), parsed);
+    }
+    request.parsed_query()
+}
+
+fn parse_anew(request: &mut Request) -> Result<&ExecutableDocument, ServerError> {
     let marked = |mut error| {
         Code::ParseFailed.mark(&mut error);
         error

@@ -23,6 +23,7 @@ mod error;
 mod fresh;
 mod given;
 mod input;
+mod items;
 mod lazy;
 mod loader;
 mod loaders;

@@ -24,6 +24,9 @@ impl Given {
 
     /// A condition: `column` is one of these ids.
     pub(super) fn any_id<T: Copy + Into<Uuid>>(&mut self, column: &str, ids: &[T]) -> String {
+        if let [id] = ids {
+            return format!("{column} = {}", self.value(Into::<Uuid>::into(*id)));
+        }
         let list = self.value(dialect::ids(self.backend, ids.iter().map(|&id| id.into())));
         dialect::among_ids(self.backend, column, list)
     }

@@ -62,6 +62,10 @@ impl<'d> Query<'d> {
 
     /// That a column is one of these ids.
     pub(super) fn among<K: Copy + Into<Uuid>>(&mut self, column: &str, ids: &[K]) -> String {
+        if let [id] = ids {
+            // Most lists have one, which is planned and read for less.
+            return format!("{column} = {}", self.bind(Into::<Uuid>::into(*id)));
+        }
         let ids = self.bind_ids(ids);
         dialect::among_ids(self.backend(), column, ids)
     }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use bluetick::domain::conversation::Direction;
 use bluetick::domain::id::ConversationId;
-use bluetick::domain::page::Key;
+use bluetick::domain::page::{Cursors, Key};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::metrics::Figures;
 use super::{Answered, Limit, answer, text};
 use crate::database::rows;
+
+/// Those of the list.
+const CURSORS: Cursors = Cursors::of_numbers("conversations by creation");
 
 #[derive(Serialize)]
 pub(super) struct Data {
@@ -71,7 +74,7 @@ pub(super) async fn first(State(limit): State<Arc<Limit>>, Path(workspace): Path
         }
     }
     // There are fifty, so none is cut off: the last is the page's end.
-    let end_cursor = last.map(|(created, id)| Key::number(created, id).cursor("conversations by creation"));
+    let end_cursor = last.map(|(created, id)| CURSORS.write(&Key::number(created, id)));
     for node in &mut nodes {
         node.metrics = std::mem::take(&mut node.metrics).finish();
     }

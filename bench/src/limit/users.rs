@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use bluetick::domain::id::UserId;
-use bluetick::domain::page::Key;
+use bluetick::domain::page::{Cursors, Key};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -20,6 +20,9 @@ pub(super) struct After {
     at: Option<i64>,
     id: Option<Uuid>,
 }
+
+/// Those of the list.
+const CURSORS: Cursors = Cursors::of_numbers("users by deployment");
 
 #[derive(Serialize)]
 pub(super) struct Data {
@@ -104,7 +107,7 @@ pub(super) async fn page(
     rows.truncate(50);
     let ids: Vec<Uuid> = rows.iter().map(|row| row.0).collect();
     let (mut variables, mut messages) = tokio::try_join!(variables(pool, &ids), messages(pool, &ids))?;
-    let end_cursor = rows.last().map(|row| Key::number(row.3, row.0).cursor("users by deployment"));
+    let end_cursor = rows.last().map(|row| CURSORS.write(&Key::number(row.3, row.0)));
     let nodes = rows.into_iter().map(|row| User {
         variables: variables.remove(&row.0).unwrap_or_default(),
         history: Messages { nodes: messages.remove(&row.0).unwrap_or_default() },

@@ -9,6 +9,7 @@ use super::user::{Users, page_of_users};
 use super::version::{Version, Versions, metrics_of};
 use crate::domain;
 use crate::domain::conversation::ConversationFilter;
+use crate::domain::page::Cursors;
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
@@ -158,10 +159,10 @@ impl List for Conversations {
     type Row = domain::conversation::Conversation;
     type Node = Conversation;
 
-    fn cursors(&self) -> &'static str {
+    fn cursors(&self) -> Cursors {
         match self.order {
-            ConversationOrder::Created => "conversations by creation",
-            ConversationOrder::Name => "conversations by name",
+            ConversationOrder::Created => Cursors::of_numbers("conversations by creation"),
+            ConversationOrder::Name => Cursors::of_texts("conversations by name"),
         }
     }
 

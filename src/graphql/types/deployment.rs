@@ -11,6 +11,7 @@ use crate::domain;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::merge::MessageFacts;
+use crate::domain::page::Cursors;
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
@@ -150,8 +151,8 @@ impl List for Deployments {
     type Row = domain::deployment::Deployment;
     type Node = Deployment;
 
-    fn cursors(&self) -> &'static str {
-        "deployments"
+    fn cursors(&self) -> Cursors {
+        Cursors::of_numbers("deployments")
     }
 
     async fn total(&self, ctx: &Context<'_>) -> Result<i64> {

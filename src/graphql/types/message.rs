@@ -6,6 +6,7 @@ use super::deployment::Deployment;
 use super::standing::DeploymentStatus;
 use crate::domain;
 use crate::domain::id::{DeploymentId, UserId};
+use crate::domain::page::Cursors;
 use crate::graphql::connection::List;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
@@ -129,8 +130,8 @@ impl List for Messages {
     type Row = domain::message::Message;
     type Node = Message;
 
-    fn cursors(&self) -> &'static str {
-        "messages"
+    fn cursors(&self) -> Cursors {
+        Cursors::of_numbers("messages")
     }
 
     async fn total(&self, ctx: &Context<'_>) -> Result<i64> {

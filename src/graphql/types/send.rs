@@ -7,6 +7,7 @@ use super::metrics::{StatusCount, by_status};
 use super::version::Version;
 use crate::domain;
 use crate::domain::id::ConversationId;
+use crate::domain::page::Cursors;
 use crate::graphql::connection::List;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
@@ -104,8 +105,8 @@ impl List for Sends {
     type Row = domain::send::Send;
     type Node = Send;
 
-    fn cursors(&self) -> &'static str {
-        "sends"
+    fn cursors(&self) -> Cursors {
+        Cursors::of_numbers("sends")
     }
 
     async fn total(&self, ctx: &Context<'_>) -> Result<i64> {

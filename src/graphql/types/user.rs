@@ -15,6 +15,7 @@ use crate::domain::filter;
 use crate::domain::id::VersionId;
 use crate::domain::merge::{VariableValue, Variables};
 use crate::domain::metrics::Metrics;
+use crate::domain::page::Cursors;
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size, int};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
@@ -236,10 +237,10 @@ impl List for Users {
     type Row = domain::user::User;
     type Node = User;
 
-    fn cursors(&self) -> &'static str {
+    fn cursors(&self) -> Cursors {
         match self.order {
-            domain::user::UserOrder::Deployed => "users by deployment",
-            domain::user::UserOrder::Activity => "users by activity",
+            domain::user::UserOrder::Deployed => Cursors::of_numbers("users by deployment"),
+            domain::user::UserOrder::Activity => Cursors::of_numbers("users by activity"),
         }
     }
 

@@ -7,6 +7,7 @@ use super::metrics::Metrics;
 use super::user::{Users, page_of_users};
 use crate::domain;
 use crate::domain::id::{ConversationId, VersionId};
+use crate::domain::page::Cursors;
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{ApiError, Result};
@@ -85,8 +86,8 @@ impl List for Versions {
     type Row = domain::conversation::Version;
     type Node = Version;
 
-    fn cursors(&self) -> &'static str {
-        "versions"
+    fn cursors(&self) -> Cursors {
+        Cursors::of_numbers("versions")
     }
 
     async fn total(&self, ctx: &Context<'_>) -> Result<i64> {
