@@ -37,6 +37,7 @@ tests! {
         a_secret_that_is_at_fault_is_not_shown,
         an_occupied_address_is_told_and_nothing_is_served,
         the_demo_shows_what_it_promises,
+        a_demo_goes_on_in_a_file_of_its_own,
     ],
 }
 
@@ -293,6 +294,24 @@ async fn the_demo_shows_what_it_promises() {
     demo.terminate();
     assert!(demo.ended().await.success());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");
+}
+
+async fn a_demo_goes_on_in_a_file_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    for deployments in [20, 40] {
+        let mut command = in_folder(&folder, &["demo", "--users", "20", "--database", "demo.db"]);
+        command.env("BLUETICK_LISTEN", "127.0.0.1:0");
+        let mut demo = Process::start(command);
+        let (url, token) = (demo.prints("http://").await, demo.prints("bt_").await);
+        let client = Client::new(&url, &token);
+        let document =
+            "{ conversations(filter: { name: \"Welcome\" }) { nodes { metrics { totalUsers totalDeployments } } } }";
+        let found = client.ask_one(document, json!({})).await;
+        let metrics = json!({ "totalUsers": 20, "totalDeployments": deployments });
+        assert_eq!(found, json!({ "nodes": [{ "metrics": metrics }] }));
+        demo.terminate();
+        assert!(demo.ended().await.success());
+    }
 }
 
 /// What a command answers.

@@ -21,7 +21,16 @@ tests! {
         conversations_are_found_by_direction_and_archive,
         conversations_are_paged_both_ways_in_every_order,
         versions_are_paged_both_ways,
+        an_error_below_a_list_keeps_its_path,
     ],
+}
+
+async fn an_error_below_a_list_keeps_its_path(workspace: Workspace) {
+    workspace.conversation("Welcome").await;
+    let users = "users(filter: { deployedAt: { from: \"0000-01-01T00:00:00Z\" } }) { totalCount }";
+    let document = format!("{{ conversations {{ edges {{ node {{ them: {users} }} }} }} }}");
+    let answer = workspace.api.post(&document, json!({})).await;
+    assert_eq!(answer.body["errors"][0]["path"], json!(["conversations", "edges", 0, "node", "them"]));
 }
 
 async fn a_conversation_begins_with_its_first_version(workspace: Workspace) {

@@ -45,6 +45,7 @@ use futures_util::{Stream, StreamExt};
 
 use self::context::RequestContext;
 pub use self::context::{Backend, Caller};
+use self::document::check_subscription;
 pub use self::document::parse;
 pub use self::error::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
 use self::loaders::Loaders;
@@ -67,7 +68,7 @@ impl Api {
 
     /// Answers a query or a mutation. Every error of the response has its `extensions.code`.
     pub async fn execute(&self, request: Request, caller: &Caller) -> Response {
-        let response = match self.prepare(request, caller) {
+        let response = match self.prepare(request, caller, false) {
             // Resolvers load in batches, and a batch is whole where all siblings are polled in one turn. tokio's budget
             // would end the turn after 128 locks, which a page of fifty users with three edges each exceeds.
             Ok(request) => tokio::task::unconstrained(self.schema.execute(request)).await,
@@ -79,7 +80,7 @@ impl Api {
     /// Answers any operation: a subscription with a response for each frame until it ends, anything else with one response.
     /// Every error has its `extensions.code`. Dropping the stream ends the operation.
     pub fn stream(&self, request: Request, caller: Caller) -> impl Stream<Item = Response> + Send + use<> {
-        let responses = match self.prepare(request, &caller) {
+        let responses = match self.prepare(request, &caller, true) {
             Ok(request) => unconstrained(self.schema.execute_stream(request)).boxed(),
             Err(response) => stream::iter([*response]).boxed(),
         };
@@ -87,8 +88,11 @@ impl Api {
     }
 
     /// Parses the document and attaches what resolvers need; a document that is not GraphQL is answered immediately.
-    fn prepare(&self, mut request: Request, caller: &Caller) -> Result<Request, Box<Response>> {
-        if let Err(error) = parse(&mut request) {
+    fn prepare(&self, mut request: Request, caller: &Caller, can_stream: bool) -> Result<Request, Box<Response>> {
+        let operation_name = request.operation_name.clone();
+        let parsed = parse(&mut request);
+        let checked = |document| check_subscription(document, operation_name.as_deref(), can_stream);
+        if let Err(error) = parsed.and_then(checked) {
             return Err(Box::new(Response::from_errors(vec![error])));
         }
         let context = RequestContext::new(caller.viewer, self.backend.clone());

@@ -9,6 +9,10 @@ use crate::whatsapp::simulator::Simulator;
 /// The provider's id of the demo's line.
 const LINE: &str = "1055500001";
 
+/// The names of the conversations that are sent.
+const WELCOME: &str = "Welcome";
+const REMINDER: &str = "Payment reminder";
+
 const NAMES: [&str; 10] = ["Ana", "Luis", "Marta", "Jorge", "Lucía", "Andrés", "Sofía", "Pablo", "Elena", "Diego"];
 const CITIES: [&str; 5] = ["Bogotá", "Medellín", "Cali", "Barranquilla", "Cartagena"];
 
@@ -16,6 +20,9 @@ const CITIES: [&str; 5] = ["Bogotá", "Medellín", "Cali", "Barranquilla", "Cart
 pub(super) const PROGRESS: &str = "query Progress($id: ID!) { conversation(id: $id) { metrics { totalUsers messagesSent \
      inProcess sendFailure read responses responseRate } } }";
 
+const FIND: &str = "query Find($welcome: String, $reminder: String) { \
+     welcome: conversations(filter: { name: $welcome }) { nodes { id } } \
+     reminder: conversations(filter: { name: $reminder }) { nodes { id } } }";
 const CREATE_LINE: &str = "mutation ($input: CreateLineInput!) { payload: createLine(input: $input) \
      { line { id } userErrors { field code message } } }";
 const CREATE_CONVERSATION: &str = "mutation ($input: CreateConversationInput!) { payload: createConversation(input: $input) \
@@ -33,18 +40,18 @@ pub(super) struct Sent {
     pub(super) send: String,
 }
 
-/// Sets the scene and begins the send.
+/// The conversations that are sent.
+struct Scene {
+    welcome: String,
+    reminder: String,
+}
+
+/// Sets the scene, unless it stands since an earlier demo, and begins the send.
 pub(super) async fn tell(client: &Client, simulator: &Simulator, users: u32) -> Result<Sent, Failure> {
-    let line = json!({ "phone": "+576015550100", "phoneNumberId": LINE, "name": "Demo", "messagesPerSecond": 60 });
-    made(client, CREATE_LINE, line, "line").await?;
-    let welcome = create(client, "Welcome", "OUTBOUND", flow("welcome_1")).await?;
-    for template in ["welcome_2", "welcome_3"] {
-        let input = json!({ "conversationId": welcome, "flow": flow(template) });
-        made(client, PUBLISH_VERSION, input, "version").await?;
-    }
-    let reminder = create(client, "Payment reminder", "OUTBOUND", flow("reminder")).await?;
-    let support = json!({ "start": "greet", "steps": { "greet": { "text": "How can we help?" } } });
-    create(client, "Support", "INBOUND", support).await?;
+    let Scene { welcome, reminder } = match find(client).await? {
+        Some(scene) => scene,
+        None => set(client).await?,
+    };
     begin(client, &reminder, people(users, 40)).await?;
     for (place, name) in NAMES.iter().enumerate() {
         let wa_id = format!("57310555{place:04}");
@@ -68,6 +75,27 @@ pub(super) fn queries(sent: &Sent) -> [String; 3] {
             "{{ send(id: \"{send}\") {{ state totalUsers progress {{ status count }} conversation {{ metrics {{ byFailure {{ reason count }} }} versions {{ totalCount nodes {{ number publishedAt }} }} }} }} }}\n"
         ),
     ]
+}
+
+async fn set(client: &Client) -> Result<Scene, Failure> {
+    let line = json!({ "phone": "+576015550100", "phoneNumberId": LINE, "name": "Demo", "messagesPerSecond": 60 });
+    made(client, CREATE_LINE, line, "line").await?;
+    let support = json!({ "start": "greet", "steps": { "greet": { "text": "How can we help?" } } });
+    create(client, "Support", "INBOUND", support).await?;
+    let reminder = create(client, REMINDER, "OUTBOUND", flow("reminder")).await?;
+    let welcome = create(client, WELCOME, "OUTBOUND", flow("welcome_1")).await?;
+    for template in ["welcome_2", "welcome_3"] {
+        let input = json!({ "conversationId": welcome, "flow": flow(template) });
+        made(client, PUBLISH_VERSION, input, "version").await?;
+    }
+    Ok(Scene { welcome, reminder })
+}
+
+/// The conversations of an earlier demo on the same database.
+async fn find(client: &Client) -> Result<Option<Scene>, Failure> {
+    let data = client.query(FIND, json!({ "welcome": WELCOME, "reminder": REMINDER })).await?;
+    let id = |name: &str| data.pointer(&format!("/{name}/nodes/0/id")).and_then(Value::as_str).map(str::to_owned);
+    Ok(id("welcome").zip(id("reminder")).map(|(welcome, reminder)| Scene { welcome, reminder }))
 }
 
 async fn create(client: &Client, name: &str, direction: &str, flow: Value) -> Result<String, Failure> {
