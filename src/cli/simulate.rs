@@ -20,7 +20,7 @@ pub(super) struct Options {
     /// Address and port to listen on.
     #[arg(long, default_value = "127.0.0.1:9000")]
     listen: String,
-    /// Where it sends webhooks; http://127.0.0.1:8080/webhooks/whatsapp by default.
+    /// Where it sends webhooks; by default to a server on this machine at its default port.
     #[arg(long)]
     webhook_url: Option<String>,
     /// What it signs webhooks with, the server's `whatsapp.app_secret`; "simulator" by default.

@@ -134,8 +134,8 @@ fn behind<'a>(mut text: &'a [u8], end: &[u8], escape: &[u8]) -> &'a [u8] {
         if let Some(rest) = text.strip_prefix(end) {
             return rest;
         }
-        let escaped = escapes.iter().find_map(|escape| text.strip_prefix(*escape));
-        text = escaped.unwrap_or_else(|| text.split_at(1).1);
+        let skipped = escapes.iter().find_map(|escape| text.strip_prefix(*escape));
+        text = skipped.unwrap_or_else(|| text.split_at(1).1);
     }
     text
 }

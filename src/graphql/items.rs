@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
-use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerError, ServerResult, Value};
 use futures_util::future::try_join_all;
 
 /// A list of objects. In the schema it is just a `[T!]`.
@@ -29,10 +29,7 @@ impl<T: OutputType> OutputType for Items<T> {
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
         let items = self.0.iter().enumerate().map(async |(index, item)| {
             let ctx = ctx.with_index(index);
-            let placed = |error: async_graphql::ServerError| match error.path.is_empty() {
-                true => ctx.set_error_path(error),
-                false => error,
-            };
+            let placed = |error: ServerError| if error.path.is_empty() { ctx.set_error_path(error) } else { error };
             item.resolve(&ctx, field).await.map_err(placed)
         });
         Ok(Value::List(try_join_all(items).await?))

@@ -55,7 +55,7 @@ const ROWS_PER_STATEMENT: usize = 2_000;
 
 /// How many bytes of parameters go into one statement on PostgreSQL. sqlx 0.9.0 leaves Nagle's algorithm on, and what does
 /// not fit one TLS record of 16 KiB then waits some 40 ms for the server's delayed acknowledgement; many small statements
-/// are faster by far. Once a release sets TCP_NODELAY, this can grow.
+/// are faster by far. Once a release sets `TCP_NODELAY`, this can grow.
 const BYTES_PER_STATEMENT: usize = 15_000;
 
 /// Stands for null in an array of numbers; no column has it.
