@@ -43,6 +43,11 @@ impl<K: Key, V: Value> Loader<K, V> {
         Self(loader.with_yield_count(1).with_max_batch_size(MAX_BATCH_SIZE))
     }
 
+    /// Remembers a value that was found on another way.
+    pub(crate) async fn prime(&self, key: K, value: V) {
+        self.0.prime(key, Ok(Some(value))).await;
+    }
+
     /// The value of a key; `None` if there is none.
     pub(crate) async fn load(&self, key: K) -> Result<Option<V>> {
         for _ in 0..MAX_ATTEMPTS {

@@ -89,6 +89,8 @@ macro_rules! loaders {
 loaders! {
     /// Lines by id.
     lines: LineId => Arc<Line> = each lines::find_many;
+    /// Conversations by id, with their current versions' metrics.
+    measured_conversations: ConversationId => Arc<(Arc<Conversation>, Arc<Metrics>)> = each conversations_with_metrics;
     /// Conversations by id.
     conversations: ConversationId => Arc<Conversation> = each conversations::find_many;
     /// Versions by id.
@@ -140,6 +142,15 @@ loaders! {
     history_counts: UserId => i64 = plain messages::counts_of_users;
     /// How many messages deployments have.
     message_counts: DeploymentId => i64 = plain messages::counts_of_deployments;
+}
+
+/// Conversations with metrics, each part shared.
+async fn conversations_with_metrics(
+    tenant: &Tenant,
+    ids: &[ConversationId],
+) -> Found<ConversationId, (Arc<Conversation>, Arc<Metrics>)> {
+    let found = metrics::with_conversations(tenant, ids).await?;
+    Ok(found.into_iter().map(|(id, (one, metrics))| (id, (Arc::new(one), Arc::new(metrics)))).collect())
 }
 
 /// A page of each version's users, with the arguments in the shape that grouping wants.

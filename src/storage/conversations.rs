@@ -14,7 +14,7 @@ use crate::domain::conversation::{Conversation, ConversationFilter, Direction, V
 use crate::domain::id::{ConversationId, VersionId, new_key};
 use crate::domain::page::{Key, Page, Slice};
 
-const CONVERSATIONS: Source<Conversation> = Source {
+pub(super) const CONVERSATIONS: Source<Conversation> = Source {
     table: "conversations",
     columns: "conversations.id, conversations.line_id, conversations.name, conversations.direction, \
               conversations.created_at, conversations.archived_at, versions.id",
