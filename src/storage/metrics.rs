@@ -1,8 +1,5 @@
 //! Tallies of versions, read together with the revision.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-
 use super::conversations::CONVERSATIONS;
 use super::query::Query;
 use super::row::Row;
@@ -14,26 +11,20 @@ use crate::domain::metrics::{Metrics, VersionHead};
 use crate::domain::standing::Cell;
 use crate::domain::tally::Tally;
 
-/// A version with one cell of its tally; none where the tally is empty.
-type Part = (VersionHead, Option<(Cell, i64)>);
-
-/// The columns of a [`Part`].
+/// The columns of a version's metrics. The whole tally is one text, since a version has some dozens of cells and each row
+/// would repeat what stands beside it.
 const COLUMNS: &str = "versions.id, versions.number, versions.revision, \
-    coalesce(versions.changed_at, versions.published_at), versions.total_deployments, tally.cell, tally.users";
-
-/// What a version is joined with for them.
-const JOIN: &str = "LEFT JOIN tally ON tally.version_id = versions.id AND tally.users > 0";
+    coalesce(versions.changed_at, versions.published_at), versions.total_deployments, \
+    (SELECT string_agg(tally.cell || ':' || tally.users, ',') FROM tally \
+     WHERE tally.version_id = versions.id AND tally.users > 0)";
 
 /// The metrics of versions: one statement, so each version's figures and revision are of one instant.
 pub async fn find_many(tenant: &Tenant, versions: &[VersionId]) -> Found<VersionId, Metrics> {
     let mut query = Query::of(tenant);
     let among = query.among("versions.id", versions);
-    let sql = format!("SELECT {COLUMNS} FROM versions {JOIN} WHERE versions.workspace_id = $1 AND {among}");
-    let mut metrics = HashMap::with_capacity(versions.len());
-    for part in query.all(sql, read).await? {
-        add(&mut metrics, part.0.id, part);
-    }
-    Ok(metrics.into_iter().map(|(version, (head, tally))| (version, Metrics::new(head, tally))).collect())
+    let sql = format!("SELECT {COLUMNS} FROM versions WHERE versions.workspace_id = $1 AND {among}");
+    let metrics = query.all(sql, read).await?;
+    Ok(metrics.into_iter().map(|metrics| (metrics.head().id, metrics)).collect())
 }
 
 /// Conversations, each with its current version's metrics: what is nearly always wanted together, in one statement.
@@ -45,26 +36,13 @@ pub async fn with_conversations(
     let among = query.among("conversations.id", ids);
     let Source { columns, joins, read: read_conversation, .. } = CONVERSATIONS;
     let sql = format!(
-        "SELECT {columns}, {COLUMNS} FROM conversations {joins} {JOIN} \
-         WHERE conversations.workspace_id = $1 AND {among}"
+        "SELECT {columns}, {COLUMNS} FROM conversations {joins} WHERE conversations.workspace_id = $1 AND {among}"
     );
-    let (mut conversations, mut metrics) = (HashMap::with_capacity(ids.len()), HashMap::with_capacity(ids.len()));
-    for (conversation, part) in query.all(sql, |row| Ok((read_conversation(row)?, read(row)?))).await? {
-        add(&mut metrics, conversation.id, part);
-        conversations.insert(conversation.id, conversation);
-    }
-    let metrics = metrics.into_iter().map(|(id, (head, tally))| (id, Metrics::new(head, tally)));
-    Ok(metrics.filter_map(|(id, metrics)| Some((id, (conversations.remove(&id)?, metrics)))).collect())
+    let found = query.all(sql, |row| Ok((read_conversation(row)?, read(row)?))).await?;
+    Ok(found.into_iter().map(|found| (found.0.id, found)).collect())
 }
 
-fn add<K: Eq + Hash>(metrics: &mut HashMap<K, (VersionHead, Tally)>, key: K, (head, standing): Part) {
-    let (_, tally) = metrics.entry(key).or_insert_with(|| (head, Tally::default()));
-    if let Some((cell, users)) = standing {
-        tally.add(cell, users);
-    }
-}
-
-fn read(row: &mut Row<'_>) -> Result<Part, StorageError> {
+fn read(row: &mut Row<'_>) -> Result<Metrics, StorageError> {
     let head = VersionHead {
         id: row.id()?,
         number: row.value()?,
@@ -72,6 +50,31 @@ fn read(row: &mut Row<'_>) -> Result<Part, StorageError> {
         as_of: row.time()?,
         total_deployments: row.value()?,
     };
-    let (cell, users) = (row.optional_cell()?, row.value::<Option<i64>>()?);
-    Ok((head, cell.zip(users)))
+    let tally: Option<String> = row.value()?;
+    let tally = read_tally(tally.as_deref().unwrap_or_default()).ok_or(StorageError::Corrupt("tally"))?;
+    Ok(Metrics::new(head, tally))
+}
+
+/// Reads a tally written as `cell:users`, with commas between.
+fn read_tally(written: &str) -> Option<Tally> {
+    let cell = |written: &str| {
+        let (cell, users) = written.split_once(':')?;
+        Some((Cell::from_code(cell.parse().ok()?)?, users.parse().ok()?))
+    };
+    written.split(',').filter(|cell| !cell.is_empty()).map(cell).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tally_is_read_whole_or_not_at_all() {
+        let queued = Cell::QUEUED.code();
+        assert_eq!(read_tally(""), Some(Tally::default()));
+        assert_eq!(read_tally(&format!("{queued}:3")), Some([(Cell::QUEUED, 3)].into_iter().collect()));
+        for wrong in ["1", "x:1", "0:x", "999999:1", "0:1;1:2"] {
+            assert_eq!(read_tally(wrong), None, "{wrong}");
+        }
+    }
 }
