@@ -53,10 +53,11 @@ impl ConversationQuery {
 
 async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Conversation>> {
     let Some(id) = read_conversation_id(id, &Place::of("id"))? else { return Ok(None) };
-    if !ctx.look_ahead().field("metrics").exists() {
+    let wanted = ctx.look_ahead();
+    if !wanted.field("metrics").exists() && !wanted.field("users").field("totalCount").exists() {
         return Ok(Lazy::find(ctx, id).await?.map(Conversation));
     }
-    // The query that pages ask again and again: one statement instead of two.
+    // What screens ask again and again: both are summed from the tally, which one statement reads with the conversation.
     let loaders = ctx.loaders()?;
     let Some(found) = loaders.measured_conversations().load(id).await? else { return Ok(None) };
     let (conversation, metrics) = &*found;
