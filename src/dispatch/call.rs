@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::DispatchSettings;
 use super::dispatcher::Parts;
-use super::patience::patiently;
+use super::retry::retry;
 use super::worker::{WorkerError, status};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
@@ -20,9 +20,9 @@ use crate::whatsapp::answer::{Accepted, Action, Answer, Refused};
 use crate::whatsapp::template::{OutgoingTemplate, Recipient};
 
 /// The first wait before a message is tried again; it doubles with each attempt.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
+const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// The longest wait between attempts.
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
+const MAX_DELAY: Duration = Duration::from_mins(5);
 
 /// What is to be done with a message's outbox row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,9 +69,9 @@ pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed
     (message, if recorded.is_ok() { outcome } else { Outcome::Open })
 }
 
-/// Records what was learnt, patiently: an answer that is lost becomes an unknown outcome.
+/// Records what was learnt, retry: an answer that is lost becomes an unknown outcome.
 pub(super) async fn record(parts: &Parts, workspace: WorkspaceId, facts: Vec<Fact>) -> Result<(), WorkerError> {
-    patiently(|| async { Ok(parts.recorder.record(workspace, facts.clone()).await.map(drop)?) }).await
+    retry(|| async { Ok(parts.recorder.record(workspace, facts.clone()).await.map(drop)?) }).await
 }
 
 fn outgoing(claimed: &Claimed) -> Option<OutgoingTemplate> {
@@ -106,7 +106,7 @@ fn judge(answer: &Answer, claimed: &Claimed, settings: DispatchSettings, now: Ti
 /// Exponential, unless the provider asks for longer.
 fn wait(attempt: i32, asked: Option<Duration>) -> Duration {
     let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(0).min(16);
-    let wait = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
+    let wait = FIRST_DELAY.saturating_mul(1 << doublings).min(MAX_DELAY);
     wait.max(asked.unwrap_or_default())
 }
 
@@ -137,7 +137,7 @@ mod tests {
     fn waits_double_up_to_a_limit_and_heed_the_provider() {
         assert_eq!(wait(1, None), Duration::from_secs(1));
         assert_eq!(wait(3, None), Duration::from_secs(4));
-        assert_eq!(wait(i32::MAX, None), LONGEST_WAIT);
+        assert_eq!(wait(i32::MAX, None), MAX_DELAY);
         assert_eq!(wait(1, Some(Duration::from_secs(9))), Duration::from_secs(9));
     }
 }

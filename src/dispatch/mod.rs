@@ -9,14 +9,14 @@
 
 mod call;
 mod dispatcher;
-mod patience;
+mod retry;
 pub mod sends;
 mod worker;
 
 use std::time::Duration;
 
 pub use dispatcher::{Dispatcher, Parts};
-pub use sends::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Sends, Submission};
+pub use sends::{MAX_USERS, MAX_VARIABLES, Recipient, Refused, Sends, Submission};
 
 /// How the dispatcher works.
 #[derive(Debug, Clone, Copy)]

@@ -13,7 +13,7 @@ use crate::domain::failure::FailureReason;
 use crate::domain::flow::{Template, first_template};
 use crate::domain::id::{ConversationId, SendId, new_key};
 use crate::domain::input::{
-    Fault, LONGEST_NAME, LONGEST_VARIABLE_NAME, LONGEST_VARIABLE_VALUE, check_name, check_text,
+    Fault, MAX_NAME_BYTES, MAX_VARIABLE_NAME_BYTES, MAX_VARIABLE_VALUE_BYTES, check_name, check_text,
 };
 use crate::domain::line::Line;
 use crate::domain::merge::{VariableValue, Variables};
@@ -24,13 +24,13 @@ use crate::storage::submit::{NewRecipient, NewSend, Submitted};
 use crate::storage::{StorageError, Tenant, conversations, lines, submit, versions};
 
 /// The most users of one submission.
-pub const MOST_USERS: usize = 10_000;
+pub const MAX_USERS: usize = 10_000;
 
 /// The most variables of one user.
-pub const MOST_VARIABLES: usize = 100;
+pub const MAX_VARIABLES: usize = 100;
 
 /// How often a submission that lost a race is begun again.
-const RACES: u32 = 5;
+const MAX_RETRIES: u32 = 5;
 
 /// One submission of users to a conversation's current version, as it comes in.
 #[derive(Debug, Clone)]
@@ -63,11 +63,11 @@ pub enum Refused {
     Archived,
     /// The conversation is inbound: its users begin it.
     Inbound,
-    /// More than [`MOST_USERS`], or none.
+    /// More than [`MAX_USERS`], or none.
     Count(usize),
     /// The phone of the user at this place.
     Phone(usize, Fault),
-    /// More than [`MOST_VARIABLES`] of the user at this place.
+    /// More than [`MAX_VARIABLES`] of the user at this place.
     VariableCount(usize, usize),
     /// The variable at this place of the user at that place: (user, variable).
     Variable(usize, usize, Fault),
@@ -133,12 +133,12 @@ impl Sends {
         target: &Target,
         idempotency: Option<(String, String)>,
     ) -> Result<Submitted, StorageError> {
-        let mut races = 0;
+        let mut retries = 0;
         loop {
             let now = self.clock.now();
             let new = target.new_send(submission, idempotency.clone(), now);
             match submit::submit(tenant, new, now).await {
-                Err(error) if error.kind().may_pass_at_once() && races < RACES => races += 1,
+                Err(error) if error.kind().may_pass_at_once() && retries < MAX_RETRIES => retries += 1,
                 result => return result,
             }
         }
@@ -207,10 +207,10 @@ async fn find_target(tenant: &Tenant, id: ConversationId) -> Result<Option<Targe
 
 fn check(submission: &Submission) -> Vec<Refused> {
     let count = submission.users.len();
-    if count == 0 || count > MOST_USERS {
+    if count == 0 || count > MAX_USERS {
         return vec![Refused::Count(count)];
     }
-    let key = submission.idempotency_key.as_ref().map(|key| check_name(key, LONGEST_NAME));
+    let key = submission.idempotency_key.as_ref().map(|key| check_name(key, MAX_NAME_BYTES));
     let key = key.and_then(Result::err).map(Refused::Key);
     let users = submission.users.iter().enumerate().flat_map(|(place, user)| check_recipient(place, user));
     key.into_iter().chain(users).collect()
@@ -222,11 +222,12 @@ fn check_recipient(place: usize, user: &Recipient) -> Vec<Refused> {
 }
 
 fn check_variables(place: usize, user: &Recipient) -> Vec<Refused> {
-    if user.variables.len() > MOST_VARIABLES {
+    if user.variables.len() > MAX_VARIABLES {
         return vec![Refused::VariableCount(place, user.variables.len())];
     }
     let check = |(at, (name, value)): (usize, &(String, String))| {
-        let checked = check_name(name, LONGEST_VARIABLE_NAME).and_then(|()| check_text(value, LONGEST_VARIABLE_VALUE));
+        let checked =
+            check_name(name, MAX_VARIABLE_NAME_BYTES).and_then(|()| check_text(value, MAX_VARIABLE_VALUE_BYTES));
         checked.err().map(|fault| Refused::Variable(place, at, fault))
     };
     user.variables.iter().enumerate().filter_map(check).collect()

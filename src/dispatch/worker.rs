@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::call::{Outcome, call, record, refusal};
 use super::dispatcher::Inner;
-use super::patience::patiently;
+use super::retry::retry;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, StatusFact, Target};
 use crate::domain::failure::Refusal;
@@ -24,10 +24,10 @@ use crate::storage::outbox::{Claimed, Lease, LineToServe};
 use crate::storage::{StorageError, outbox};
 
 /// The most calls under way at once on one line: at the largest rate, a second's worth of slow answers.
-const IN_FLIGHT: usize = 256;
+const MAX_IN_FLIGHT: usize = 256;
 
 /// How many finished calls are settled in one statement.
-const SETTLED_AT_ONCE: usize = 100;
+const SETTLE_BATCH_SIZE: usize = 100;
 
 /// Why a worker stops serving its line for now.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +129,7 @@ impl Worker<'_> {
                 // All that was claimed was refused before any call; there may be more.
                 continue;
             }
-            let may_call = !round.ready.is_empty() && round.calls.len() < IN_FLIGHT;
+            let may_call = !round.ready.is_empty() && round.calls.len() < MAX_IN_FLIGHT;
             tokio::select! {
                 biased;
                 Some(outcome) = round.calls.next(), if !round.calls.is_empty() => round.finished.push(outcome),
@@ -168,7 +168,7 @@ impl Worker<'_> {
     /// Settles what has collected, once there is enough of it or nothing else to do.
     async fn settle_finished(&self, round: &mut Round<'_>) -> Result<(), WorkerError> {
         let stopped = round.finished.iter().any(|(_, outcome)| matches!(outcome, Outcome::LineStopped(_)));
-        if stopped || round.finished.len() >= SETTLED_AT_ONCE || round.calls.is_empty() {
+        if stopped || round.finished.len() >= SETTLE_BATCH_SIZE || round.calls.is_empty() {
             let finished = std::mem::take(&mut round.finished);
             self.settle(finished, Vec::new()).await?;
         }
@@ -230,12 +230,12 @@ impl Worker<'_> {
     async fn queue_again(&self, again: &[(MessageId, Timestamp)], uncalled: &[MessageId]) -> Result<(), WorkerError> {
         let db = &self.inner.parts.db;
         for (message, due_at) in again {
-            patiently(|| async { Ok(outbox::requeue(db, &[*message], *due_at).await?) }).await?;
+            retry(|| async { Ok(outbox::requeue(db, &[*message], *due_at).await?) }).await?;
         }
         if uncalled.is_empty() {
             return Ok(());
         }
-        patiently(|| async { Ok(outbox::give_back(db, uncalled).await?) }).await
+        retry(|| async { Ok(outbox::give_back(db, uncalled).await?) }).await
     }
 
     /// Calls whose outcome was never recorded: a time-out, a crash between call and commit. Evidence that came by webhook
@@ -254,7 +254,7 @@ impl Worker<'_> {
             return Ok(());
         }
         let db = &self.inner.parts.db;
-        patiently(|| async { Ok(outbox::settle(db, messages).await?) }).await
+        retry(|| async { Ok(outbox::settle(db, messages).await?) }).await
     }
 
     /// A line belongs to one workspace, so all facts of a worker do.

@@ -6,19 +6,19 @@
 pub struct Fault(pub String);
 
 /// The longest name of a line, conversation or workspace, in bytes.
-pub const LONGEST_NAME: usize = 200;
+pub const MAX_NAME_BYTES: usize = 200;
 /// The longest name of a variable, in bytes.
-pub const LONGEST_VARIABLE_NAME: usize = 100;
+pub const MAX_VARIABLE_NAME_BYTES: usize = 100;
 /// The longest value of a variable, in bytes: the provider's own limit for a template's parameter is far below.
-pub const LONGEST_VARIABLE_VALUE: usize = 8_192;
+pub const MAX_VARIABLE_VALUE_BYTES: usize = 8_192;
 /// The longest message text, failure message or idempotency key, in bytes; WhatsApp's longest text has 4,096 characters.
-pub const LONGEST_TEXT: usize = 32_768;
+pub const MAX_TEXT_BYTES: usize = 32_768;
 /// The longest JSON value (a flow, a payload), in bytes.
-pub const LONGEST_JSON: usize = 262_144;
+pub const MAX_JSON_BYTES: usize = 262_144;
 /// How deep arrays and objects may be nested in a JSON value. Readers of JSON go little further.
 pub const MAX_JSON_DEPTH: usize = 100;
 /// The longest id that a provider gives, in bytes.
-pub const LONGEST_PROVIDER_ID: usize = 512;
+pub const MAX_PROVIDER_ID_BYTES: usize = 512;
 
 impl Fault {
     /// A fault from its sentence's end: "must not be empty".
@@ -53,7 +53,7 @@ pub fn check_json(value: &serde_json::Value) -> Result<(), Fault> {
         return Err(Fault(format!("is nested more than {MAX_JSON_DEPTH} levels deep")));
     }
     let written = value.to_string();
-    check_text(&written, LONGEST_JSON)?;
+    check_text(&written, MAX_JSON_BYTES)?;
     if contains_nul(value) {
         return Err(Fault::new("contains a NUL character"));
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// How many rows a page has where the client does not say.
 pub const DEFAULT_SIZE: usize = 50;
 /// The most rows that a page may have.
-pub const LARGEST_SIZE: usize = 200;
+pub const MAX_SIZE: usize = 200;
 
 /// The place of a row in an order: the value ordered by, then the row's key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +77,7 @@ pub struct PageArguments {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageFault {
     /// A size out of range.
-    #[error("Argument \"{argument}\" is {given}; it must be between 0 and {LARGEST_SIZE}")]
+    #[error("Argument \"{argument}\" is {given}; it must be between 0 and {MAX_SIZE}")]
     Size {
         /// Which argument.
         argument: &'static str,
@@ -107,7 +107,7 @@ impl Page {
             None => DEFAULT_SIZE,
             Some(given) => usize::try_from(given)
                 .ok()
-                .filter(|&size| size <= LARGEST_SIZE)
+                .filter(|&size| size <= MAX_SIZE)
                 .ok_or(PageFault::Size { argument: bound, given })?,
         };
         let key = |argument, cursor: &Option<String>| match cursor {

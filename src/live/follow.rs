@@ -14,14 +14,14 @@ use crate::domain::user::Change;
 use crate::storage::{StorageError, Tenant, changes, metrics};
 
 /// A version's metrics are read at most so often, however many watch and however fast it changes.
-const READ_EVERY: Duration = Duration::from_millis(50);
+const MIN_READ_INTERVAL: Duration = Duration::from_millis(50);
 
 /// After so long without a change a tick comes all the same: a send may become due, or complete by deployments that are not
 /// their users' latest, neither of which is in the version's log.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const MAX_TICK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How many changes a client is given in one go.
-const CHANGES_AT_ONCE: usize = 500;
+const BATCH_SIZE: usize = 500;
 
 pub(super) fn metrics(
     hub: Hub,
@@ -60,7 +60,7 @@ pub(super) fn ticks(hub: &Hub, version: VersionId, every: Duration) -> impl Stre
     stream::unfold(start, move |(watched, mut revision, last)| async move {
         if let Some(last) = last {
             tokio::time::sleep_until(last + every).await;
-            if let Ok(changed) = tokio::time::timeout(LOOK_AGAIN, revision.changed()).await {
+            if let Ok(changed) = tokio::time::timeout(MAX_TICK_INTERVAL, revision.changed()).await {
                 changed.ok()?;
             }
         }
@@ -154,7 +154,7 @@ impl Watched {
             if wanted >= 0 && metrics.head().revision >= wanted {
                 return Ok(Some(Arc::clone(metrics)));
             }
-            tokio::time::sleep_until(*read_at + READ_EVERY).await;
+            tokio::time::sleep_until(*read_at + MIN_READ_INTERVAL).await;
         }
         let Some(metrics) = metrics::find_many(tenant, &[version]).await?.remove(&version) else { return Ok(None) };
         let metrics = Arc::new(metrics);
@@ -165,7 +165,7 @@ impl Watched {
 
     /// Changes behind a revision: from the shared tail where it reaches, otherwise from the log.
     async fn changes(&self, tenant: &Tenant, version: VersionId, after: i64) -> Result<Vec<Change>, StorageError> {
-        let limit = CHANGES_AT_ONCE;
+        let limit = BATCH_SIZE;
         let mut tail = self.tail.lock().await;
         match tail.after(after, limit) {
             Some(changes) if !changes.is_empty() => return Ok(changes),

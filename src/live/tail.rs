@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::domain::user::Change;
 
 /// How many changes are kept: a client further behind reads the log for itself.
-const KEPT: usize = 2_048;
+const MAX_LENGTH: usize = 2_048;
 
 /// Consecutive changes, up to the newest that was read.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Tail {
             self.changes.clear();
         }
         self.changes.extend(changes.iter().cloned());
-        let excess = self.changes.len().saturating_sub(KEPT);
+        let excess = self.changes.len().saturating_sub(MAX_LENGTH);
         self.changes.drain(..excess);
     }
 }
@@ -80,6 +80,6 @@ mod tests {
         tail.append(&changes(9..11));
         assert_eq!(tail.after(3, 10), None);
         tail.append(&changes(11..3_000));
-        assert_eq!((tail.changes.len(), tail.head()), (KEPT, Some(2_999)));
+        assert_eq!((tail.changes.len(), tail.head()), (MAX_LENGTH, Some(2_999)));
     }
 }

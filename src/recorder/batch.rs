@@ -10,7 +10,7 @@ use crate::storage::record::{self, Batch, Offered};
 use crate::storage::{FaultKind, StorageError, Tenant, parked};
 
 /// How often a batch that lost a race is begun again before it counts as failed.
-const RACES: u32 = 10;
+const MAX_RETRIES: u32 = 10;
 
 impl Inner {
     /// Records what waits until nothing does.
@@ -52,10 +52,10 @@ impl Inner {
     }
 
     async fn record_once(&self, tenant: &Tenant, offered: &[Offered]) -> Result<Batch, StorageError> {
-        let mut races = 0;
+        let mut retries = 0;
         loop {
             match record::batch(tenant, offered, self.settings.parking, self.now()).await {
-                Err(error) if error.kind().may_pass_at_once() && races < RACES => races += 1,
+                Err(error) if error.kind().may_pass_at_once() && retries < MAX_RETRIES => retries += 1,
                 result => return result,
             }
         }

@@ -195,7 +195,7 @@ impl Datum {
     }
 
     /// A number that may be null.
-    pub(super) fn perhaps(number: Option<impl Into<i64>>) -> Self {
+    pub(super) fn optional(number: Option<impl Into<i64>>) -> Self {
         Self::Number(number.map(Into::into))
     }
 
@@ -205,7 +205,7 @@ impl Datum {
     }
 
     /// A time that may be null.
-    pub(super) fn perhaps_at(at: Option<Timestamp>) -> Self {
+    pub(super) fn optional_time(at: Option<Timestamp>) -> Self {
         Self::Number(at.map(Timestamp::micros))
     }
 

@@ -201,8 +201,8 @@ fn row(workspace: WorkspaceId, contact: &Contact) -> Vec<Datum> {
         Datum::Text(key.wa_id.clone()),
         Datum::Text(key.provider_user_id.clone()),
         Datum::Text(name.as_ref().map(|name| name.name.clone())),
-        Datum::perhaps_at(name.as_ref().map(|name| name.at)),
-        Datum::perhaps_at(contact.opted_out_at),
+        Datum::optional_time(name.as_ref().map(|name| name.at)),
+        Datum::optional_time(contact.opted_out_at),
         Datum::at(contact.created_at),
     ]
 }

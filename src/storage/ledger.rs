@@ -117,7 +117,7 @@ impl Locked {
                 Datum::id(user.user),
                 Datum::at(now),
                 Datum::number(user.kinds.bits()),
-                Datum::perhaps(user.before.map(Cell::code)),
+                Datum::optional(user.before.map(Cell::code)),
                 Datum::number(user.after.code()),
             ]
         };

@@ -310,12 +310,12 @@ pub(super) fn deployment_row(workspace: WorkspaceId, entry: &DeploymentEntry) ->
         Datum::Uuid(entry.send.map(Into::into)),
         Datum::number(entry.number),
         Datum::at(entry.queued_at),
-        Datum::perhaps_at(facts.dispatched),
-        Datum::perhaps_at(entry.began),
-        Datum::perhaps_at(facts.answered),
-        Datum::perhaps_at(facts.finished),
-        Datum::perhaps(facts.session.map(|session| session.status.code())),
-        Datum::perhaps_at(facts.session.map(|session| session.at)),
+        Datum::optional_time(facts.dispatched),
+        Datum::optional_time(entry.began),
+        Datum::optional_time(facts.answered),
+        Datum::optional_time(facts.finished),
+        Datum::optional(facts.session.map(|session| session.status.code())),
+        Datum::optional_time(facts.session.map(|session| session.at)),
     ];
     row.extend(facts_row(&facts.named));
     row
@@ -353,9 +353,9 @@ pub(super) fn user_standing(entry: &UserEntry) -> Vec<Datum> {
         Datum::number(entry.deployments),
         Datum::at(entry.deployed_at),
         Datum::number(cell.status.code()),
-        Datum::perhaps(cell.stage.map(Coded::to_code)),
-        Datum::perhaps(cell.session_status.map(Coded::to_code)),
-        Datum::perhaps(cell.failure_reason.map(Coded::to_code)),
+        Datum::optional(cell.stage.map(Coded::to_code)),
+        Datum::optional(cell.session_status.map(Coded::to_code)),
+        Datum::optional(cell.failure_reason.map(Coded::to_code)),
         Datum::at(entry.activity.unwrap_or(Timestamp::MIN)),
     ]
 }
@@ -363,17 +363,17 @@ pub(super) fn user_standing(entry: &UserEntry) -> Vec<Datum> {
 fn facts_row(facts: &MessageFacts) -> [Datum; 12] {
     let failed = facts.failed.as_ref();
     [
-        Datum::perhaps_at(facts.accepted),
-        Datum::perhaps_at(facts.held),
-        Datum::perhaps_at(facts.sent),
-        Datum::perhaps_at(facts.delivered),
-        Datum::perhaps_at(facts.read),
-        Datum::perhaps_at(failed.map(|failure| failure.at)),
-        Datum::perhaps(failed.and_then(|failure| failure.code)),
-        Datum::perhaps(failed.map(|failure| failure.reason.code())),
+        Datum::optional_time(facts.accepted),
+        Datum::optional_time(facts.held),
+        Datum::optional_time(facts.sent),
+        Datum::optional_time(facts.delivered),
+        Datum::optional_time(facts.read),
+        Datum::optional_time(failed.map(|failure| failure.at)),
+        Datum::optional(failed.and_then(|failure| failure.code)),
+        Datum::optional(failed.map(|failure| failure.reason.code())),
         Datum::Text(failed.map(|failure| failure.text.clone())),
-        Datum::perhaps_at(facts.refused.map(|refusal| refusal.at)),
-        Datum::perhaps(facts.refused.map(|refusal| refusal.reason.code())),
-        Datum::perhaps_at(facts.unknown),
+        Datum::optional_time(facts.refused.map(|refusal| refusal.at)),
+        Datum::optional(facts.refused.map(|refusal| refusal.reason.code())),
+        Datum::optional_time(facts.unknown),
     ]
 }

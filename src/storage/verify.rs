@@ -22,7 +22,7 @@ use crate::domain::standing::Cell;
 use crate::domain::tally::Tally;
 
 /// How many users are recounted in one go.
-const AT_ONCE: i64 = 1_000;
+const BATCH_SIZE: i64 = 1_000;
 
 /// Something kept differs from what the facts give.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +128,8 @@ impl Verifier<'_> {
 
     async fn users_behind(&self, version: Uuid, (at, id): (i64, Uuid)) -> Result<Vec<users::Model>, StorageError> {
         let mut given = Given::new(self.db.get_database_backend());
-        let (version, at, id, limit) = (given.value(version), given.value(at), given.value(id), given.value(AT_ONCE));
+        let (version, at, id, limit) =
+            (given.value(version), given.value(at), given.value(id), given.value(BATCH_SIZE));
         let sql = format!(
             "SELECT * FROM users WHERE version_id = {version} AND (deployed_at, id) > ({at}, {id}) \
              ORDER BY deployed_at, id LIMIT {limit}"

@@ -72,7 +72,7 @@ pub enum Action {
 const PAIR_RATE_LIMIT: i32 = 131_056;
 
 /// The longest wait that is believed.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
+const MAX_WAIT: Duration = Duration::from_hours(24);
 
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -129,7 +129,7 @@ impl Refused {
 /// The wait that a `Retry-After` header asks for: a number of seconds, or a date, which counts from the answer's own.
 pub(super) fn retry_after(header: &str, date: Option<&str>) -> Option<Duration> {
     let seconds = header.trim().parse::<u64>().ok().map(Duration::from_secs);
-    seconds.or_else(|| between(date?, header)).map(|wait| wait.min(LONGEST_WAIT))
+    seconds.or_else(|| between(date?, header)).map(|wait| wait.min(MAX_WAIT))
 }
 
 fn between(date: &str, later: &str) -> Option<Duration> {
@@ -283,6 +283,6 @@ mod tests {
         assert_eq!(retry_after("Wed, 21 Oct 2026 07:27:00 GMT", date), Some(Duration::ZERO));
         assert_eq!(retry_after("Wed, 21 Oct 2026 07:28:05 GMT", None), None);
         assert_eq!(retry_after("soon", date), None);
-        assert_eq!(retry_after("18446744073709551615", None), Some(LONGEST_WAIT));
+        assert_eq!(retry_after("18446744073709551615", None), Some(MAX_WAIT));
     }
 }

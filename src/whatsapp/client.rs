@@ -49,7 +49,7 @@ pub struct CloudApi {
 }
 
 /// The longest answer that is read; the provider's have some hundred bytes.
-const LONGEST_ANSWER: usize = 256 * 1_024;
+const MAX_ANSWER_BYTES: usize = 256 * 1_024;
 
 impl Settings {
     /// Settings with the usual time-outs: 5 seconds to connect, 30 for a whole call.
@@ -122,7 +122,7 @@ fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
 async fn body(response: &mut Response) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
             return None;
         }
         body.extend_from_slice(&chunk);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::input::{LONGEST_TEXT, check_text};
+use crate::domain::input::{MAX_TEXT_BYTES, check_text};
 
 /// An error as the provider tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +37,10 @@ fn words(error: &Value) -> String {
 
 /// What can be stored of a text: an error counts more than the words that it comes with.
 fn storable(text: &str) -> String {
-    if check_text(text, LONGEST_TEXT).is_ok() {
+    if check_text(text, MAX_TEXT_BYTES).is_ok() {
         return text.to_owned();
     }
-    let (kept, _) = text.split_at(text.floor_char_boundary(LONGEST_TEXT));
+    let (kept, _) = text.split_at(text.floor_char_boundary(MAX_TEXT_BYTES));
     kept.replace('\0', "")
 }
 
@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn long_words_are_cut_at_a_character() {
-        let error = ErrorObject::read(&json!({"message": format!("a{}", "ü".repeat(LONGEST_TEXT))}));
-        assert_eq!(error.text.len(), LONGEST_TEXT - 1);
+        let error = ErrorObject::read(&json!({"message": format!("a{}", "ü".repeat(MAX_TEXT_BYTES))}));
+        assert_eq!(error.text.len(), MAX_TEXT_BYTES - 1);
     }
 
     #[test]

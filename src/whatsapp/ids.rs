@@ -1,13 +1,13 @@
 //! What ids of the provider's can be stored and looked up.
 
-use crate::domain::input::{LONGEST_PROVIDER_ID, check_name};
+use crate::domain::input::{MAX_PROVIDER_ID_BYTES, check_name};
 
 /// The longest WhatsApp id: E.164 allows fifteen digits, the provider a few more.
 const LONGEST_WA_ID: usize = 20;
 
 /// An id of a message or of a user.
 pub(super) fn provider_id(text: &str) -> Option<String> {
-    check_name(text, LONGEST_PROVIDER_ID).ok().map(|()| text.to_owned())
+    check_name(text, MAX_PROVIDER_ID_BYTES).ok().map(|()| text.to_owned())
 }
 
 /// A WhatsApp id of an account: digits and nothing else.
@@ -23,7 +23,7 @@ mod tests {
     #[test]
     fn what_cannot_be_stored_is_no_id() {
         assert_eq!(provider_id("wamid.A").as_deref(), Some("wamid.A"));
-        for text in ["", " ", "a\u{0}", &"a".repeat(LONGEST_PROVIDER_ID + 1)] {
+        for text in ["", " ", "a\u{0}", &"a".repeat(MAX_PROVIDER_ID_BYTES + 1)] {
             assert_eq!(provider_id(text), None);
         }
     }

@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 /// Connections idle for longer are not used again. Servers close theirs after a minute or so; a call that is written into
 /// a connection just being closed has an unknown outcome, so it pays to be the first to let go.
-const IDLE: Duration = Duration::from_secs(20);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub(crate) fn client(connect_timeout: Duration, call_timeout: Duration) -> Resul
         .retry(retry::never())
         .connect_timeout(connect_timeout)
         .timeout(call_timeout)
-        .pool_idle_timeout(IDLE);
+        .pool_idle_timeout(IDLE_TIMEOUT);
     Ok(builder.build()?)
 }
 

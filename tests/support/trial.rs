@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::database::{self, Database, Kind};
 
 /// A test that takes longer hangs.
-const LONGEST: Duration = Duration::from_secs(180);
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// What a test begins with, made on a fresh database.
 pub(crate) trait Fixture: Sized + 'static {
@@ -76,10 +76,10 @@ fn run_on<F: Fixture>(kind: Kind, test: impl AsyncFn(F)) -> Result<(), Failed> {
 /// Runs a test, and ends whatever it left running.
 fn run(test: impl AsyncFnOnce()) -> std::io::Result<()> {
     let runtime = runtime()?;
-    let in_time = async { timeout(LONGEST, test()).await.is_ok() };
+    let in_time = async { timeout(TIMEOUT, test()).await.is_ok() };
     let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(in_time)));
     runtime.shutdown_timeout(Duration::from_secs(5));
-    assert!(outcome.unwrap_or_else(|panic| resume_unwind(panic)), "the test did not end within {LONGEST:?}");
+    assert!(outcome.unwrap_or_else(|panic| resume_unwind(panic)), "the test did not end within {TIMEOUT:?}");
     Ok(())
 }
 

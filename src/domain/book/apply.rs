@@ -193,7 +193,7 @@ impl Book {
         if message.sender == Sender::User {
             self.user_acted(&message);
         } else {
-            self.perhaps_first(&message);
+            self.reconsider_first(&message);
         }
     }
 
@@ -220,7 +220,7 @@ impl Book {
         }
     }
 
-    fn perhaps_first(&mut self, message: &MessageEntry) {
+    fn reconsider_first(&mut self, message: &MessageEntry) {
         let Some(deployment) = self.deployments.get_mut(&message.deployment) else { return };
         let first = deployment.first.and_then(|id| self.messages.get(&id));
         if deployment.made || first.is_some_and(|first| first.id != message.id && first.place() <= message.place()) {

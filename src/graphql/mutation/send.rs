@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::auth::Scope;
-use crate::dispatch::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Submission};
+use crate::dispatch::{MAX_USERS, MAX_VARIABLES, Recipient, Refused, Submission};
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::input::Fault;
 use crate::graphql::context::{ContextExt, Needs};
@@ -144,11 +144,11 @@ fn refuse(refused: Refused, place: &Place, errors: &mut UserErrors) {
 }
 
 fn too_many_variables(count: usize) -> Fault {
-    Fault(format!("has {count} variables; the maximum is {MOST_VARIABLES}"))
+    Fault(format!("has {count} variables; the maximum is {MAX_VARIABLES}"))
 }
 
 fn too_many(count: usize) -> Fault {
-    Fault(format!("has {count} users; the maximum is {MOST_USERS}"))
+    Fault(format!("has {count} users; the maximum is {MAX_USERS}"))
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ async fn too_many_requests_without_a_code_was_not_sent() {
 
 #[tokio::test]
 async fn answers_that_cannot_be_understood_are_unknown_outcomes_of_one_call() {
-    let endless = "x".repeat(LONGEST_ANSWER + 1);
+    let endless = "x".repeat(MAX_ANSWER_BYTES + 1);
     for (status, body) in [
         (StatusCode::OK, "{}"),
         (StatusCode::OK, "garbage"),

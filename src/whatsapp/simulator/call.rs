@@ -34,7 +34,7 @@ const INVALID_VALUE: i32 = 131_009;
 const UNSUPPORTED_TYPE: i32 = 131_051;
 
 /// The longest callback data that the provider takes, in characters.
-const LONGEST_CALLBACK: usize = 512;
+const MAX_CALLBACK_CHARS: usize = 512;
 
 impl Recipient {
     /// The id that tells this recipient from others.
@@ -110,7 +110,7 @@ fn require_text(value: Option<&Value>, name: &str) -> Result<(), Refusal> {
 fn callback(body: &Value) -> Result<Option<String>, Refusal> {
     match body.get("biz_opaque_callback_data") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.chars().count() <= LONGEST_CALLBACK => Ok(Some(text.clone())),
+        Some(Value::String(text)) if text.chars().count() <= MAX_CALLBACK_CHARS => Ok(Some(text.clone())),
         Some(_) => Err(Refusal::new(INVALID_VALUE, "biz_opaque_callback_data is not a text of at most 512 characters")),
     }
 }

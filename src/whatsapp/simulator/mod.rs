@@ -60,7 +60,7 @@ pub enum SimulatorError {
 }
 
 /// How many messages' updates may be on their way to the task that posts them; who has more waits.
-const HANDED_OVER: usize = 256;
+const QUEUE_SIZE: usize = 256;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The provider gives up on a webhook after some seconds.
@@ -76,7 +76,7 @@ impl Simulator {
         settings.check()?;
         let address = listener.local_addr()?;
         let http = transport::client(CONNECT_TIMEOUT, POST_TIMEOUT)?;
-        let (sender, receiver) = mpsc::channel(HANDED_OVER);
+        let (sender, receiver) = mpsc::channel(QUEUE_SIZE);
         let provider = Arc::new(Provider::new(settings, clock, sender));
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(Poster::new(provider.clone(), http, receiver).run(stopping.clone()));

@@ -82,13 +82,13 @@ impl Poster {
         let settings = &self.provider.settings;
         let wait = settings.real(settings.webhooks.first_retry).saturating_mul(2_u32.saturating_pow(posting.failed));
         let failed = posting.failed + 1;
-        let due = Instant::now() + wait.min(LONGEST_WAIT);
+        let due = Instant::now() + wait.min(MAX_WAIT);
         (failed < settings.webhooks.attempts).then_some(Posting { due, failed, ..posting })
     }
 }
 
 /// The longest wait between two attempts.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
+const MAX_WAIT: Duration = Duration::from_hours(1);
 
 /// Resolves at `due`; where there is none, never.
 async fn until(due: Option<Instant>) {

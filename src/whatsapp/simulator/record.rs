@@ -23,7 +23,7 @@ pub struct Counters {
     /// Accepted messages whose callback text an earlier one had: each was sent twice.
     pub duplicates: u64,
     /// The most calls on one line in any one second.
-    pub most_in_a_second: usize,
+    pub max_calls_per_second: usize,
     /// Webhooks that were answered with 200.
     pub posted: u64,
     /// Attempts to post a webhook that were not.
@@ -58,7 +58,7 @@ impl Record {
     pub(super) fn call(&mut self, phone_number_id: &str, recipient: &str, now: Instant) -> u32 {
         self.counters.calls += 1;
         let most = self.lines.entry(phone_number_id.to_owned()).or_default().note(now);
-        self.counters.most_in_a_second = self.counters.most_in_a_second.max(most);
+        self.counters.max_calls_per_second = self.counters.max_calls_per_second.max(most);
         self.next_of("recipient", phone_number_id, recipient)
     }
 
@@ -139,6 +139,6 @@ mod tests {
             record.call("1", "57", start + Duration::from_millis(millis));
             record.call("2", "57", start + Duration::from_millis(millis * 10));
         }
-        assert_eq!(record.counters.most_in_a_second, 4);
+        assert_eq!(record.counters.max_calls_per_second, 4);
     }
 }

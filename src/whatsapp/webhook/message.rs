@@ -13,7 +13,7 @@ use super::reason;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Content, MessageFact, Person};
 use crate::domain::id::LineId;
-use crate::domain::input::{LONGEST_JSON, LONGEST_TEXT, check_json, check_text};
+use crate::domain::input::{MAX_JSON_BYTES, MAX_TEXT_BYTES, check_json, check_text};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::phone::Phone;
 use crate::whatsapp::ids::provider_id;
@@ -89,7 +89,7 @@ impl<'a> Saying<'a> {
     }
 
     fn content(self, at: Timestamp) -> Result<Content, &'static str> {
-        if self.text.as_deref().is_some_and(|text| check_text(text, LONGEST_TEXT).is_err()) {
+        if self.text.as_deref().is_some_and(|text| check_text(text, MAX_TEXT_BYTES).is_err()) {
             return Err(reason::BAD_TEXT);
         }
         if !self.payload.is_none_or(storable) {
@@ -129,5 +129,5 @@ fn in_reply_to(message: &Object<'_>) -> Option<String> {
 
 /// Whether a payload can be stored and handed out as JSON. It is kept as it came: written anew, its numbers might differ.
 fn storable(payload: &RawValue) -> bool {
-    payload.get().len() <= LONGEST_JSON && typed::<Value>(payload).is_some_and(|value| check_json(&value).is_ok())
+    payload.get().len() <= MAX_JSON_BYTES && typed::<Value>(payload).is_some_and(|value| check_json(&value).is_ok())
 }

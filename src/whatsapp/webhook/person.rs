@@ -8,7 +8,7 @@ use super::object::Object;
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::{ContactKey, ProfileName};
 use crate::domain::fact::Person;
-use crate::domain::input::{LONGEST_NAME, check_name};
+use crate::domain::input::{MAX_NAME_BYTES, check_name};
 use crate::whatsapp::ids::{provider_id, wa_id};
 
 /// The ids that the provider names a person by.
@@ -70,7 +70,7 @@ impl Profile {
         let name = contact.object("profile").and_then(|profile| profile.text("name"));
         Self {
             ids: Ids::read(contact, "wa_id", "user_id"),
-            name: name.filter(|name| check_name(name, LONGEST_NAME).is_ok()),
+            name: name.filter(|name| check_name(name, MAX_NAME_BYTES).is_ok()),
         }
     }
 }

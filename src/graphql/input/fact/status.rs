@@ -6,7 +6,7 @@ use super::Reader;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{self, Fact};
 use crate::domain::failure::{self, ProviderFailure, Refusal};
-use crate::domain::input::{Fault, LONGEST_TEXT, check_text};
+use crate::domain::input::{Fault, MAX_TEXT_BYTES, check_text};
 use crate::domain::merge::MessageFacts;
 use crate::graphql::error::Result;
 use crate::graphql::given::Given;
@@ -53,7 +53,7 @@ impl StatusFact {
 
     fn check_failure(&self, place: &Place, errors: &mut UserErrors) {
         if let Some(message) = &self.failure_message {
-            errors.check(place.field("failureMessage"), check_text(message, LONGEST_TEXT));
+            errors.check(place.field("failureMessage"), check_text(message, MAX_TEXT_BYTES));
         }
         let given = [
             ("failureCode", self.failure_code.is_some()),

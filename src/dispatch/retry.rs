@@ -5,25 +5,25 @@ use std::time::Duration;
 use super::worker::WorkerError;
 use crate::recorder::RecordError;
 
-/// The first pause; it doubles with each try.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause.
-const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// The first delay; it doubles with each try.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// The longest delay.
+const MAX_DELAY: Duration = Duration::from_secs(5);
 /// Tries in all: for about a minute. What is not done by then stays claimed, and counts as an unknown outcome.
-const TRIES: u32 = 16;
+const MAX_ATTEMPTS: u32 = 16;
 
 /// Does something until it succeeds, or the patience is at an end.
-pub(super) async fn patiently<F>(work: impl Fn() -> F) -> Result<(), WorkerError>
+pub(super) async fn retry<F>(work: impl Fn() -> F) -> Result<(), WorkerError>
 where
     F: Future<Output = Result<(), WorkerError>>,
 {
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..TRIES {
+    let mut delay = FIRST_DELAY;
+    for _ in 1..MAX_ATTEMPTS {
         match work().await {
-            Err(error) if may_pass(&error) => tokio::time::sleep(pause).await,
+            Err(error) if may_pass(&error) => tokio::time::sleep(delay).await,
             done => return done,
         }
-        pause = (pause * 2).min(MAX_PAUSE);
+        delay = (delay * 2).min(MAX_DELAY);
     }
     work().await
 }
@@ -41,7 +41,7 @@ mod tests {
     /// The result of something that succeeds at the n-th try, and how often it was tried.
     async fn tried(succeeds_at: u32, error: fn() -> RecordError) -> (bool, u32) {
         let tries = AtomicU32::new(0);
-        let done = patiently(|| async {
+        let done = retry(|| async {
             let nth = tries.fetch_add(1, Ordering::Relaxed) + 1;
             if nth == succeeds_at { Ok(()) } else { Err(error().into()) }
         });
