@@ -238,13 +238,13 @@ fn recipient(user: &Recipient, country: Option<Country>, template: Option<&Templ
     let value = |text: &String| VariableValue { at: now, value: text.clone() };
     let variables: Variables = user.variables.iter().map(|(name, text)| (name.clone(), value(text))).collect();
     let filled = template.map(|template| (template, template.fill(&variables)));
-    let refused = match &filled {
+    let own_failure = match &filled {
         _ if !phone.is_valid() => Some(FailureReason::InvalidPhone),
         Some((_, Err(_))) => Some(FailureReason::TemplateParameters),
         _ => None,
     };
     let template = filled.map(|(template, parameters)| written(template, &parameters.unwrap_or_default()));
-    NewRecipient { phone, variables, template, refused }
+    NewRecipient { phone, variables, template, own_failure }
 }
 
 /// What a template message carries: the dispatcher reads it back, and the history shows it.

@@ -16,7 +16,7 @@ use super::dispatcher::Inner;
 use super::retry::retry;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, StatusFact, Target};
-use crate::domain::failure::Refusal;
+use crate::domain::failure::OwnFailure;
 use crate::domain::id::MessageId;
 use crate::domain::merge::MessageFacts;
 use crate::recorder::RecordError;
@@ -188,8 +188,8 @@ impl Worker<'_> {
     /// Records what is found before any call.
     async fn refuse(&self, refused: &[Claimed], now: Timestamp) -> Result<(), WorkerError> {
         let fact = |one: &Claimed| {
-            let refused = refusal(one).map(|reason| Refusal { at: now, reason });
-            status(one.message, MessageFacts { refused, ..MessageFacts::default() })
+            let own_failure = refusal(one).map(|reason| OwnFailure { at: now, reason });
+            status(one.message, MessageFacts { own_failure, ..MessageFacts::default() })
         };
         self.record(refused.iter().map(fact).collect()).await?;
         self.forget(&refused.iter().map(|one| one.message).collect::<Vec<_>>()).await

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::clock::Timestamp;
-use super::failure::{FailureReason, ProviderFailure, Refusal};
+use super::failure::{FailureReason, OwnFailure, ProviderFailure};
 use super::merge::{DeploymentFacts, MessageFacts, Session, VariableValue, Variables};
 use super::standing::{Cell, SessionStatus};
 
@@ -27,24 +27,24 @@ pub(super) fn provider_failure() -> impl Strategy<Value = ProviderFailure> {
 }
 
 /// Our own failure.
-pub(super) fn refusal() -> impl Strategy<Value = Refusal> {
-    (timestamp(), select(FailureReason::ALL)).prop_map(|(at, reason)| Refusal { at, reason })
+pub(super) fn own_failure() -> impl Strategy<Value = OwnFailure> {
+    (timestamp(), select(FailureReason::ALL)).prop_map(|(at, reason)| OwnFailure { at, reason })
 }
 
 /// What is known of a message: anything, however unlikely.
 pub(super) fn message_facts() -> impl Strategy<Value = MessageFacts> {
     let time = || option::weighted(0.3, timestamp());
     let failed = option::weighted(0.3, provider_failure());
-    let refused = option::weighted(0.3, refusal());
-    (time(), time(), time(), time(), time(), failed, refused, time()).prop_map(
-        |(accepted, held, sent, delivered, read, failed, refused, unknown)| MessageFacts {
+    let own_failure = option::weighted(0.3, own_failure());
+    (time(), time(), time(), time(), time(), failed, own_failure, time()).prop_map(
+        |(accepted, held, sent, delivered, read, failed, own_failure, unknown)| MessageFacts {
             accepted,
             held,
             sent,
             delivered,
             read,
             failed,
-            refused,
+            own_failure,
             unknown,
         },
     )
@@ -59,8 +59,8 @@ pub(super) fn session() -> impl Strategy<Value = Session> {
 pub(super) fn deployment_facts() -> impl Strategy<Value = DeploymentFacts> {
     let time = || option::weighted(0.3, timestamp());
     (message_facts(), time(), time(), time(), option::of(session())).prop_map(
-        |(named, dispatched, answered, finished, session)| DeploymentFacts {
-            named,
+        |(reported, dispatched, answered, finished, session)| DeploymentFacts {
+            reported,
             dispatched,
             answered,
             finished,

@@ -64,7 +64,7 @@ pub struct ProviderFailure {
 
 /// The least failure that we found ourselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub struct Refusal {
+pub struct OwnFailure {
     /// When it was found.
     pub at: Timestamp,
     /// What was found.
@@ -193,8 +193,8 @@ impl From<&ProviderFailure> for Failure {
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
+impl From<OwnFailure> for Failure {
+    fn from(refusal: OwnFailure) -> Self {
         Self { reason: refusal.reason, code: None, message: refusal.reason.sentence().to_owned(), at: refusal.at }
     }
 }
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_withheld_message_is_worth_another_try_after_a_day() {
         let at = Timestamp::from_seconds(100).unwrap();
-        let failure = Failure::from(Refusal { at, reason: FailureReason::Withheld });
+        let failure = Failure::from(OwnFailure { at, reason: FailureReason::Withheld });
         assert_eq!(failure.retry_after(), Timestamp::from_seconds(100 + 86_400));
     }
 }

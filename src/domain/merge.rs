@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::clock::Timestamp;
-use super::failure::{Failure, FailureReason, ProviderFailure, Refusal};
+use super::failure::{Failure, FailureReason, OwnFailure, ProviderFailure};
 use super::standing::{DeploymentStatus, SessionStatus};
 
 /// What is known of an outgoing message: the earliest time of each status, and its failures.
@@ -26,7 +26,8 @@ pub struct MessageFacts {
     /// The provider's failure.
     pub failed: Option<ProviderFailure>,
     /// Our own failure, but for an unknown outcome.
-    pub refused: Option<Refusal>,
+    #[serde(rename = "refused")]
+    pub own_failure: Option<OwnFailure>,
     /// The outcome of the call was never learnt; void as soon as one is.
     pub unknown: Option<Timestamp>,
 }
@@ -35,7 +36,7 @@ pub struct MessageFacts {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeploymentFacts {
     /// Statuses reported of the deployment itself rather than of one of its messages.
-    pub named: MessageFacts,
+    pub reported: MessageFacts,
     /// The provider was called.
     pub dispatched: Option<Timestamp>,
     /// The first answer at or after the first message.
@@ -76,7 +77,7 @@ impl MessageFacts {
         keep_least(&mut self.delivered, other.delivered.as_ref());
         keep_least(&mut self.read, other.read.as_ref());
         keep_least(&mut self.failed, other.failed.as_ref());
-        keep_least(&mut self.refused, other.refused.as_ref());
+        keep_least(&mut self.own_failure, other.own_failure.as_ref());
         keep_least(&mut self.unknown, other.unknown.as_ref());
     }
 
@@ -103,21 +104,21 @@ impl MessageFacts {
     /// it is unknown.
     pub fn failure(&self) -> Option<Failure> {
         let provider = self.failed.as_ref().map(Failure::from);
-        provider.or_else(|| self.own_failure().map(Failure::from))
+        provider.or_else(|| self.own_failure_in_force().map(Failure::from))
     }
 
-    fn own_failure(&self) -> Option<Refusal> {
+    fn own_failure_in_force(&self) -> Option<OwnFailure> {
         let known = self.accepted.is_some() || self.held.is_some() || self.sent.is_some();
         let unknown = self.unknown.filter(|_| !known);
-        let unknown = unknown.map(|at| Refusal { at, reason: FailureReason::OutcomeUnknown });
-        self.refused.into_iter().chain(unknown).min()
+        let unknown = unknown.map(|at| OwnFailure { at, reason: FailureReason::OutcomeUnknown });
+        self.own_failure.into_iter().chain(unknown).min()
     }
 }
 
 impl DeploymentFacts {
     /// Learns what `other` knows.
     pub fn merge(&mut self, other: &Self) {
-        self.named.merge(&other.named);
+        self.reported.merge(&other.reported);
         keep_least(&mut self.dispatched, other.dispatched.as_ref());
         keep_least(&mut self.answered, other.answered.as_ref());
         keep_least(&mut self.finished, other.finished.as_ref());
@@ -131,7 +132,7 @@ impl DeploymentFacts {
 
     /// Everything known of how far the deployment got: what was reported of itself and of its first message.
     pub fn with_first(&self, first: Option<&MessageFacts>) -> MessageFacts {
-        let mut facts = self.named.clone();
+        let mut facts = self.reported.clone();
         if let Some(first) = first {
             facts.merge(first);
         }
@@ -222,7 +223,7 @@ mod tests {
         fn an_unknown_outcome_is_void_once_the_message_is_known_to_have_left(facts in message_facts()) {
             let left = facts.accepted.or(facts.held).or(facts.sent).is_some();
             let shown = facts.failure().map(|failure| failure.reason);
-            let only_unknown = facts.failed.is_none() && facts.refused.is_none() && facts.unknown.is_some();
+            let only_unknown = facts.failed.is_none() && facts.own_failure.is_none() && facts.unknown.is_some();
             if only_unknown {
                 prop_assert_eq!(shown, (!left).then_some(FailureReason::OutcomeUnknown));
             }

@@ -77,7 +77,7 @@ fn read(row: &mut Row<'_>) -> Result<Deployment, StorageError> {
 
 fn read_facts(row: &mut Row<'_>) -> Result<DeploymentFacts, StorageError> {
     Ok(DeploymentFacts {
-        named: facts::read(row)?,
+        reported: facts::read(row)?,
         dispatched: row.optional_time()?,
         answered: row.optional_time()?,
         finished: row.optional_time()?,

@@ -2,7 +2,7 @@
 
 use super::StorageError;
 use super::row::Row;
-use crate::domain::failure::{FailureReason, ProviderFailure, Refusal};
+use crate::domain::failure::{FailureReason, OwnFailure, ProviderFailure};
 use crate::domain::merge::MessageFacts;
 
 /// The columns of the facts in a table, in the order in which [`read`] reads them.
@@ -48,7 +48,7 @@ pub(super) fn read(row: &mut Row<'_>) -> Result<MessageFacts, StorageError> {
         delivered: row.optional_time()?,
         read: row.optional_time()?,
         failed: failed(row)?,
-        refused: refused(row)?,
+        own_failure: own_failure(row)?,
         unknown: row.optional_time()?,
     })
 }
@@ -64,11 +64,11 @@ fn failed(row: &mut Row<'_>) -> Result<Option<ProviderFailure>, StorageError> {
     }
 }
 
-fn refused(row: &mut Row<'_>) -> Result<Option<Refusal>, StorageError> {
+fn own_failure(row: &mut Row<'_>) -> Result<Option<OwnFailure>, StorageError> {
     let at = row.optional_time()?;
     match (at, row.optional_code("failure reason", FailureReason::from_code)?) {
         (None, None) => Ok(None),
-        (Some(at), Some(reason)) => Ok(Some(Refusal { at, reason })),
+        (Some(at), Some(reason)) => Ok(Some(OwnFailure { at, reason })),
         _ => Err(StorageError::Corrupt("failure")),
     }
 }

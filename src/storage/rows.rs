@@ -10,7 +10,7 @@ use crate::domain::book::{DeploymentEntry, MessageEntry, Said, UserEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::code::Coded;
 use crate::domain::fact::Content;
-use crate::domain::failure::{ProviderFailure, Refusal};
+use crate::domain::failure::{OwnFailure, ProviderFailure};
 use crate::domain::id::WorkspaceId;
 use crate::domain::merge::{DeploymentFacts, MessageFacts, Session, Variables};
 use crate::domain::message::MessageKind;
@@ -175,8 +175,8 @@ macro_rules! message_facts {
                 }),
                 _ => None,
             },
-            refused: match (time($row.refused_at)?, coded($row.refused_reason)?) {
-                (Some(at), Some(reason)) => Some(Refusal { at, reason }),
+            own_failure: match (time($row.refused_at)?, coded($row.refused_reason)?) {
+                (Some(at), Some(reason)) => Some(OwnFailure { at, reason }),
                 _ => None,
             },
             unknown: time($row.unknown_at)?,
@@ -267,7 +267,7 @@ pub(super) fn message_row(workspace: WorkspaceId, entry: &MessageEntry) -> Vec<D
 
 pub(super) fn deployment_facts(row: &deployments::Model) -> Result<DeploymentFacts, StorageError> {
     Ok(DeploymentFacts {
-        named: message_facts!(row),
+        reported: message_facts!(row),
         dispatched: time(row.dispatched_at)?,
         answered: time(row.answered_at)?,
         finished: time(row.finished_at)?,
@@ -317,7 +317,7 @@ pub(super) fn deployment_row(workspace: WorkspaceId, entry: &DeploymentEntry) ->
         Datum::optional(facts.session.map(|session| session.status.code())),
         Datum::optional_time(facts.session.map(|session| session.at)),
     ];
-    row.extend(facts_row(&facts.named));
+    row.extend(facts_row(&facts.reported));
     row
 }
 
@@ -372,8 +372,8 @@ fn facts_row(facts: &MessageFacts) -> [Datum; 12] {
         Datum::optional(failed.and_then(|failure| failure.code)),
         Datum::optional(failed.map(|failure| failure.reason.code())),
         Datum::Text(failed.map(|failure| failure.text.clone())),
-        Datum::optional_time(facts.refused.map(|refusal| refusal.at)),
-        Datum::optional(facts.refused.map(|refusal| refusal.reason.code())),
+        Datum::optional_time(facts.own_failure.map(|failure| failure.at)),
+        Datum::optional(facts.own_failure.map(|failure| failure.reason.code())),
         Datum::optional_time(facts.unknown),
     ]
 }

@@ -13,7 +13,7 @@ use super::{StorageError, Tenant, contacts, rows};
 use crate::domain::book::{Book, NewDeployment};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
-use crate::domain::failure::{FailureReason, Refusal};
+use crate::domain::failure::{FailureReason, OwnFailure};
 use crate::domain::id::{ContactId, LineId, MessageId, SendId, VersionId, WorkspaceId};
 use crate::domain::merge::Variables;
 use crate::domain::phone::Phone;
@@ -42,7 +42,7 @@ pub struct NewRecipient {
     /// The first message's template as written JSON; none where another system sends.
     pub template: Option<String>,
     /// Why it fails before anything is sent.
-    pub refused: Option<FailureReason>,
+    pub own_failure: Option<FailureReason>,
 }
 
 /// What became of a submission.
@@ -183,9 +183,9 @@ fn deploy(book: &mut Book, new: &NewSend, contacts: Vec<Option<ContactId>>, now:
             queued_at: due(&new.send),
             variables: recipient.variables.clone(),
             template: recipient.template.clone(),
-            refused: recipient.refused.map(|reason| Refusal { at: now, reason }),
+            own_failure: recipient.own_failure.map(|reason| OwnFailure { at: now, reason }),
         });
-        queued.extend(first.filter(|_| recipient.refused.is_none()));
+        queued.extend(first.filter(|_| recipient.own_failure.is_none()));
     }
     queued
 }

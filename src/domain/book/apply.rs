@@ -50,7 +50,7 @@ impl Book {
         let name = match &status.of {
             Target::Message(name) => name,
             Target::Deployment(_) => {
-                let facts = DeploymentFacts { named: status.facts.clone(), ..DeploymentFacts::default() };
+                let facts = DeploymentFacts { reported: status.facts.clone(), ..DeploymentFacts::default() };
                 return self.apply_to_deployment(&status.of, &facts);
             }
         };

@@ -4,7 +4,7 @@ use super::attribution::contact_awaited;
 use super::{Book, DeploymentEntry, MessageEntry, UserEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::Content;
-use crate::domain::failure::Refusal;
+use crate::domain::failure::OwnFailure;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId, new_key};
 use crate::domain::merge::{DeploymentFacts, MessageFacts, Variables};
 use crate::domain::message::{MessageKind, Sender};
@@ -29,7 +29,7 @@ pub struct NewDeployment {
     /// message is whichever that system reports.
     pub template: Option<String>,
     /// Why it fails before anything is sent.
-    pub refused: Option<Refusal>,
+    pub own_failure: Option<OwnFailure>,
 }
 
 impl Book {
@@ -38,10 +38,10 @@ impl Book {
     pub fn deploy(&mut self, mut new: NewDeployment) -> Option<MessageId> {
         let id: DeploymentId = new_key().into();
         let (user, number) = self.user_to_deploy(&new);
-        let refusal = MessageFacts { refused: new.refused, ..MessageFacts::default() };
+        let refusal = MessageFacts { own_failure: new.own_failure, ..MessageFacts::default() };
         let template = new.template.take();
         let first = template.map(|template| self.add_template(user, id, &new, (template, refusal.clone())));
-        let named = if first.is_some() { MessageFacts::default() } else { refusal };
+        let reported = if first.is_some() { MessageFacts::default() } else { refusal };
         self.touched.variables.extend(new.variables.keys().map(|name| (id, name.clone())));
         self.touched.deployments.insert(id);
         self.touched.standing.insert(id);
@@ -63,7 +63,7 @@ impl Book {
                 began: first.is_none().then_some(new.queued_at),
                 made: first.is_some(),
                 first,
-                facts: DeploymentFacts { named, ..DeploymentFacts::default() },
+                facts: DeploymentFacts { reported, ..DeploymentFacts::default() },
                 variables: new.variables,
                 cell_before: None,
             },

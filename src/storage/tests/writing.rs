@@ -55,7 +55,7 @@ fn recipient(phone: &str) -> NewRecipient {
         phone: Phone::read(phone, None).unwrap(),
         variables: Variables::from([("name".to_owned(), value)]),
         template: Some(r#"{"name":"welcome","language":"es","parameters":[]}"#.into()),
-        refused: None,
+        own_failure: None,
     }
 }
 
