@@ -3,7 +3,7 @@
 //! A token belongs to one workspace. It is random, shown once, and stored as a hash.
 
 #[cfg(test)]
-pub(crate) mod held;
+pub(crate) mod fake;
 mod issue;
 mod secret;
 mod tokens;

@@ -65,55 +65,55 @@ const fn viewer_of(token: &Token) -> Viewer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::held::Held;
+    use crate::auth::fake::FakeTokens;
 
     const LONG: Duration = Duration::from_hours(1);
 
     #[tokio::test]
     async fn a_token_is_looked_up_once_in_a_while() {
-        let held = Held::default();
-        let tokens = Tokens::remembering(held.find(), LONG);
-        let token = held.add("read,write");
+        let fake = FakeTokens::default();
+        let tokens = Tokens::remembering(fake.find(), LONG);
+        let token = fake.add("read,write");
         let unknown = secret::generate(&mut rand::rng());
         for _ in 0..10 {
             assert!(tokens.viewer(&token).await.unwrap().is_some());
             assert_eq!(tokens.viewer(unknown.expose()).await.unwrap(), None);
         }
-        assert_eq!(held.asked(), 2);
+        assert_eq!(fake.lookups(), 2);
     }
 
     #[tokio::test]
     async fn a_revoked_token_stops_as_soon_as_its_look_up_is_forgotten() {
-        let held = Held::default();
+        let fake = FakeTokens::default();
         let (remembering, forgetting) =
-            (Tokens::remembering(held.find(), LONG), Tokens::remembering(held.find(), Duration::ZERO));
-        let token = held.add("read,write");
+            (Tokens::remembering(fake.find(), LONG), Tokens::remembering(fake.find(), Duration::ZERO));
+        let token = fake.add("read,write");
         assert!(remembering.viewer(&token).await.unwrap().is_some());
         assert!(forgetting.viewer(&token).await.unwrap().is_some());
 
-        held.revoke(&token);
+        fake.revoke(&token);
         assert!(remembering.viewer(&token).await.unwrap().is_some());
         assert_eq!(forgetting.viewer(&token).await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn what_is_no_token_is_not_looked_up() {
-        let held = Held::default();
-        let tokens = Tokens::remembering(held.find(), LONG);
+        let fake = FakeTokens::default();
+        let tokens = Tokens::remembering(fake.find(), LONG);
         for text in ["", "bt_", "secret", &"x".repeat(1_000_000)] {
             assert_eq!(tokens.viewer(text).await.unwrap(), None);
         }
-        assert_eq!(held.asked(), 0);
+        assert_eq!(fake.lookups(), 0);
     }
 
     #[tokio::test]
     async fn a_failing_database_is_told_and_not_remembered() {
-        let held = Held::default();
-        let tokens = Tokens::remembering(held.find(), LONG);
-        let token = held.add("read");
-        held.set_away(true);
+        let fake = FakeTokens::default();
+        let tokens = Tokens::remembering(fake.find(), LONG);
+        let token = fake.add("read");
+        fake.set_unavailable(true);
         assert!(tokens.viewer(&token).await.is_err());
-        held.set_away(false);
+        fake.set_unavailable(false);
         assert!(tokens.viewer(&token).await.unwrap().is_some());
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::failure::{FailureReason, ProviderFailure};
 use crate::domain::id::{MessageId, WorkspaceId};
 use crate::domain::merge::MessageFacts;
 use crate::storage::outbox::{Claimed, LineToServe};
-use crate::whatsapp::answer::{Accepted, Action, Answer, Refused};
+use crate::whatsapp::answer::{Accepted, Action, Answer, Rejected};
 use crate::whatsapp::template::{OutgoingTemplate, Recipient};
 
 /// The first wait before a message is tried again; it doubles with each attempt.
@@ -93,12 +93,12 @@ fn judge(answer: &Answer, claimed: &Claimed, settings: DispatchSettings, now: Ti
         Answer::Accepted(accepted) => (Some(accepted_fact(accepted, claimed.message, now)), Outcome::Settled),
         Answer::NotSent { retry_after } => (None, Outcome::Again(wait(claimed.attempt, *retry_after))),
         Answer::Unknown => (None, Outcome::Open),
-        Answer::Refused(refused) => match refused.action {
-            Action::StopLine => (None, Outcome::LineStopped(refused.code)),
+        Answer::Rejected(rejected) => match rejected.action {
+            Action::StopLine => (None, Outcome::LineStopped(rejected.code)),
             Action::RetryLater | Action::RetryThisUserLater if claimed.attempt < settings.attempts => {
-                (None, Outcome::Again(wait(claimed.attempt, refused.retry_after)))
+                (None, Outcome::Again(wait(claimed.attempt, rejected.retry_after)))
             }
-            _ => (Some(failed_fact(refused, claimed.message, now)), Outcome::Settled),
+            _ => (Some(failed_fact(rejected, claimed.message, now)), Outcome::Settled),
         },
     }
 }
@@ -119,12 +119,12 @@ fn accepted_fact(accepted: &Accepted, message: MessageId, now: Timestamp) -> Fac
     Fact::Status(StatusFact { of: Target::Message(name), facts, recipient })
 }
 
-fn failed_fact(refused: &Refused, message: MessageId, now: Timestamp) -> Fact {
+fn failed_fact(rejected: &Rejected, message: MessageId, now: Timestamp) -> Fact {
     let failure = ProviderFailure {
         at: now,
-        code: Some(refused.code),
-        reason: FailureReason::of_provider_code(refused.code),
-        text: refused.text.clone(),
+        code: Some(rejected.code),
+        reason: FailureReason::of_provider_code(rejected.code),
+        text: rejected.text.clone(),
     };
     status(message, MessageFacts { failed: Some(failure), ..MessageFacts::default() })
 }

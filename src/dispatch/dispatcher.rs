@@ -60,7 +60,7 @@ impl Dispatcher {
 
     /// Serves lines until `shutdown`; then workers finish the calls under way and give their leases back.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.0.parts.settings.look);
+        let mut ticks = tokio::time::interval(self.0.parts.settings.poll_interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -106,7 +106,7 @@ async fn serve(served: Served, line: LineToServe, shutdown: CancellationToken) {
         let line = served.line;
         tracing::warn!(error = &error as &dyn std::error::Error, line.id = %line, "a line is not served for a while");
         let stopped = matches!(error, WorkerError::Line(_));
-        let rest = if stopped { inner.parts.settings.line_rest } else { inner.parts.settings.look };
+        let rest = if stopped { inner.parts.settings.line_rest } else { inner.parts.settings.poll_interval };
         tokio::select! { () = shutdown.cancelled() => {}, () = tokio::time::sleep(rest) => {} }
     }
 }

@@ -16,7 +16,7 @@ mod worker;
 use std::time::Duration;
 
 pub use dispatcher::{Dispatcher, Parts};
-pub use sends::{MAX_USERS, MAX_VARIABLES, Recipient, Refused, Sends, Submission};
+pub use sends::{MAX_USERS, MAX_VARIABLES, Recipient, Sends, Submission, SubmissionFault};
 
 /// How the dispatcher works.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ pub struct DispatchSettings {
     /// How long a lease lasts; another node takes a dead one's line over after so long.
     pub lease: Duration,
     /// How often lines with work are looked for.
-    pub look: Duration,
+    pub poll_interval: Duration,
     /// How long the outcome of a call may stay open before it is unknown.
     pub unknown_grace: Duration,
     /// How long a line rests after an error of the line or its account.

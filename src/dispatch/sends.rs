@@ -20,8 +20,8 @@ use crate::domain::merge::{VariableValue, Variables};
 use crate::domain::phone::{Country, Phone};
 use crate::domain::send::Send;
 use crate::recorder::Recorder;
-use crate::storage::submit::{NewRecipient, NewSend, Submitted};
-use crate::storage::{StorageError, Tenant, conversations, lines, submit, versions};
+use crate::storage::sends::submit::{self, NewRecipient, NewSend, Submitted};
+use crate::storage::{StorageError, Tenant, conversations, lines, versions};
 
 /// The most users of one submission.
 pub const MAX_USERS: usize = 10_000;
@@ -56,7 +56,7 @@ pub struct Recipient {
 
 /// Why a submission is refused; nothing was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum SubmissionFault {
     /// The conversation is not there.
     NoConversation,
     /// The conversation is archived.
@@ -87,7 +87,7 @@ pub struct Sends {
 }
 
 /// What a conversation's users are sent.
-struct Target {
+struct Destination {
     conversation: Conversation,
     version: Version,
     line: Line,
@@ -104,7 +104,7 @@ impl Sends {
         &self,
         tenant: &Tenant,
         submission: Submission,
-    ) -> Result<Result<SendId, Vec<Refused>>, StorageError> {
+    ) -> Result<Result<SendId, Vec<SubmissionFault>>, StorageError> {
         let faults = check(&submission);
         if !faults.is_empty() {
             return Ok(Err(faults));
@@ -116,13 +116,13 @@ impl Sends {
         {
             return Ok(self.answer(tenant, repeated).await);
         }
-        let Some(target) = find_target(tenant, submission.conversation).await? else {
-            return Ok(Err(vec![Refused::NoConversation]));
+        let Some(destination) = find_destination(tenant, submission.conversation).await? else {
+            return Ok(Err(vec![SubmissionFault::NoConversation]));
         };
-        if let Some(refused) = target.refuses() {
+        if let Some(refused) = destination.refuses() {
             return Ok(Err(vec![refused]));
         }
-        let submitted = self.store(tenant, &submission, &target, idempotency).await?;
+        let submitted = self.store(tenant, &submission, &destination, idempotency).await?;
         Ok(self.answer(tenant, submitted).await)
     }
 
@@ -130,13 +130,13 @@ impl Sends {
         &self,
         tenant: &Tenant,
         submission: &Submission,
-        target: &Target,
+        destination: &Destination,
         idempotency: Option<(String, String)>,
     ) -> Result<Submitted, StorageError> {
         let mut retries = 0;
         loop {
             let now = self.clock.now();
-            let new = target.new_send(submission, idempotency.clone(), now);
+            let new = destination.new_send(submission, idempotency.clone(), now);
             match submit::submit(tenant, new, now).await {
                 Err(error) if error.kind().may_pass_at_once() && retries < MAX_RETRIES => retries += 1,
                 result => return result,
@@ -144,9 +144,9 @@ impl Sends {
         }
     }
 
-    async fn answer(&self, tenant: &Tenant, submitted: Submitted) -> Result<SendId, Vec<Refused>> {
+    async fn answer(&self, tenant: &Tenant, submitted: Submitted) -> Result<SendId, Vec<SubmissionFault>> {
         match submitted {
-            Submitted::KeyTaken => Err(vec![Refused::KeyTaken]),
+            Submitted::KeyTaken => Err(vec![SubmissionFault::KeyTaken]),
             Submitted::Repeated(send) => Ok(send),
             Submitted::Stored { send, revisions, known } => {
                 self.recorder.committed(tenant.workspace(), &revisions, &known).await;
@@ -157,11 +157,11 @@ impl Sends {
     }
 }
 
-impl Target {
-    fn refuses(&self) -> Option<Refused> {
+impl Destination {
+    fn refuses(&self) -> Option<SubmissionFault> {
         match self.conversation.direction {
-            _ if self.conversation.archived_at.is_some() => Some(Refused::Archived),
-            Direction::Inbound => Some(Refused::Inbound),
+            _ if self.conversation.archived_at.is_some() => Some(SubmissionFault::Archived),
+            Direction::Inbound => Some(SubmissionFault::Inbound),
             Direction::Outbound => None,
         }
     }
@@ -196,39 +196,39 @@ impl Target {
     }
 }
 
-async fn find_target(tenant: &Tenant, id: ConversationId) -> Result<Option<Target>, StorageError> {
+async fn find_destination(tenant: &Tenant, id: ConversationId) -> Result<Option<Destination>, StorageError> {
     let Some(conversation) = conversations::find_many(tenant, &[id]).await?.remove(&id) else { return Ok(None) };
     let version = versions::find_many(tenant, &[conversation.current_version]).await?;
     let version = version.into_values().next().ok_or(StorageError::Corrupt("conversation without a version"))?;
     let line = lines::find_many(tenant, &[conversation.line]).await?.into_values().next();
     let line = line.ok_or(StorageError::Corrupt("conversation without a line"))?;
-    Ok(Some(Target { conversation, version, line }))
+    Ok(Some(Destination { conversation, version, line }))
 }
 
-fn check(submission: &Submission) -> Vec<Refused> {
+fn check(submission: &Submission) -> Vec<SubmissionFault> {
     let count = submission.users.len();
     if count == 0 || count > MAX_USERS {
-        return vec![Refused::Count(count)];
+        return vec![SubmissionFault::Count(count)];
     }
     let key = submission.idempotency_key.as_ref().map(|key| check_name(key, MAX_NAME_BYTES));
-    let key = key.and_then(Result::err).map(Refused::Key);
+    let key = key.and_then(Result::err).map(SubmissionFault::Key);
     let users = submission.users.iter().enumerate().flat_map(|(place, user)| check_recipient(place, user));
     key.into_iter().chain(users).collect()
 }
 
-fn check_recipient(place: usize, user: &Recipient) -> Vec<Refused> {
-    let phone = Phone::check(&user.phone).err().map(|fault| Refused::Phone(place, fault));
+fn check_recipient(place: usize, user: &Recipient) -> Vec<SubmissionFault> {
+    let phone = Phone::check(&user.phone).err().map(|fault| SubmissionFault::Phone(place, fault));
     phone.into_iter().chain(check_variables(place, user)).collect()
 }
 
-fn check_variables(place: usize, user: &Recipient) -> Vec<Refused> {
+fn check_variables(place: usize, user: &Recipient) -> Vec<SubmissionFault> {
     if user.variables.len() > MAX_VARIABLES {
-        return vec![Refused::VariableCount(place, user.variables.len())];
+        return vec![SubmissionFault::VariableCount(place, user.variables.len())];
     }
     let check = |(at, (name, value)): (usize, &(String, String))| {
         let checked =
             check_name(name, MAX_VARIABLE_NAME_BYTES).and_then(|()| check_text(value, MAX_VARIABLE_VALUE_BYTES));
-        checked.err().map(|fault| Refused::Variable(place, at, fault))
+        checked.err().map(|fault| SubmissionFault::Variable(place, at, fault))
     };
     user.variables.iter().enumerate().filter_map(check).collect()
 }

@@ -142,7 +142,7 @@ impl Worker<'_> {
                     round.calls.extend(round.ready.pop_front().map(|one| call(&inner.parts, line, one).boxed()));
                 }
                 // While slow answers are awaited, something new may have come due.
-                () = tokio::time::sleep(self.inner.parts.settings.look), if round.idle => round.idle = false,
+                () = tokio::time::sleep(self.inner.parts.settings.poll_interval), if round.idle => round.idle = false,
             }
             self.settle_finished(round).await?;
         }

@@ -71,7 +71,7 @@ pub struct RecorderSettings {
     /// How long facts that name something unknown wait.
     pub parking: Parking,
     /// How often parked facts are looked through.
-    pub sweep: Duration,
+    pub sweep_interval: Duration,
 }
 
 /// The door for facts. Cheap to clone.

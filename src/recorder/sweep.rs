@@ -23,7 +23,7 @@ const RECENT: Duration = Duration::from_mins(1);
 
 /// Sweeps until `shutdown`. The first time it looks at everything: what a node that died has left is not recent.
 pub(super) async fn run(recorder: &Recorder, shutdown: CancellationToken) {
-    let mut ticks = tokio::time::interval(recorder.0.settings.sweep);
+    let mut ticks = tokio::time::interval(recorder.0.settings.sweep_interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut since = Timestamp::MIN;
     loop {

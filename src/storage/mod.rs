@@ -28,7 +28,6 @@ mod row;
 mod rows;
 pub mod sends;
 mod source;
-pub mod submit;
 #[cfg(test)]
 mod tests;
 pub mod tokens;

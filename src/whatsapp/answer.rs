@@ -18,7 +18,7 @@ pub enum Answer {
     /// The provider took the message.
     Accepted(Accepted),
     /// The provider said no, with a code.
-    Refused(Refused),
+    Rejected(Rejected),
     /// The message certainly did not arrive: it may be sent again.
     NotSent {
         /// How long the provider asks us to wait, where it does.
@@ -44,7 +44,7 @@ pub struct Accepted {
 
 /// The provider said no.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct Rejected {
     /// The provider's code.
     pub code: i32,
     /// The provider's own words; they may be empty.
@@ -55,7 +55,7 @@ pub struct Refused {
     pub retry_after: Option<Duration>,
 }
 
-/// What to do about a refused message.
+/// What to do about a rejected message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// The message fails.
@@ -77,7 +77,7 @@ const MAX_WAIT: Duration = Duration::from_hours(24);
 const TOO_MANY_REQUESTS: u16 = 429;
 
 impl Action {
-    /// What to do about a call that was refused with `code`.
+    /// What to do about a call that was rejected with `code`.
     pub fn of_provider_code(code: i32) -> Self {
         match FailureReason::of_provider_code(code) {
             FailureReason::RateLimited if code == PAIR_RATE_LIMIT => Self::RetryThisUserLater,
@@ -93,8 +93,8 @@ impl Answer {
     pub(super) fn read(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let accepted = Some(&body).filter(|_| (200..300).contains(&status)).and_then(Accepted::read);
-        let refused = || Refused::read(&body, retry_after).map(Self::Refused);
-        let answer = accepted.map(Self::Accepted).or_else(refused);
+        let rejected = || Rejected::read(&body, retry_after).map(Self::Rejected);
+        let answer = accepted.map(Self::Accepted).or_else(rejected);
         answer.unwrap_or_else(|| Self::without_code(status, retry_after))
     }
 
@@ -119,7 +119,7 @@ impl Accepted {
     }
 }
 
-impl Refused {
+impl Rejected {
     fn read(body: &Value, retry_after: Option<Duration>) -> Option<Self> {
         let ErrorObject { code, text } = ErrorObject::read(body.get("error")?);
         code.map(|code| Self { code, text, action: Action::of_provider_code(code), retry_after })
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    /// Every code of the provider's reference, and what a call refused with it leads to.
+    /// Every code of the provider's reference, and what a call rejected with it leads to.
     const ACTIONS: [(Action, &[i32]); 4] = [
         (Action::RetryLater, &[4, 80_007, 130_429, 1, 2, 131_000, 131_016, 131_057, 133_004]),
         (Action::RetryThisUserLater, &[131_056]),
@@ -241,8 +241,8 @@ mod tests {
     #[test]
     fn a_code_means_refused_whatever_the_http_status() {
         for status in [200, 400, 401, 403, 429, 500, 503] {
-            let Answer::Refused(refused) = read(status, &refusal(131_008)) else { panic!("{status}") };
-            assert_eq!((refused.code, refused.action), (131_008, Action::Fail));
+            let Answer::Rejected(rejected) = read(status, &refusal(131_008)) else { panic!("{status}") };
+            assert_eq!((rejected.code, rejected.action), (131_008, Action::Fail));
         }
     }
 

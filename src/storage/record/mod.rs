@@ -3,13 +3,13 @@
 //! Everything is loaded and written by sets, so a batch of a thousand facts costs some fifteen statements. Contacts are
 //! made before, in a short transaction of their own; what is learnt of them is written at the end, in the order of ids.
 
-mod named;
+mod keys;
 mod open;
 pub(super) mod write;
 
 use uuid::Uuid;
 
-use self::named::{Named, People};
+use self::keys::{Keys, People};
 use super::ledger::Revisions;
 use super::{StorageError, Tenant, parked};
 use crate::domain::book::{Applied, Book};
@@ -48,11 +48,11 @@ pub async fn batch(
 ) -> Result<Batch, StorageError> {
     let workspace = tenant.workspace();
     let people = People::of(tenant, offered, now).await?;
-    let named = Named::of(offered, &people);
-    let inbound = named.inbound_versions(tenant).await?;
+    let keys = Keys::of(offered, &people);
+    let inbound = keys.inbound_versions(tenant).await?;
     let db = tenant.database().begin().await?;
-    let mut locked = named.lock(&db, workspace, &inbound).await?;
-    let mut book = open::book(&db, workspace, &named, &inbound).await?;
+    let mut locked = keys.lock(&db, workspace, &inbound).await?;
+    let mut book = open::book(&db, workspace, &keys, &inbound).await?;
     if book.deployments.values().any(|deployment| !locked.holds(deployment.version)) {
         // Another node made something known between the lock and the reading: begin again, with more locked.
         return Err(StorageError::Overtaken);

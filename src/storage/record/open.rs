@@ -6,7 +6,7 @@ use entity::{messages, users};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 use uuid::Uuid;
 
-use super::named::Named;
+use super::keys::Keys;
 use crate::domain::book::{Book, LineEntry, Said};
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, UserId, VersionId, WorkspaceId};
 use crate::domain::merge::VariableValue;
@@ -19,23 +19,23 @@ use crate::storage::{StorageError, contacts};
 pub(super) async fn book(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    named: &Named,
+    keys: &Keys,
     inbound: &HashMap<LineId, VersionId>,
 ) -> Result<Book, StorageError> {
     let mut book = Book::default();
-    for line in &named.lines {
+    for line in &keys.lines {
         book.lines.insert(*line, LineEntry { inbound: inbound.get(line).copied() });
     }
-    named_messages(db, workspace, named, &mut book).await?;
-    let deployments = named_deployments(db, workspace, named, &book).await?;
+    named_messages(db, workspace, keys, &mut book).await?;
+    let deployments = named_deployments(db, workspace, keys, &book).await?;
     first_messages(db, workspace, &deployments, &mut book).await?;
     enter_deployments(deployments, &mut book)?;
     users_of_deployments(db, workspace, &mut book).await?;
-    if !named.variables.is_empty() {
-        named_variables(db, workspace, named, &mut book).await?;
+    if !keys.variables.is_empty() {
+        named_variables(db, workspace, keys, &mut book).await?;
     }
-    if named.people {
-        people(db, workspace, named, &mut book).await?;
+    if keys.people {
+        people(db, workspace, keys, &mut book).await?;
     }
     Ok(book)
 }
@@ -68,17 +68,17 @@ pub(super) async fn find_answers(
 async fn named_messages(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    named: &Named,
+    keys: &Keys,
     book: &mut Book,
 ) -> Result<(), StorageError> {
     let mut given = Given::new(db.get_database_backend());
     let workspace = given.value(workspace.0);
     let mut ways = Vec::new();
-    if !named.messages.is_empty() {
-        ways.push(given.any_id("id", &named.messages));
+    if !keys.messages.is_empty() {
+        ways.push(given.any_id("id", &keys.messages));
     }
-    if !named.names.is_empty() {
-        ways.push(given.any_text("provider_message_id", &named.texts()));
+    if !keys.provider_ids.is_empty() {
+        ways.push(given.any_text("provider_message_id", &keys.provider_ids()));
     }
     if ways.is_empty() {
         return Ok(());
@@ -89,19 +89,19 @@ async fn named_messages(
 async fn named_deployments(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    named: &Named,
+    keys: &Keys,
     book: &Book,
 ) -> Result<Vec<DeploymentRow>, StorageError> {
     let of_messages = book.messages.values().map(|message| message.deployment);
-    let ids: BTreeSet<DeploymentId> = of_messages.chain(named.deployments.iter().copied()).collect();
+    let ids: BTreeSet<DeploymentId> = of_messages.chain(keys.deployments.iter().copied()).collect();
     let mut given = Given::new(db.get_database_backend());
     let workspace = given.value(workspace.0);
     let mut ways = Vec::new();
     if !ids.is_empty() {
         ways.push(given.any_id("d.id", &ids.into_iter().collect::<Vec<_>>()));
     }
-    if !named.contacts.is_empty() && !named.lines.is_empty() {
-        ways.push(format!("({})", named.reached(&mut given)));
+    if !keys.contacts.is_empty() && !keys.lines.is_empty() {
+        ways.push(format!("({})", keys.reached(&mut given)));
     }
     if ways.is_empty() {
         return Ok(Vec::new());
@@ -178,11 +178,11 @@ async fn users_of_deployments(
 async fn named_variables(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    named: &Named,
+    keys: &Keys,
     book: &mut Book,
 ) -> Result<(), StorageError> {
     let ids: Vec<DeploymentId> = book.deployments.keys().copied().collect();
-    let variables: Vec<_> = named.variables.iter().map(String::as_str).collect();
+    let variables: Vec<_> = keys.variables.iter().map(String::as_str).collect();
     let mut given = Given::new(db.get_database_backend());
     let workspace = given.value(workspace.0);
     let (ids, variables) = (given.any_id("deployment_id", &ids), given.any_text("name", &variables));
@@ -199,11 +199,11 @@ async fn named_variables(
 async fn people(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    named: &Named,
+    keys: &Keys,
     book: &mut Book,
 ) -> Result<(), StorageError> {
     let of_deployments = book.deployments.values().map(|deployment| deployment.contact);
-    let ids: BTreeSet<ContactId> = of_deployments.chain(named.contacts.iter().copied()).collect();
+    let ids: BTreeSet<ContactId> = of_deployments.chain(keys.contacts.iter().copied()).collect();
     let directory = contacts::by_ids(db, workspace, &ids.iter().copied().collect::<Vec<_>>()).await?;
     for id in ids {
         if let Some(contact) = directory.get(id) {

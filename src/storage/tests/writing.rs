@@ -17,7 +17,7 @@ use crate::domain::send::Send;
 use crate::domain::standing::DeploymentStatus;
 use crate::storage::parked::Parking;
 use crate::storage::record::{Batch, Offered, batch};
-use crate::storage::submit::{NewRecipient, NewSend, Submitted, submit};
+use crate::storage::sends::submit::{NewRecipient, NewSend, Submitted, submit};
 use crate::storage::{Database, Tenant, conversations, metrics, outbox, verify};
 
 on_both_databases!(

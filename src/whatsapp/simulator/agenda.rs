@@ -90,9 +90,9 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::call::Recipient;
-    use super::super::course::Event;
-    use super::super::update::{Person, Subject};
+    use crate::whatsapp::simulator::call::Recipient;
+    use crate::whatsapp::simulator::course::Event;
+    use crate::whatsapp::simulator::update::{Person, Subject};
     use super::*;
     use crate::domain::clock::Timestamp;
 

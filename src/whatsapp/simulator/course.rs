@@ -174,7 +174,7 @@ impl<'a> Story<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::{Faults, Outcomes, Webhooks};
+    use crate::whatsapp::simulator::settings::{Faults, Outcomes, Webhooks};
     use super::*;
 
     fn chances() -> impl Iterator<Item = Chance> {

@@ -11,10 +11,10 @@ mod call;
 mod chance;
 mod course;
 mod endpoint;
+mod error_answer;
 mod poster;
 mod provider;
 mod record;
-mod refusal;
 mod settings;
 #[cfg(test)]
 mod tests;

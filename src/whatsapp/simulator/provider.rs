@@ -12,8 +12,8 @@ use super::agenda::Posting;
 use super::call::{Call, Recipient};
 use super::chance::Chance;
 use super::course::{self, Event, Planned, Verdict};
+use super::error_answer::ErrorAnswer;
 use super::record::Record;
-use super::refusal::Refusal;
 use super::settings::SimulatorSettings;
 use super::update::{Person, Subject, TEXT, Update, wamid};
 use crate::domain::clock::{Clock, Timestamp};
@@ -55,12 +55,12 @@ impl Provider {
     }
 
     /// Takes a call, or refuses it.
-    pub(super) async fn receive(&self, phone_number_id: &str, call: &Call) -> Result<Receipt, Refusal> {
-        let room = self.postings.reserve().await.map_err(|SendError(())| Refusal::of_code(UNAVAILABLE))?;
+    pub(super) async fn receive(&self, phone_number_id: &str, call: &Call) -> Result<Receipt, ErrorAnswer> {
+        let room = self.postings.reserve().await.map_err(|SendError(())| ErrorAnswer::of_code(UNAVAILABLE))?;
         let now = Instant::now();
         let nth = self.record().call(phone_number_id, call.recipient.id(), now);
         if *self.waiting.borrow() >= self.settings.webhooks.backlog {
-            return Err(Refusal::of_code(OVERLOADED));
+            return Err(ErrorAnswer::of_code(OVERLOADED));
         }
         let chance = Chance::of(self.settings.seed, &[phone_number_id, call.recipient.id(), &nth.to_string()]);
         let subject = Arc::new(self.subject(phone_number_id, call, nth));

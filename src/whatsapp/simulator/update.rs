@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::call::Recipient;
 use super::chance::Chance;
 use super::course::Event;
-use super::refusal::failure;
+use super::error_answer::failure;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::derived_key;
 

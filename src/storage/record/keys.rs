@@ -1,4 +1,4 @@
-//! What a batch of facts names, and the lock on the versions that those names lead to.
+//! The keys that a batch of facts names, and the lock on the versions that those keys lead to.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -23,11 +23,11 @@ pub(super) struct People {
 
 /// The keys by which a batch finds its rows.
 #[derive(Default)]
-pub(super) struct Named {
+pub(super) struct Keys {
     /// Our own ids of messages.
     pub(super) messages: Vec<MessageId>,
     /// The provider's ids of messages.
-    pub(super) names: BTreeSet<String>,
+    pub(super) provider_ids: BTreeSet<String>,
     /// Deployments by id.
     pub(super) deployments: Vec<DeploymentId>,
     /// Names of the variables that facts set.
@@ -53,14 +53,14 @@ impl People {
     }
 }
 
-impl Named {
+impl Keys {
     pub(super) fn of(offered: &[Offered], people: &People) -> Self {
-        let mut named = Self::default();
+        let mut keys = Self::default();
         for (one, contact) in offered.iter().zip(&people.contacts) {
-            named.add(&one.fact);
-            named.contacts.extend(*contact);
+            keys.add(&one.fact);
+            keys.contacts.extend(*contact);
         }
-        named
+        keys
     }
 
     fn add(&mut self, fact: &Fact) {
@@ -76,8 +76,8 @@ impl Named {
             }
             Fact::Message(message) => {
                 self.people = true;
-                self.names.insert(message.provider_message_id.clone());
-                self.names.extend(message.in_reply_to.clone());
+                self.provider_ids.insert(message.provider_message_id.clone());
+                self.provider_ids.extend(message.in_reply_to.clone());
                 self.lines.insert(message.line);
             }
             Fact::Dispatched { message, .. } | Fact::Withdrawn { message } => self.messages.push(*message),
@@ -90,7 +90,7 @@ impl Named {
             Target::Deployment(id) => self.deployments.push(*id),
             Target::Message(name) => {
                 self.messages.extend(name.own);
-                self.names.extend(name.provider.clone());
+                self.provider_ids.extend(name.provider.clone());
             }
         }
     }
@@ -141,8 +141,8 @@ impl Named {
         if !self.messages.is_empty() {
             ways.push(of_messages(given.any_id("m.id", &self.messages)));
         }
-        if !self.names.is_empty() {
-            ways.push(of_messages(given.any_text("m.provider_message_id", &self.texts())));
+        if !self.provider_ids.is_empty() {
+            ways.push(of_messages(given.any_text("m.provider_message_id", &self.provider_ids())));
         }
         if !self.deployments.is_empty() {
             ways.push(of_deployments(given.any_id("id", &self.deployments)));
@@ -169,8 +169,8 @@ impl Named {
     }
 
     /// The provider's ids.
-    pub(super) fn texts(&self) -> Vec<&str> {
-        self.names.iter().map(String::as_str).collect()
+    pub(super) fn provider_ids(&self) -> Vec<&str> {
+        self.provider_ids.iter().map(String::as_str).collect()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::Secret;
 
 /// How to reach the provider.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct CloudApiSettings {
     /// Up to and with the version: `https://graph.facebook.com/v25.0`.
     pub base_url: String,
     /// The token of a system user of the business.
@@ -51,7 +51,7 @@ pub struct CloudApi {
 /// The longest answer that is read; the provider's have some hundred bytes.
 const MAX_ANSWER_BYTES: usize = 256 * 1_024;
 
-impl Settings {
+impl CloudApiSettings {
     /// Settings with the usual time-outs: 5 seconds to connect, 30 for a whole call.
     pub fn new(base_url: impl Into<String>, access_token: Secret) -> Self {
         let base_url = base_url.into();
@@ -61,7 +61,7 @@ impl Settings {
 
 impl CloudApi {
     /// A client that calls as `settings` say.
-    pub fn new(settings: &Settings) -> Result<Self, ClientError> {
+    pub fn new(settings: &CloudApiSettings) -> Result<Self, ClientError> {
         Ok(Self {
             http: transport::client(settings.connect_timeout, settings.call_timeout)?,
             base_url: base_url(&settings.base_url)?,

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 /// A call that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct ErrorAnswer {
     pub(super) code: i32,
     pub(super) details: String,
 }
 
-impl Refusal {
+impl ErrorAnswer {
     pub(super) fn new(code: i32, details: impl Into<String>) -> Self {
         Self { code, details: details.into() }
     }
@@ -34,7 +34,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorAnswer {
     fn into_response(self) -> Response {
         (http_status(self.code), Json(self.body())).into_response()
     }

@@ -5,11 +5,6 @@ use std::collections::BTreeSet;
 use entity::users;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 
-use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::given::Given;
-use super::ledger::{Locked, Revisions};
-use super::record::write;
-use super::{StorageError, Tenant, contacts, rows};
 use crate::domain::book::{Book, NewDeployment};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
@@ -18,6 +13,11 @@ use crate::domain::id::{ContactId, LineId, MessageId, SendId, VersionId, Workspa
 use crate::domain::merge::Variables;
 use crate::domain::phone::Phone;
 use crate::domain::send::Send;
+use crate::storage::bulk::{Bulk, Datum, Kind, OnConflict};
+use crate::storage::given::Given;
+use crate::storage::ledger::{Locked, Revisions};
+use crate::storage::record::write;
+use crate::storage::{StorageError, Tenant, contacts, rows};
 
 /// A send to be stored.
 #[derive(Debug)]
