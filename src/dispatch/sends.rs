@@ -21,7 +21,7 @@ use crate::domain::phone::{Country, Phone};
 use crate::domain::send::Send;
 use crate::recorder::Recorder;
 use crate::storage::sends::submit::{self, NewRecipient, NewSend, Submitted};
-use crate::storage::{StorageError, Tenant, conversations, lines, versions};
+use crate::storage::{StorageError, Tenant, conversations, lines, retry_races, versions};
 
 /// The most users of one submission.
 pub const MAX_USERS: usize = 10_000;
@@ -133,15 +133,11 @@ impl Sends {
         destination: &Destination,
         idempotency: Option<(String, String)>,
     ) -> Result<Submitted, StorageError> {
-        let mut retries = 0;
-        loop {
+        let submit = || {
             let now = self.clock.now();
-            let new = destination.new_send(submission, idempotency.clone(), now);
-            match submit::submit(tenant, new, now).await {
-                Err(error) if error.kind().may_pass_at_once() && retries < MAX_RETRIES => retries += 1,
-                result => return result,
-            }
-        }
+            submit::submit(tenant, destination.new_send(submission, idempotency.clone(), now), now)
+        };
+        retry_races(MAX_RETRIES, submit).await
     }
 
     async fn answer(&self, tenant: &Tenant, submitted: Submitted) -> Result<SendId, Vec<SubmissionFault>> {

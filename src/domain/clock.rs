@@ -15,6 +15,9 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
 
+/// How far ahead of our own clock a reported time may be. Clocks differ, but nothing is reported before it happens.
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
+
 /// The machine's own clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -75,11 +78,6 @@ impl Timestamp {
     pub fn minus(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(micros).max(Self::MIN.0))
-    }
-
-    /// How long after `earlier` this is; zero where it is not after.
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 }
 

@@ -72,15 +72,6 @@ impl UserFilter {
             Self::Phone(_) | Self::Deployed(_) | Self::Activity(_) | Self::Variable { .. } | Self::Send(_) => None,
         }
     }
-
-    /// How deep it nests, itself included.
-    pub fn depth(&self) -> usize {
-        match self {
-            Self::All(filters) | Self::Any(filters) => 1 + filters.iter().map(Self::depth).max().unwrap_or(0),
-            Self::Not(filter) => 1 + filter.depth(),
-            _ => 1,
-        }
-    }
 }
 
 /// Whether all hold, where one that is false decides and one that is not known otherwise leaves it unknown.

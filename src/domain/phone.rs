@@ -4,6 +4,7 @@ use std::fmt;
 
 use phonenumber::{Mode, country};
 
+use super::contact::is_whatsapp_id;
 use super::input::{Fault, check_text};
 
 /// The country that a number without a country code is read in.
@@ -57,9 +58,8 @@ impl Phone {
 
     /// The number of a WhatsApp id (digits with the country code, no plus).
     pub fn of_whatsapp_id(wa_id: &str) -> Option<Self> {
-        let digits = !wa_id.is_empty() && wa_id.len() <= 20 && wa_id.bytes().all(|byte| byte.is_ascii_digit());
         // WhatsApp knows its users better than the numbering plans of a library do, so its id is not validated again.
-        digits.then(|| Self { text: format!("+{wa_id}"), valid: true })
+        is_whatsapp_id(wa_id).then(|| Self { text: format!("+{wa_id}"), valid: true })
     }
 
     /// E.164, or the text as given.

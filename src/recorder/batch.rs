@@ -7,7 +7,7 @@ use super::{Inner, RecordError, Recorded};
 use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::WorkspaceId;
 use crate::storage::record::{self, Batch, Offered};
-use crate::storage::{FaultKind, StorageError, Tenant, parked};
+use crate::storage::{FaultKind, StorageError, Tenant, parked, retry_races};
 
 /// How often a batch that lost a race is begun again before it counts as failed.
 const MAX_RETRIES: u32 = 10;
@@ -52,13 +52,7 @@ impl Inner {
     }
 
     async fn record_once(&self, tenant: &Tenant, offered: &[Offered]) -> Result<Batch, StorageError> {
-        let mut retries = 0;
-        loop {
-            match record::batch(tenant, offered, self.settings.parking, self.now()).await {
-                Err(error) if error.kind().may_pass_at_once() && retries < MAX_RETRIES => retries += 1,
-                result => return result,
-            }
-        }
+        retry_races(MAX_RETRIES, || record::batch(tenant, offered, self.settings.parking, self.now())).await
     }
 
     /// Wakes the watchers, and offers again what waited for what is known now.

@@ -25,6 +25,20 @@ impl FaultKind {
     }
 }
 
+/// Runs `work`, and runs it again up to `max_retries` times while it fails for a reason that may pass at once.
+pub async fn retry_races<T, F>(max_retries: u32, mut work: impl FnMut() -> F) -> Result<T, StorageError>
+where
+    F: Future<Output = Result<T, StorageError>>,
+{
+    for _ in 0..max_retries {
+        match work().await {
+            Err(error) if error.kind().may_pass_at_once() => {}
+            result => return result,
+        }
+    }
+    work().await
+}
+
 impl StorageError {
     /// What the fault means for the caller.
     pub fn kind(&self) -> FaultKind {

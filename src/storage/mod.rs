@@ -39,7 +39,7 @@ pub mod versions;
 use std::collections::HashMap;
 
 pub use connect::Database;
-pub use fault::FaultKind;
+pub use fault::{FaultKind, retry_races};
 
 use crate::domain::id::WorkspaceId;
 

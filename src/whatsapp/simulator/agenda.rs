@@ -90,11 +90,11 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use super::*;
+    use crate::domain::clock::Timestamp;
     use crate::whatsapp::simulator::call::Recipient;
     use crate::whatsapp::simulator::course::Event;
     use crate::whatsapp::simulator::update::{Person, Subject};
-    use super::*;
-    use crate::domain::clock::Timestamp;
 
     fn posting(due: Instant, code: i32) -> Posting {
         let subject = Arc::new(Subject {

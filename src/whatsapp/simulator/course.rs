@@ -174,8 +174,8 @@ impl<'a> Story<'a> {
 
 #[cfg(test)]
 mod tests {
-    use crate::whatsapp::simulator::settings::{Faults, Outcomes, Webhooks};
     use super::*;
+    use crate::whatsapp::simulator::settings::{Faults, Outcomes, Webhooks};
 
     fn chances() -> impl Iterator<Item = Chance> {
         (0..1_500_u32).map(|n| Chance::of(1, &["line", &n.to_string(), "0"]))

@@ -3,7 +3,7 @@
 use async_graphql::{ID, InputObject};
 
 use super::Reader;
-use crate::domain::contact::ContactKey;
+use crate::domain::contact::{ContactKey, is_whatsapp_id};
 use crate::domain::fact::{self, Content, Fact, Person};
 use crate::domain::input::{Fault, MAX_PROVIDER_ID_BYTES, MAX_TEXT_BYTES, check_json, check_name, check_text};
 use crate::domain::phone::{Country, Phone};
@@ -39,9 +39,6 @@ pub(crate) struct MessageFact {
     /// belongs to.
     in_reply_to: Option<String>,
 }
-
-/// The most digits of a WhatsApp id: E.164 has 15, and WhatsApp adds to some.
-const MAX_WHATSAPP_ID_DIGITS: usize = 20;
 
 impl MessageFact {
     /// The fact in the domain's terms; `None` where it was refused.
@@ -95,8 +92,11 @@ impl MessageFact {
 }
 
 fn read_whatsapp_id(given: &str) -> std::result::Result<String, Fault> {
-    let digits = given.len() <= MAX_WHATSAPP_ID_DIGITS && Phone::of_whatsapp_id(given).is_some();
-    if digits { Ok(given.to_owned()) } else { Err(Fault::new("is not a WhatsApp id, which has 1 to 20 digits")) }
+    if is_whatsapp_id(given) {
+        Ok(given.to_owned())
+    } else {
+        Err(Fault::new("is not a WhatsApp id, which has 1 to 20 digits"))
+    }
 }
 
 fn read_payload(payload: &Json) -> std::result::Result<String, Fault> {
