@@ -57,7 +57,7 @@ impl Inner {
 
     /// Wakes the watchers, and offers again what waited for what is known now.
     async fn committed(&self, tenant: &Tenant, batch: Batch) {
-        self.watchers.wake(&batch.revisions);
+        self.hub.wake(&batch.revisions);
         // The queue is being drained by our caller, so no task needs to be started.
         self.offer_waiting(tenant, &batch.known).await;
     }

@@ -25,6 +25,7 @@ use crate::domain::book::Applied;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::WorkspaceId;
+use crate::live::Hub;
 use crate::storage::ledger::Revisions;
 use crate::storage::parked::{self, Parking};
 use crate::storage::record::Offered;
@@ -55,12 +56,6 @@ pub enum RecordError {
     Closed,
 }
 
-/// Whom a commit wakes. The recorder does not know who listens.
-pub trait Wake: Send + Sync + 'static {
-    /// Tells that this node committed changes.
-    fn wake(&self, revisions: &Revisions);
-}
-
 /// How the recorder works.
 #[derive(Debug, Clone, Copy)]
 pub struct RecorderSettings {
@@ -80,7 +75,7 @@ pub struct Recorder(Arc<Inner>);
 
 struct Inner {
     db: Database,
-    watchers: Arc<dyn Wake>,
+    hub: Hub,
     clock: Arc<dyn Clock>,
     tasks: TaskTracker,
     settings: RecorderSettings,
@@ -89,17 +84,10 @@ struct Inner {
 }
 
 impl Recorder {
-    /// A recorder that writes to `db` and then wakes `watchers`. Its work runs on `tasks`.
-    pub fn new(
-        db: Database,
-        watchers: impl Wake,
-        clock: Arc<dyn Clock>,
-        tasks: TaskTracker,
-        settings: RecorderSettings,
-    ) -> Self {
+    /// A recorder that writes to `db` and then wakes the subscribers of `hub`. Its work runs on `tasks`.
+    pub fn new(db: Database, hub: Hub, clock: Arc<dyn Clock>, tasks: TaskTracker, settings: RecorderSettings) -> Self {
         let places = Arc::new(Semaphore::new(settings.queue_facts));
-        let watchers = Arc::new(watchers);
-        Self(Arc::new(Inner { db, watchers, clock, tasks, settings, queues: Queues::default(), places }))
+        Self(Arc::new(Inner { db, hub, clock, tasks, settings, queues: Queues::default(), places }))
     }
 
     /// Looks through parked facts again and again until `shutdown`.
@@ -124,7 +112,7 @@ impl Recorder {
     /// Does what follows a commit, for another writer of this node: wakes the watchers of these versions, and offers again
     /// what waited for these keys.
     pub async fn committed(&self, workspace: WorkspaceId, revisions: &Revisions, known: &[String]) {
-        self.0.watchers.wake(revisions);
+        self.0.hub.wake(revisions);
         let tenant = Tenant::new(self.0.db.clone(), workspace);
         if self.0.offer_waiting(&tenant, known).await {
             self.0.tasks.spawn(drain(Arc::clone(&self.0), workspace));

@@ -85,11 +85,6 @@ impl Simulator {
         Ok(Self { address, provider, tasks, stopping: stopping.drop_guard() })
     }
 
-    /// Where it listens.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// The base URL for a client.
     pub fn base_url(&self) -> String {
         format!("http://{}/v25.0", self.address)
