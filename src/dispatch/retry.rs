@@ -1,18 +1,19 @@
-//! Trying again what must not be left undone, while the database is away.
+//! Retries of what must not be left undone, while the database is unavailable.
 
 use std::time::Duration;
 
 use super::worker::WorkerError;
 use crate::recorder::RecordError;
 
-/// The first delay; it doubles with each try.
+/// The delay after the first attempt. It doubles with each attempt.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// The longest delay.
+/// The longest delay between two attempts.
 const MAX_DELAY: Duration = Duration::from_secs(5);
-/// Tries in all: for about a minute. What is not done by then stays claimed, and counts as an unknown outcome.
+/// The number of attempts, which take about a minute. Messages that are not settled by then stay claimed, and their outcome
+/// becomes unknown.
 const MAX_ATTEMPTS: u32 = 16;
 
-/// Does something until it succeeds, or the patience is at an end.
+/// Runs `work` until it succeeds, fails for a reason that retries cannot help, or was attempted too often.
 pub(super) async fn retry<F>(work: impl Fn() -> F) -> Result<(), WorkerError>
 where
     F: Future<Output = Result<(), WorkerError>>,
@@ -38,8 +39,8 @@ mod tests {
 
     use super::*;
 
-    /// The result of something that succeeds at the n-th try, and how often it was tried.
-    async fn tried(succeeds_at: u32, error: fn() -> RecordError) -> (bool, u32) {
+    /// Whether something that succeeds at the n-th attempt succeeded, and the number of attempts.
+    async fn attempt(succeeds_at: u32, error: fn() -> RecordError) -> (bool, u32) {
         let tries = AtomicU32::new(0);
         let done = retry(|| async {
             let nth = tries.fetch_add(1, Ordering::Relaxed) + 1;
@@ -49,12 +50,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_fails_for_a_while_is_tried_again() {
-        assert_eq!(tried(3, || RecordError::Full).await, (true, 3));
+    async fn temporary_failures_are_retried() {
+        assert_eq!(attempt(3, || RecordError::Full).await, (true, 3));
     }
 
     #[tokio::test]
-    async fn nothing_is_tried_again_at_a_shutdown() {
-        assert_eq!(tried(3, || RecordError::Closed).await, (false, 1));
+    async fn nothing_is_retried_during_shutdown() {
+        assert_eq!(attempt(3, || RecordError::Closed).await, (false, 1));
     }
 }

@@ -1,4 +1,4 @@
-//! Taking submissions in.
+//! Accepting submissions.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,70 +23,70 @@ use crate::recorder::Recorder;
 use crate::storage::sends::submit::{self, NewRecipient, NewSend, Submitted};
 use crate::storage::{StorageError, Tenant, conversations, lines, retry_races, versions};
 
-/// The most users of one submission.
+/// The most users in one submission.
 pub const MAX_USERS: usize = 10_000;
 
-/// The most variables of one user.
+/// The most variables that one user may have in a submission.
 pub const MAX_VARIABLES: usize = 100;
 
-/// How often a submission that lost a race is begun again.
+/// How often a submission that lost a race is retried.
 const MAX_RETRIES: u32 = 5;
 
-/// One submission of users to a conversation's current version, as it comes in.
+/// A submission of users to a conversation's current version, before it is checked.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// What to send.
+    /// The conversation to send.
     pub conversation: ConversationId,
-    /// To whom. A phone that occurs again is one user, with the variables that it came with first.
+    /// The users to send to. If a phone number occurs more than once, its first occurrence counts.
     pub users: Vec<Recipient>,
-    /// When it is due, if later than now.
+    /// When to send; immediately if that is absent or in the past.
     pub scheduled_at: Option<Timestamp>,
-    /// The same key with the same input returns the send that it first made.
+    /// Repeating a submission under the same key returns the send that the first one created.
     pub idempotency_key: Option<String>,
 }
 
 /// A user to send to.
 #[derive(Debug, Clone)]
 pub struct Recipient {
-    /// The phone as given.
+    /// The phone number as given.
     pub phone: String,
-    /// Named values; of one name the last counts.
+    /// Names and values of variables. If a name occurs more than once, the last value counts.
     pub variables: Vec<(String, String)>,
 }
 
-/// Why a submission is refused; nothing was stored.
+/// Why a submission is refused. Nothing has been stored then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubmissionFault {
-    /// The conversation is not there.
+    /// The conversation does not exist.
     NoConversation,
     /// The conversation is archived.
     Archived,
-    /// The conversation is inbound: its users begin it.
+    /// The conversation is inbound, so its users begin it.
     Inbound,
-    /// More than [`MAX_USERS`], or none.
+    /// There are no users or more than [`MAX_USERS`]: their number.
     Count(usize),
-    /// The phone of the user at this place.
+    /// The phone number of the user at this index is not acceptable.
     Phone(usize, Fault),
-    /// More than [`MAX_VARIABLES`] of the user at this place.
+    /// The user at this index has more than [`MAX_VARIABLES`]: (user, number of variables).
     VariableCount(usize, usize),
-    /// The variable at this place of the user at that place: (user, variable).
+    /// A variable is not acceptable: (index of the user, index of the variable, fault).
     Variable(usize, usize, Fault),
-    /// The idempotency key.
+    /// The idempotency key is not acceptable.
     Key(Fault),
-    /// The idempotency key was used with another input.
+    /// The idempotency key was used for a different submission.
     KeyTaken,
 }
 
-/// Takes sends in. Cheap to clone.
+/// Accepts submissions. Cheap to clone.
 #[derive(Clone)]
 pub struct Sends {
     recorder: Recorder,
     clock: Arc<dyn Clock>,
-    /// Tells the dispatcher of this node that there is work.
+    /// Notifies the dispatcher of this node that there is something to send.
     work: Arc<Notify>,
 }
 
-/// What a conversation's users are sent.
+/// What a submission deploys, and on which line.
 struct Destination {
     conversation: Conversation,
     version: Version,
@@ -94,12 +94,12 @@ struct Destination {
 }
 
 impl Sends {
-    /// Sends that tell `recorder` what they committed, and nudge the dispatcher by `work`.
+    /// Reports commits to `recorder`, and notifies the dispatcher through `work`.
     pub fn new(recorder: Recorder, clock: Arc<dyn Clock>, work: Arc<Notify>) -> Self {
         Self { recorder, clock, work }
     }
 
-    /// Stores a send with its users, deployments and first messages in one transaction.
+    /// Stores a send with its users, deployments and first messages in one transaction; returns all faults if it is refused.
     pub async fn submit(
         &self,
         tenant: &Tenant,
@@ -109,7 +109,7 @@ impl Sends {
         if !faults.is_empty() {
             return Ok(Err(faults));
         }
-        // First of all: what was stored under a key is answered again whatever became of the conversation since.
+        // Checked first, so that a repetition gets the same answer whatever has happened to the conversation since.
         let idempotency = submission.idempotency_key.clone().map(|key| (key, digest(&submission)));
         if let Some(key) = &idempotency
             && let Some(repeated) = submit::find_repeated(tenant, key).await?
@@ -185,7 +185,7 @@ impl Destination {
         recipients.filter(|one| seen.insert(one.phone.clone())).collect()
     }
 
-    /// What is sent first; nothing where another system sends.
+    /// The template of the first message; `None` if another system sends.
     fn template(&self) -> Option<Template> {
         let flow = serde_json::from_str(&self.version.flow).ok()?;
         first_template(&flow).filter(|_| !self.line.external)
@@ -243,7 +243,7 @@ fn recipient(user: &Recipient, country: Option<Country>, template: Option<&Templ
     NewRecipient { phone, variables, template, own_failure }
 }
 
-/// What a template message carries: the dispatcher reads it back, and the history shows it.
+/// The payload of a template message, which the dispatcher reads back and the history shows.
 fn written(template: &Template, parameters: &[String]) -> String {
     json!({ "name": template.name, "language": template.language, "parameters": parameters }).to_string()
 }

@@ -1,4 +1,4 @@
-//! Entering a new deployment: what a send does for each of its users.
+//! Adding a new deployment, as a send does for each of its users.
 
 use super::attribution::contact_awaited;
 use super::{Book, DeploymentEntry, MessageEntry, UserEntry};
@@ -10,31 +10,31 @@ use crate::domain::merge::{DeploymentFacts, MessageFacts, Variables};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::user::ChangeKind;
 
-/// A deployment to be made by a send.
+/// A deployment that a send creates.
 #[derive(Debug, Clone)]
 pub struct NewDeployment {
-    /// Its user's contact.
+    /// The contact it is for.
     pub contact: ContactId,
-    /// Its version.
+    /// The version to deploy.
     pub version: VersionId,
-    /// Its line.
+    /// The line to send on.
     pub line: LineId,
-    /// Its send.
+    /// The send that creates it.
     pub send: SendId,
-    /// When it is due.
+    /// When it is due to be sent.
     pub queued_at: Timestamp,
-    /// Its variables.
+    /// The variables given at the submission.
     pub variables: Variables,
-    /// Its first message's template and parameters as written JSON; none where another system sends, so that the first
-    /// message is whichever that system reports.
+    /// The template and parameters of the first message, as JSON text. `None` if another system sends; the first message is
+    /// then whichever that system reports.
     pub template: Option<String>,
-    /// Why it fails before anything is sent.
+    /// Why it fails before anything is sent, if it does.
     pub own_failure: Option<OwnFailure>,
 }
 
 impl Book {
-    /// Makes a deployment for the contact's user of the version, and that user where there is none yet. Returns the
-    /// deployment's first message, where one was made.
+    /// Adds a deployment for the contact's user of the version, and that user if it does not exist yet. Returns the
+    /// deployment's first message, if one was created.
     pub fn deploy(&mut self, mut new: NewDeployment) -> Option<MessageId> {
         let id: DeploymentId = new_key().into();
         let (user, number) = self.user_to_deploy(&new);
@@ -46,7 +46,7 @@ impl Book {
         self.touched.deployments.insert(id);
         self.touched.standing.insert(id);
         if first.is_none() {
-            // The other system may have reported its message before it told us of the send.
+            // The other system may have reported its message before it reported the send.
             self.touched.known.insert(contact_awaited(new.line, new.contact));
         }
         self.deployments.insert(
@@ -71,7 +71,7 @@ impl Book {
         first
     }
 
-    /// The user and the number of its next deployment.
+    /// The user, created if necessary, and the number of the new deployment.
     fn user_to_deploy(&mut self, new: &NewDeployment) -> (UserId, i32) {
         let known = self.users_by_contact.get(&(new.version, new.contact)).copied();
         let (id, number) = match known.and_then(|id| self.users.get_mut(&id)) {

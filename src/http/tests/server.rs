@@ -108,7 +108,7 @@ fn services(
     let door: Arc<dyn Door> = behind.clone();
     Services {
         operations: Operations::new(Arc::new(Toy::new(seen.clone())), settings.http.request_timeout),
-        tokens: Tokens::remembering(tokens.find(), Duration::ZERO),
+        tokens: Tokens::cached(tokens.find(), Duration::ZERO),
         webhooks: Webhooks::new(&settings.whatsapp, Ingest::new(door, Arc::new(SystemClock))),
         database: behind.clone(),
         http: settings.http.clone(),
