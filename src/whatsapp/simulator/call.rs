@@ -1,6 +1,6 @@
-//! What a call to send a message says, checked as the provider checks it.
+//! Calls to send a message, validated as the provider does.
 //!
-//! Only templates are taken: the simulator knows of no open window in which anything else could be sent.
+//! Only templates are accepted: the simulator has no notion of a customer service window in which other messages may be sent.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -12,15 +12,15 @@ use crate::whatsapp::ids::{provider_id, wa_id};
 /// A call to send a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Call {
-    /// The recipient as given.
+    /// The recipient as it was given.
     pub(super) input: String,
-    /// Whom that names.
+    /// The recipient to which that refers.
     pub(super) recipient: Recipient,
-    /// The caller's own data.
+    /// The caller's opaque callback data.
     pub(super) callback: Option<String>,
 }
 
-/// Whom a message goes to: a WhatsApp account, or a user whose number is hidden.
+/// The recipient of a message: a WhatsApp account, or a user whose number is hidden.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Recipient {
     Account(String),
@@ -33,11 +33,11 @@ const MISSING: i32 = 131_008;
 const INVALID_VALUE: i32 = 131_009;
 const UNSUPPORTED_TYPE: i32 = 131_051;
 
-/// The longest callback data that the provider takes, in characters.
+/// The maximum length of callback data, in characters.
 const MAX_CALLBACK_CHARS: usize = 512;
 
 impl Recipient {
-    /// The id that tells this recipient from others.
+    /// The id of the account or of the user.
     pub(super) fn id(&self) -> &str {
         let (Self::Account(id) | Self::User(id)) = self;
         id
@@ -45,7 +45,7 @@ impl Recipient {
 }
 
 impl Call {
-    /// Reads a call's body.
+    /// Parses the body of a call.
     pub(super) fn read(body: &[u8]) -> Result<Self, ErrorAnswer> {
         let body: Value =
             serde_json::from_slice(body).map_err(|_| ErrorAnswer::new(INVALID_PARAMETER, "The body is not JSON"))?;
@@ -58,7 +58,7 @@ impl Call {
     }
 }
 
-/// Checks a call's token; any is good where none is `expected`.
+/// Checks the token of a call. Any token is accepted if none is `expected`.
 pub(super) fn check_token(headers: &HeaderMap, expected: Option<&str>) -> Result<(), ErrorAnswer> {
     let header = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
     let token = header.and_then(|header| header.strip_prefix("Bearer ")).filter(|token| !token.is_empty());
@@ -112,7 +112,7 @@ fn callback(body: &Value) -> Result<Option<String>, ErrorAnswer> {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.chars().count() <= MAX_CALLBACK_CHARS => Ok(Some(text.clone())),
         Some(_) => {
-            Err(ErrorAnswer::new(INVALID_VALUE, "biz_opaque_callback_data is not a text of at most 512 characters"))
+            Err(ErrorAnswer::new(INVALID_VALUE, "biz_opaque_callback_data is not a string of at most 512 characters"))
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_to_a_number_or_to_a_user_is_taken() {
+    fn a_template_to_a_number_or_to_a_user_is_accepted() {
         let call = Call::read(&body(&json!({}))).unwrap();
         assert_eq!(call.recipient, Recipient::Account("573001234567".into()));
         assert_eq!((call.input.as_str(), call.callback.as_deref()), ("+57 300-1234567", Some("mine")));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_has_the_providers_code() {
+    fn missing_and_invalid_fields_have_the_providers_codes() {
         let template = |template: Value| body(&json!({ "template": template }));
         let empty = json!([{"type": "body", "parameters": [{"type": "text", "text": ""}]}]);
         for (body, expected) in [

@@ -1,4 +1,4 @@
-//! The one endpoint: `POST /{version}/{phone-number-id}/messages`, answered as the provider answers, or as it fails.
+//! The single endpoint, `POST /{version}/{phone-number-id}/messages`, which answers and fails as the provider does.
 
 use std::io;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ async fn send(
         Verdict::Broken => Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
         Verdict::Cut => Ok(cut().into_response()),
         Verdict::Silent => {
-            // Whoever called gives up long before.
+            // The caller gives up long before.
             stopping.cancelled().await;
             Ok(StatusCode::SERVICE_UNAVAILABLE.into_response())
         }
@@ -75,7 +75,7 @@ fn accepted(call: &Call, receipt: &Receipt, held: bool) -> Value {
     })
 }
 
-/// A body that fails at its first byte, upon which the server breaks the connection.
+/// A body that fails at its first byte, which makes the server close the connection.
 fn cut() -> Body {
     Body::from_stream(stream::iter([Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset))]))
 }
