@@ -120,7 +120,7 @@ impl Cell {
 
 /// Reads an optional part. An invalid number gives `None`, too, which [`Cell::from_code`] detects by encoding the cell again.
 fn optional<T: Coded>(part: i16) -> Option<T> {
-    T::of_code(part - 1)
+    T::from_code(part - 1)
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl Hub {
         followed: Followed,
         interval: Duration,
     ) -> impl Stream<Item = Result<Arc<Metrics>, StorageError>> + Send + use<> {
-        let follower = Follower {
+        let subscriber = Follower {
             hub: self.clone(),
             tenant,
             current: None,
@@ -62,7 +62,7 @@ impl Hub {
             interval,
             next: Instant::now(),
         };
-        stream::try_unfold((follower, followed), |(mut follower, followed)| async move {
+        stream::try_unfold((subscriber, followed), |(mut follower, followed)| async move {
             let metrics = follower.next(followed).await?;
             Ok(metrics.map(|metrics| (metrics, (follower, followed))))
         })

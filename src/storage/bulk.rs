@@ -246,6 +246,30 @@ impl Datum {
     }
 }
 
+impl From<Option<i64>> for Datum {
+    fn from(number: Option<i64>) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Option<i32>> for Datum {
+    fn from(number: Option<i32>) -> Self {
+        Self::optional(number)
+    }
+}
+
+impl From<Option<i16>> for Datum {
+    fn from(number: Option<i16>) -> Self {
+        Self::optional(number)
+    }
+}
+
+impl From<Option<String>> for Datum {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
 /// The rows in parts of at most so many bytes, and of at least one row.
 fn chunks(mut rows: &[Vec<Datum>], bytes: usize) -> Vec<&[Vec<Datum>]> {
     let mut chunks = Vec::new();

@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use entity::contacts;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::given::Given;
-use super::rows::{some_time, time};
+use super::query::Query;
+use super::row;
 use super::{StorageError, Tenant, dialect};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::{ContactKey, ProfileName};
@@ -111,19 +111,19 @@ pub(super) async fn by_ids(
     workspace: WorkspaceId,
     ids: &[ContactId],
 ) -> Result<Directory, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let ids = given.any_id("id", ids);
-    load(db, given, &format!("workspace_id = {workspace} AND {ids}"), "").await
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let ids = query.among("id", ids);
+    load(query, &format!("workspace_id = {workspace} AND {ids}"), "").await
 }
 
 /// Reads contacts by their ids and keeps others from changing them, always in the same order.
 async fn lock(db: &DatabaseTransaction, workspace: WorkspaceId, ids: &[ContactId]) -> Result<Directory, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let ids = given.any_id("id", ids);
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let ids = query.among("id", ids);
     let lock = dialect::for_update(db.get_database_backend());
-    load(db, given, &format!("workspace_id = {workspace} AND {ids}"), lock).await
+    load(query, &format!("workspace_id = {workspace} AND {ids}"), lock).await
 }
 
 /// Writes what was learnt of people, merged with what other transactions wrote meanwhile. A name that another contact holds
@@ -159,20 +159,20 @@ async fn read(
     let wa_ids: Vec<_> = keys.iter().filter_map(|key| key.wa_id.as_deref()).collect();
     let user_ids: Vec<_> = keys.iter().filter_map(|key| key.provider_user_id.as_deref()).collect();
     let phones: Vec<_> = keys.iter().filter_map(|key| key.phone.as_ref().map(Phone::as_str)).collect();
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
     let names = [("wa_id", wa_ids), ("provider_user_id", user_ids), ("phone", phones)];
-    let given_names = names.iter().filter(|(_, texts)| !texts.is_empty());
-    let ways: Vec<_> = given_names.map(|(column, texts)| given.any_text(column, texts)).collect();
+    let present = names.iter().filter(|(_, texts)| !texts.is_empty());
+    let ways: Vec<_> = present.map(|(column, texts)| query.among_texts(column, texts)).collect();
     if ways.is_empty() {
         return Ok(Directory::default());
     }
-    load(db, given, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), "").await
+    load(query, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), "").await
 }
 
-async fn load(db: &impl ConnectionTrait, given: Given, condition: &str, lock: &str) -> Result<Directory, StorageError> {
+async fn load(query: Query<'_, impl ConnectionTrait>, condition: &str, lock: &str) -> Result<Directory, StorageError> {
     let sql = format!("SELECT * FROM contacts WHERE {condition} ORDER BY id DESC {lock}");
-    let rows = contacts::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    let rows = query.models::<contacts::Model>(sql).await?;
     let mut directory = Directory::default();
     for row in rows {
         directory.enter(contact(row)?);
@@ -181,14 +181,14 @@ async fn load(db: &impl ConnectionTrait, given: Given, condition: &str, lock: &s
 }
 
 fn contact(row: contacts::Model) -> Result<Contact, StorageError> {
-    let name = time(row.name_at)?.zip(row.name).map(|(at, name)| ProfileName { at, name });
+    let name = row.name_at.map(row::time).transpose()?.zip(row.name).map(|(at, name)| ProfileName { at, name });
     let key =
         ContactKey { phone: row.phone.map(Phone::stored), wa_id: row.wa_id, provider_user_id: row.provider_user_id };
     Ok(Contact {
         id: row.id.into(),
         person: Person { key, name },
-        created_at: some_time(row.created_at)?,
-        opted_out_at: time(row.opted_out_at)?,
+        created_at: row::time(row.created_at)?,
+        opted_out_at: row.opted_out_at.map(row::time).transpose()?,
     })
 }
 

@@ -10,7 +10,8 @@ use super::row::Row;
 use super::source::Source;
 use super::{Found, StorageError, Tenant, dialect};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{Conversation, ConversationFilter, Direction, Version, fold_name};
+use crate::domain::code::Coded;
+use crate::domain::conversation::{Conversation, ConversationFilter, Version, fold_name};
 use crate::domain::id::{ConversationId, VersionId, new_key};
 use crate::domain::page::{Key, Page, Slice};
 
@@ -101,7 +102,7 @@ pub async fn count(tenant: &Tenant, filter: &ConversationFilter) -> Result<i64, 
     for condition in conditions(&mut query, filter) {
         sql = format!("{sql} AND {condition}");
     }
-    query.number(sql).await
+    Ok(query.number(sql).await?.unwrap_or_default())
 }
 
 impl ConversationOrder {
@@ -172,7 +173,7 @@ fn read(row: &mut Row<'_>) -> Result<Conversation, StorageError> {
         id: row.id()?,
         line: row.id()?,
         name: row.value()?,
-        direction: row.code("direction", Direction::from_code)?,
+        direction: row.code()?,
         created_at: row.time()?,
         archived_at: row.optional_time()?,
         current_version: row.id()?,

@@ -5,10 +5,9 @@
 //! are part of the text, since there are few and the planner then knows how rare each is.
 
 use super::query::Query;
-use crate::domain::failure::FailureReason;
+use crate::domain::code::Coded;
 use crate::domain::filter::{TimeRange, UserFilter};
 use crate::domain::id::SendId;
-use crate::domain::standing::{DeploymentStatus, SessionStatus, Stage};
 
 /// That a user matches.
 pub(super) fn condition(query: &mut Query<'_>, filter: &UserFilter) -> String {
@@ -16,10 +15,10 @@ pub(super) fn condition(query: &mut Query<'_>, filter: &UserFilter) -> String {
         UserFilter::All(filters) => every(query, filters),
         UserFilter::Any(filters) => any(query, filters),
         UserFilter::Not(filter) => format!("NOT ({})", condition(query, filter)),
-        UserFilter::Status(values) => one_of("users.status", codes(values, DeploymentStatus::code)),
-        UserFilter::Stage(values) => some_or_none("users.stage", values, Stage::code),
-        UserFilter::Session(values) => some_or_none("users.session_status", values, SessionStatus::code),
-        UserFilter::Failure(values) => known_one_of("users.failure_reason", codes(values, FailureReason::code)),
+        UserFilter::Status(values) => one_of("users.status", codes(values)),
+        UserFilter::Stage(values) => some_or_none("users.stage", values),
+        UserFilter::Session(values) => some_or_none("users.session_status", values),
+        UserFilter::Failure(values) => known_one_of("users.failure_reason", codes(values)),
         UserFilter::Phone(prefix) => phone(query, prefix),
         UserFilter::Deployed(range) => in_range(query, "users.deployed_at", range),
         UserFilter::Activity(range) => activity(query, range),
@@ -43,10 +42,10 @@ fn conjuncts(filter: &UserFilter) -> Vec<&UserFilter> {
 
 fn values_by_index(filter: &UserFilter) -> Option<Vec<String>> {
     let (column, mut codes): (_, Vec<i16>) = match filter {
-        UserFilter::Status(values) => ("users.status", codes(values, DeploymentStatus::code).collect()),
-        UserFilter::Stage(values) => ("users.stage", known(values, Stage::code)?),
-        UserFilter::Session(values) => ("users.session_status", known(values, SessionStatus::code)?),
-        UserFilter::Failure(values) => ("users.failure_reason", codes(values, FailureReason::code).collect()),
+        UserFilter::Status(values) => ("users.status", codes(values).collect()),
+        UserFilter::Stage(values) => ("users.stage", known(values)?),
+        UserFilter::Session(values) => ("users.session_status", known(values)?),
+        UserFilter::Failure(values) => ("users.failure_reason", codes(values).collect()),
         _ => return None,
     };
     codes.sort_unstable();
@@ -54,13 +53,13 @@ fn values_by_index(filter: &UserFilter) -> Option<Vec<String>> {
     Some(codes.into_iter().map(|code| format!("{column} = {code}")).collect())
 }
 
-fn codes<T: Copy>(values: &[T], code: fn(T) -> i16) -> impl Iterator<Item = i16> {
-    values.iter().map(move |&value| code(value))
+fn codes<T: Coded>(values: &[T]) -> impl Iterator<Item = i16> {
+    values.iter().map(|&value| value.code())
 }
 
 /// The codes of values none of which asks for users without one: those have no index.
-fn known<T: Copy>(values: &[Option<T>], code: fn(T) -> i16) -> Option<Vec<i16>> {
-    values.iter().map(|value| value.map(code)).collect()
+fn known<T: Coded>(values: &[Option<T>]) -> Option<Vec<i16>> {
+    values.iter().map(|value| value.map(T::code)).collect()
 }
 
 fn every(query: &mut Query<'_>, filters: &[UserFilter]) -> String {
@@ -90,8 +89,8 @@ fn known_one_of(column: &str, codes: impl Iterator<Item = i16>) -> String {
     format!("({column} IS NOT NULL AND {})", one_of(column, codes))
 }
 
-fn some_or_none<T: Copy>(column: &str, values: &[Option<T>], code: fn(T) -> i16) -> String {
-    let some = known_one_of(column, values.iter().flatten().map(|&value| code(value)));
+fn some_or_none<T: Coded>(column: &str, values: &[Option<T>]) -> String {
+    let some = known_one_of(column, values.iter().flatten().map(|&value| value.code()));
     if values.iter().any(Option::is_none) { format!("({column} IS NULL OR {some})") } else { some }
 }
 

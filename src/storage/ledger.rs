@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use entity::{send_tally, tally, versions};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::DatabaseTransaction;
 
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::given::Given;
-use super::{StorageError, dialect};
+use super::query::Query;
+use super::{StorageError, dialect, row};
 use crate::domain::book::{SendMove, UserMove};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{SendId, UserId, VersionId, WorkspaceId};
@@ -68,10 +68,10 @@ const CHANGES: Bulk = Bulk {
 
 impl Locked {
     /// Locks the versions for which the condition holds.
-    pub(super) async fn lock(db: &DatabaseTransaction, given: Given, condition: &str) -> Result<Self, StorageError> {
-        let lock = dialect::for_update(db.get_database_backend());
+    pub(super) async fn lock(query: Query<'_, DatabaseTransaction>, condition: &str) -> Result<Self, StorageError> {
+        let lock = dialect::for_update(query.backend());
         let sql = format!("SELECT * FROM versions WHERE {condition} ORDER BY id {lock}");
-        let rows = versions::Model::find_by_statement(given.statement(sql)).all(db).await?;
+        let rows = query.models::<versions::Model>(sql).await?;
         let head =
             |row: versions::Model| (row.id.into(), Head { revision: row.revision, deployments: row.total_deployments });
         Ok(Self(rows.into_iter().map(head).collect()))
@@ -169,13 +169,13 @@ impl Locked {
         for version in changed {
             let Some(head) = self.0.get_mut(&version) else { continue };
             head.deployments += deployments.get(&version).copied().unwrap_or_default();
-            let mut given = Given::new(db.get_database_backend());
-            let (revision, at) = (given.value(head.revision), given.value(now.micros()));
-            let (total, id) = (given.value(head.deployments), given.value(version.0));
+            let mut query = Query::on(db);
+            let (revision, at) = (query.bind(head.revision), query.bind(now.micros()));
+            let (total, id) = (query.bind(head.deployments), query.bind(version.0));
             let sql = format!(
                 "UPDATE versions SET revision = {revision}, changed_at = {at}, total_deployments = {total} WHERE id = {id}"
             );
-            db.execute_raw(given.statement(sql)).await?;
+            query.execute(sql).await?;
             revisions.push((version, head.revision));
         }
         Ok(revisions)
@@ -218,10 +218,10 @@ async fn complete(db: &DatabaseTransaction, sends: &[SendId], now: Timestamp) ->
     if sends.is_empty() {
         return Ok(());
     }
-    let mut given = Given::new(db.get_database_backend());
-    let (now, sends) = (given.value(now.micros()), given.any_id("id", sends));
+    let mut query = Query::on(db);
+    let (now, sends) = (query.bind(now.micros()), query.among("id", sends));
     let sql = format!("UPDATE sends SET completed_at = {now} WHERE completed_at IS NULL AND {sends}");
-    db.execute_raw(given.statement(sql)).await?;
+    query.execute(sql).await?;
     Ok(())
 }
 
@@ -229,12 +229,11 @@ pub(super) async fn read_tallies(
     db: &DatabaseTransaction,
     ids: &[VersionId],
 ) -> Result<HashMap<VersionId, Tally>, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let ids = given.any_id("version_id", ids);
-    let statement = given.statement(format!("SELECT * FROM tally WHERE {ids}"));
-    let mut tallies: HashMap<VersionId, Tally> = HashMap::new();
-    for row in tally::Model::find_by_statement(statement).all(db).await? {
-        tallies.entry(row.version_id.into()).or_default().add(cell(row.cell)?, row.users);
+    let mut query = Query::on(db);
+    let ids = query.among("version_id", ids);
+    let mut tallies: HashMap<_, Tally> = HashMap::new();
+    for row in query.models::<tally::Model>(format!("SELECT * FROM tally WHERE {ids}")).await? {
+        tallies.entry(row.version_id.into()).or_default().add(row::cell(row.cell)?, row.users);
     }
     Ok(tallies)
 }
@@ -243,16 +242,11 @@ pub(super) async fn read_send_tallies(
     db: &DatabaseTransaction,
     ids: &[SendId],
 ) -> Result<HashMap<SendId, Tally>, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let ids = given.any_id("send_id", ids);
-    let statement = given.statement(format!("SELECT * FROM send_tally WHERE {ids}"));
-    let mut tallies: HashMap<SendId, Tally> = HashMap::new();
-    for row in send_tally::Model::find_by_statement(statement).all(db).await? {
-        tallies.entry(row.send_id.into()).or_default().add(cell(row.cell)?, row.deployments);
+    let mut query = Query::on(db);
+    let ids = query.among("send_id", ids);
+    let mut tallies: HashMap<_, Tally> = HashMap::new();
+    for row in query.models::<send_tally::Model>(format!("SELECT * FROM send_tally WHERE {ids}")).await? {
+        tallies.entry(row.send_id.into()).or_default().add(row::cell(row.cell)?, row.deployments);
     }
     Ok(tallies)
-}
-
-pub(super) fn cell(code: i32) -> Result<Cell, StorageError> {
-    Cell::from_code(code).ok_or(StorageError::Corrupt("cell"))
 }

@@ -1,13 +1,13 @@
 //! Messages: a user's history, and a deployment's part of it.
 
-use super::facts::{self, fact_columns};
+use super::facts::{self, fact_list, select_facts};
 use super::pages::{List, Lists};
 use super::query::Query;
 use super::row::Row;
 use super::source::{self, Source};
 use super::{Found, StorageError, Tenant};
 use crate::domain::id::{DeploymentId, MessageId, UserId};
-use crate::domain::message::{Message, MessageKind, Sender};
+use crate::domain::message::Message;
 use crate::domain::page::{Key, Page, Slice};
 
 const MESSAGES: Source<Message> = Source {
@@ -15,7 +15,7 @@ const MESSAGES: Source<Message> = Source {
     columns: concat!(
         "messages.id, messages.user_id, messages.deployment_id, messages.sender, messages.kind, messages.text, ",
         "messages.payload, messages.provider_message_id, messages.at, ",
-        fact_columns!("messages"),
+        fact_list!(select_facts => "messages"),
     ),
     joins: "",
     read,
@@ -102,8 +102,8 @@ fn read(row: &mut Row<'_>) -> Result<Message, StorageError> {
         id: row.id()?,
         user: row.id()?,
         deployment: row.id()?,
-        sender: row.code("sender", Sender::from_code)?,
-        kind: row.code("message kind", MessageKind::from_code)?,
+        sender: row.code()?,
+        kind: row.code()?,
         text: row.value()?,
         payload: row.value()?,
         provider_message_id: row.value()?,

@@ -14,7 +14,6 @@ mod dialect;
 mod facts;
 mod fault;
 mod filter;
-mod given;
 pub mod ledger;
 pub mod lines;
 pub mod messages;
@@ -63,7 +62,7 @@ pub enum StorageError {
     #[error("another node was faster")]
     Overtaken,
     /// A row holds what no version of this program writes.
-    #[error("the database holds a {0} that has no meaning")]
+    #[error("the database holds an invalid {0}")]
     Corrupt(&'static str),
 }
 

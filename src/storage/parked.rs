@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use entity::parked;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use sha2::{Digest, Sha256};
 
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::given::Given;
+use super::query::Query;
 use super::record::Offered;
 use super::{Database, StorageError, Tenant};
 use crate::domain::book::Applied;
@@ -94,21 +94,21 @@ pub async fn keep_unknown(db: &Database, kept: &[Kept], now: Timestamp) -> Resul
 /// The parked facts that wait for one of these keys.
 pub async fn waiting_for(tenant: &Tenant, keys: &[String]) -> Result<Vec<Offered>, StorageError> {
     let db = tenant.database().reader();
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(tenant.workspace().0);
-    let keys = given.any_text("key", &keys.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut query = Query::on(db);
+    let workspace = query.bind(tenant.workspace().0);
+    let keys = query.among_texts("key", &keys.iter().map(String::as_str).collect::<Vec<_>>());
     let sql = format!("SELECT * FROM parked WHERE workspace_id = {workspace} AND {keys}");
-    let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    let rows = query.models::<parked::Model>(sql).await?;
     rows.into_iter().map(|row| Ok(read(&row, Timestamp::MIN)?.offered)).collect()
 }
 
 /// Parked facts of any workspace whose time is up.
 pub async fn expired(db: &Database, now: Timestamp, limit: usize) -> Result<Vec<Parked>, StorageError> {
     let db = db.reader();
-    let mut given = Given::new(db.get_database_backend());
-    let (until, limit) = (given.value(now.micros()), given.value(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let mut query = Query::on(db);
+    let (until, limit) = (query.bind(now.micros()), query.bind(i64::try_from(limit).unwrap_or(i64::MAX)));
     let sql = format!("SELECT * FROM parked WHERE expires_at <= {until} ORDER BY expires_at LIMIT {limit}");
-    let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    let rows = query.models::<parked::Model>(sql).await?;
     rows.iter().map(|row| read(row, now)).collect()
 }
 
@@ -123,16 +123,16 @@ pub async fn placeable(
     limit: usize,
 ) -> Result<Vec<Parked>, StorageError> {
     let db = db.reader();
-    let mut given = Given::new(db.get_database_backend());
-    let (since, behind) = (given.value(since.micros()), given.value(behind));
+    let mut query = Query::on(db);
+    let (since, behind) = (query.bind(since.micros()), query.bind(behind));
     let (line, limit) =
-        (given.value(format!("{}%", LineId::PREFIX)), given.value(i64::try_from(limit).unwrap_or(i64::MAX)));
+        (query.bind(format!("{}%", LineId::PREFIX)), query.bind(i64::try_from(limit).unwrap_or(i64::MAX)));
     let sql = format!(
         "SELECT p.* FROM parked p WHERE p.parked_at >= {since} AND p.id > {behind} AND (p.key LIKE {line} OR EXISTS \
          (SELECT 1 FROM messages m WHERE m.workspace_id = p.workspace_id AND m.provider_message_id = p.key)) \
          ORDER BY p.id LIMIT {limit}"
     );
-    let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    let rows = query.models::<parked::Model>(sql).await?;
     rows.iter().map(|row| read(row, now)).collect()
 }
 
@@ -140,11 +140,10 @@ async fn clear(db: &impl ConnectionTrait, workspace: WorkspaceId, places: &[uuid
     if places.is_empty() {
         return Ok(());
     }
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let places = given.any_id("id", places);
-    db.execute_raw(given.statement(format!("DELETE FROM parked WHERE workspace_id = {workspace} AND {places}")))
-        .await?;
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let places = query.among("id", places);
+    query.execute(format!("DELETE FROM parked WHERE workspace_id = {workspace} AND {places}")).await?;
     Ok(())
 }
 

@@ -7,11 +7,10 @@ use super::row::Row;
 use super::source::{Source, with_absent};
 use super::{Found, StorageError, Tenant};
 use crate::domain::clock::Timestamp;
-use crate::domain::failure::FailureReason;
 use crate::domain::filter::UserFilter;
 use crate::domain::id::{UserId, VersionId};
 use crate::domain::page::{Key, Page, Slice};
-use crate::domain::standing::{Cell, DeploymentStatus, SessionStatus, Stage};
+use crate::domain::standing::Cell;
 use crate::domain::user::{User, UserOrder};
 
 const USERS: Source<User> = Source {
@@ -99,10 +98,10 @@ fn read(row: &mut Row<'_>) -> Result<User, StorageError> {
         deployments: row.value()?,
         deployed_at: row.time()?,
         cell: Cell {
-            status: row.code("deployment status", DeploymentStatus::from_code)?,
-            stage: row.optional_code("stage", Stage::from_code)?,
-            session_status: row.optional_code("session status", SessionStatus::from_code)?,
-            failure_reason: row.optional_code("failure reason", FailureReason::from_code)?,
+            status: row.code()?,
+            stage: row.optional_code()?,
+            session_status: row.optional_code()?,
+            failure_reason: row.optional_code()?,
         },
         last_activity_at: Some(row.time()?).filter(|&at| at > Timestamp::MIN),
     })

@@ -6,13 +6,14 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::Offered;
 use crate::domain::clock::Timestamp;
+use crate::domain::code::Coded;
 use crate::domain::contact::ContactKey;
 use crate::domain::conversation::Direction;
 use crate::domain::fact::{Fact, StatusFact, Target};
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, VersionId, WorkspaceId};
 use crate::storage::contacts;
-use crate::storage::given::Given;
 use crate::storage::ledger::Locked;
+use crate::storage::query::Query;
 use crate::storage::{StorageError, Tenant};
 
 /// Whom each fact is from or to, where it names a person.
@@ -102,21 +103,18 @@ impl Keys {
             return Ok(HashMap::new());
         }
         let db = tenant.database().reader();
-        let mut given = Given::new(db.get_database_backend());
-        let workspace = given.value(tenant.workspace().0);
-        let lines = given.any_id("c.line_id", &self.lines.iter().copied().collect::<Vec<_>>());
-        let direction = given.value(Direction::Inbound.code());
+        let mut query = Query::on(db);
+        let workspace = query.bind(tenant.workspace().0);
+        let lines = query.among("c.line_id", &self.lines.iter().copied().collect::<Vec<_>>());
+        let direction = query.bind(Direction::Inbound.code());
         let sql = format!(
             "SELECT c.line_id, v.id FROM conversations c \
              JOIN versions v ON v.conversation_id = c.id AND v.number = c.versions \
              WHERE c.workspace_id = {workspace} AND {lines} AND c.direction = {direction} AND c.archived_at IS NULL \
              ORDER BY c.created_at, c.id"
         );
-        let rows = db.query_all_raw(given.statement(sql)).await?;
-        let pair = |row: sea_orm::QueryResult| {
-            Ok((row.try_get_by_index::<uuid::Uuid>(0)?.into(), row.try_get_by_index::<uuid::Uuid>(1)?.into()))
-        };
-        rows.into_iter().map(pair).collect::<Result<_, sea_orm::DbErr>>().map_err(StorageError::from)
+        let versions = query.all(sql, |row| Ok((row.id()?, row.id()?))).await?;
+        Ok(versions.into_iter().collect())
     }
 
     /// Locks the versions to which the names lead.
@@ -126,8 +124,8 @@ impl Keys {
         workspace: WorkspaceId,
         inbound: &HashMap<LineId, VersionId>,
     ) -> Result<Locked, StorageError> {
-        let mut given = Given::new(db.get_database_backend());
-        let workspace = given.value(workspace.0);
+        let mut query = Query::on(db);
+        let workspace = query.bind(workspace.0);
         let of_messages = |condition: String| {
             format!(
                 "SELECT d.version_id FROM messages m JOIN deployments d ON d.id = m.deployment_id \
@@ -139,32 +137,32 @@ impl Keys {
         };
         let mut ways = Vec::new();
         if !self.messages.is_empty() {
-            ways.push(of_messages(given.any_id("m.id", &self.messages)));
+            ways.push(of_messages(query.among("m.id", &self.messages)));
         }
         if !self.provider_ids.is_empty() {
-            ways.push(of_messages(given.any_text("m.provider_message_id", &self.provider_ids())));
+            ways.push(of_messages(query.among_texts("m.provider_message_id", &self.provider_ids())));
         }
         if !self.deployments.is_empty() {
-            ways.push(of_deployments(given.any_id("id", &self.deployments)));
+            ways.push(of_deployments(query.among("id", &self.deployments)));
         }
         if !self.contacts.is_empty() && !self.lines.is_empty() {
-            ways.push(of_deployments(self.reached(&mut given)));
+            ways.push(of_deployments(self.reached(&mut query)));
         }
         if ways.is_empty() {
             return Ok(Locked::default());
         }
         let mut condition = format!("id IN ({})", ways.join(" UNION "));
         if !inbound.is_empty() {
-            let inbound = given.any_id("id", &inbound.values().copied().collect::<Vec<_>>());
+            let inbound = query.among("id", &inbound.values().copied().collect::<Vec<_>>());
             condition = format!("({condition} OR {inbound})");
         }
-        Locked::lock(db, given, &format!("workspace_id = {workspace} AND {condition}")).await
+        Locked::lock(query, &format!("workspace_id = {workspace} AND {condition}")).await
     }
 
     /// A condition on deployments: a message of these contacts on these lines may belong to them.
-    pub(super) fn reached(&self, given: &mut Given) -> String {
-        let contacts = given.any_id("contact_id", &self.contacts.iter().copied().collect::<Vec<_>>());
-        let lines = given.any_id("line_id", &self.lines.iter().copied().collect::<Vec<_>>());
+    pub(super) fn reached<C: ConnectionTrait>(&self, query: &mut Query<'_, C>) -> String {
+        let contacts = query.among("contact_id", &self.contacts.iter().copied().collect::<Vec<_>>());
+        let lines = query.among("line_id", &self.lines.iter().copied().collect::<Vec<_>>());
         format!("{contacts} AND {lines} AND began_at IS NOT NULL")
     }
 

@@ -3,17 +3,18 @@
 use std::collections::{BTreeSet, HashMap};
 
 use entity::{messages, users};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
 use super::keys::Keys;
-use crate::domain::book::{Book, LineEntry, Said};
+use crate::domain::book::{Book, LineEntry};
+use crate::domain::code::Coded;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, UserId, VersionId, WorkspaceId};
 use crate::domain::merge::VariableValue;
 use crate::domain::message::Sender;
-use crate::storage::given::Given;
-use crate::storage::rows::{self, DeploymentRow, some_time};
-use crate::storage::{StorageError, contacts};
+use crate::storage::query::Query;
+use crate::storage::rows::{self, DeploymentRow};
+use crate::storage::{StorageError, contacts, row};
 
 /// Reads what the batch names.
 pub(super) async fn book(
@@ -51,16 +52,15 @@ pub(super) async fn find_answers(
         return Ok(());
     }
     let open: Vec<MessageId> = book.messages.keys().copied().collect();
-    let mut given = Given::new(db.get_database_backend());
-    let (workspace, sender) = (given.value(workspace.0), given.value(Sender::User.code()));
-    let users = given.any_id("user_id", &users.into_iter().collect::<Vec<_>>());
-    let (deployments, open) = (given.any_id("deployment_id", &deployments), given.any_id("id", &open));
+    let mut query = Query::on(db);
+    let (workspace, sender) = (query.bind(workspace.0), query.bind(Sender::User.code()));
+    let users = query.among("user_id", &users.into_iter().collect::<Vec<_>>());
+    let (deployments, not_open) = (query.among("deployment_id", &deployments), query.not_among("id", &open));
     let sql = format!(
         "SELECT deployment_id, at, provider_message_id, kind FROM messages WHERE workspace_id = {workspace} \
-         AND {users} AND {deployments} AND sender = {sender} AND NOT {open}"
+         AND {users} AND {deployments} AND sender = {sender} AND {not_open}"
     );
-    let rows = db.query_all_raw(given.statement(sql)).await?;
-    let stored: Vec<Said> = rows.iter().map(rows::said).collect::<Result<_, _>>()?;
+    let stored = query.all(sql, rows::said).await?;
     book.find_answers(&stored);
     Ok(())
 }
@@ -71,19 +71,19 @@ async fn named_messages(
     keys: &Keys,
     book: &mut Book,
 ) -> Result<(), StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
     let mut ways = Vec::new();
     if !keys.messages.is_empty() {
-        ways.push(given.any_id("id", &keys.messages));
+        ways.push(query.among("id", &keys.messages));
     }
     if !keys.provider_ids.is_empty() {
-        ways.push(given.any_text("provider_message_id", &keys.provider_ids()));
+        ways.push(query.among_texts("provider_message_id", &keys.provider_ids()));
     }
     if ways.is_empty() {
         return Ok(());
     }
-    enter_messages(db, given, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), book).await
+    enter_messages(query, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), book).await
 }
 
 async fn named_deployments(
@@ -94,14 +94,14 @@ async fn named_deployments(
 ) -> Result<Vec<DeploymentRow>, StorageError> {
     let of_messages = book.messages.values().map(|message| message.deployment);
     let ids: BTreeSet<DeploymentId> = of_messages.chain(keys.deployments.iter().copied()).collect();
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
     let mut ways = Vec::new();
     if !ids.is_empty() {
-        ways.push(given.any_id("d.id", &ids.into_iter().collect::<Vec<_>>()));
+        ways.push(query.among("d.id", &ids.into_iter().collect::<Vec<_>>()));
     }
     if !keys.contacts.is_empty() && !keys.lines.is_empty() {
-        ways.push(format!("({})", keys.reached(&mut given)));
+        ways.push(format!("({})", keys.reached(&mut query)));
     }
     if ways.is_empty() {
         return Ok(Vec::new());
@@ -111,7 +111,7 @@ async fn named_deployments(
          WHERE d.workspace_id = {workspace} AND ({})",
         ways.join(" OR ")
     );
-    Ok(DeploymentRow::find_by_statement(given.statement(sql)).all(db).await?)
+    query.models(sql).await
 }
 
 async fn first_messages(
@@ -126,20 +126,18 @@ async fn first_messages(
     if missing.is_empty() {
         return Ok(());
     }
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let missing = given.any_id("deployment_id", &missing);
-    enter_messages(db, given, &format!("workspace_id = {workspace} AND first AND {missing}"), book).await
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let missing = query.among("deployment_id", &missing);
+    enter_messages(query, &format!("workspace_id = {workspace} AND first AND {missing}"), book).await
 }
 
 async fn enter_messages(
-    db: &DatabaseTransaction,
-    given: Given,
+    query: Query<'_, DatabaseTransaction>,
     condition: &str,
     book: &mut Book,
 ) -> Result<(), StorageError> {
-    let statement = given.statement(format!("SELECT * FROM messages WHERE {condition}"));
-    for row in messages::Model::find_by_statement(statement).all(db).await? {
+    for row in query.models::<messages::Model>(format!("SELECT * FROM messages WHERE {condition}")).await? {
         book.enter_message(rows::message_entry(row)?);
     }
     Ok(())
@@ -165,11 +163,11 @@ async fn users_of_deployments(
     if ids.is_empty() {
         return Ok(());
     }
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let ids = given.any_id("id", &ids.into_iter().collect::<Vec<_>>());
-    let statement = given.statement(format!("SELECT * FROM users WHERE workspace_id = {workspace} AND {ids}"));
-    for row in users::Model::find_by_statement(statement).all(db).await? {
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let ids = query.among("id", &ids.into_iter().collect::<Vec<_>>());
+    let sql = format!("SELECT * FROM users WHERE workspace_id = {workspace} AND {ids}");
+    for row in query.models::<users::Model>(sql).await? {
         book.enter_user(rows::user_entry(&row)?);
     }
     Ok(())
@@ -183,14 +181,14 @@ async fn named_variables(
 ) -> Result<(), StorageError> {
     let ids: Vec<DeploymentId> = book.deployments.keys().copied().collect();
     let variables: Vec<_> = keys.variables.iter().map(String::as_str).collect();
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let (ids, variables) = (given.any_id("deployment_id", &ids), given.any_text("name", &variables));
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let (ids, variables) = (query.among("deployment_id", &ids), query.among_texts("name", &variables));
     let sql = format!("SELECT * FROM variables WHERE workspace_id = {workspace} AND {ids} AND {variables}");
-    for row in entity::variables::Model::find_by_statement(given.statement(sql)).all(db).await? {
-        let value = VariableValue { at: some_time(row.at)?, value: row.value };
-        if let Some(deployment) = book.deployments.get_mut(&row.deployment_id.into()) {
-            deployment.variables.insert(row.name, value);
+    for found in query.models::<entity::variables::Model>(sql).await? {
+        let value = VariableValue { at: row::time(found.at)?, value: found.value };
+        if let Some(deployment) = book.deployments.get_mut(&found.deployment_id.into()) {
+            deployment.variables.insert(found.name, value);
         }
     }
     Ok(())

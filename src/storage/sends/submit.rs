@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use entity::users;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use crate::domain::book::{Book, NewDeployment};
 use crate::domain::clock::Timestamp;
@@ -14,8 +14,8 @@ use crate::domain::merge::Variables;
 use crate::domain::phone::Phone;
 use crate::domain::send::Send;
 use crate::storage::bulk::{Bulk, Datum, Kind, OnConflict};
-use crate::storage::given::Given;
 use crate::storage::ledger::{Locked, Revisions};
+use crate::storage::query::Query;
 use crate::storage::record::write;
 use crate::storage::{StorageError, Tenant, contacts, rows};
 
@@ -106,37 +106,36 @@ async fn known(
     workspace: WorkspaceId,
     (key, digest): &(String, String),
 ) -> Result<Option<Submitted>, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let (workspace, key) = (given.value(workspace.0), given.value(key.as_str()));
+    let mut query = Query::on(db);
+    let (workspace, key) = (query.bind(workspace.0), query.bind(key.as_str()));
     let sql =
         format!("SELECT id, input_digest FROM sends WHERE workspace_id = {workspace} AND idempotency_key = {key}");
-    let Some(row) = db.query_one_raw(given.statement(sql)).await? else { return Ok(None) };
-    let (id, known): (uuid::Uuid, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-    Ok(Some(if known == *digest { Submitted::Repeated(id.into()) } else { Submitted::KeyTaken }))
+    let found = query.first(sql, |row| Ok((row.id()?, row.value::<String>()?))).await?;
+    Ok(found.map(|(send, known)| if known == *digest { Submitted::Repeated(send) } else { Submitted::KeyTaken }))
 }
 
 /// Inserts the send's row; `false` where its key is taken, for which it waits until a concurrent submission is decided.
 async fn insert(db: &DatabaseTransaction, workspace: WorkspaceId, new: &NewSend) -> Result<bool, StorageError> {
     let send = &new.send;
     let (key, digest) = new.idempotency.clone().unzip();
-    let mut given = Given::new(db.get_database_backend());
+    let mut query = Query::on(db);
     let values = [
-        given.value(send.id.0),
-        given.value(workspace.0),
-        given.value(send.conversation.0),
-        given.value(send.version.0),
-        given.value(send.total_users),
-        given.value(send.created_at.micros()),
-        given.value(send.scheduled_at.map(Timestamp::micros)),
-        given.value(key),
-        given.value(digest),
+        query.bind(send.id.0),
+        query.bind(workspace.0),
+        query.bind(send.conversation.0),
+        query.bind(send.version.0),
+        query.bind(send.total_users),
+        query.bind(send.created_at.micros()),
+        query.bind(send.scheduled_at.map(Timestamp::micros)),
+        query.bind(key),
+        query.bind(digest),
     ];
     let sql = format!(
         "INSERT INTO sends (id, workspace_id, conversation_id, version_id, total_users, created_at, scheduled_at, \
          idempotency_key, input_digest) VALUES ({}) ON CONFLICT DO NOTHING",
-        values.join(", ")
+        values.map(|value| value.to_string()).join(", ")
     );
-    Ok(db.execute_raw(given.statement(sql)).await?.rows_affected() == 1)
+    Ok(query.execute(sql).await? == 1)
 }
 
 async fn contacts_of(tenant: &Tenant, new: &NewSend, now: Timestamp) -> Result<Vec<Option<ContactId>>, StorageError> {
@@ -147,9 +146,9 @@ async fn contacts_of(tenant: &Tenant, new: &NewSend, now: Timestamp) -> Result<V
 }
 
 async fn lock(db: &DatabaseTransaction, workspace: WorkspaceId, version: VersionId) -> Result<Locked, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let (workspace, version) = (given.value(workspace.0), given.value(version.0));
-    Locked::lock(db, given, &format!("workspace_id = {workspace} AND id = {version}")).await
+    let mut query = Query::on(db);
+    let (workspace, version) = (query.bind(workspace.0), query.bind(version.0));
+    Locked::lock(query, &format!("workspace_id = {workspace} AND id = {version}")).await
 }
 
 async fn enter_users(
@@ -160,11 +159,11 @@ async fn enter_users(
     book: &mut Book,
 ) -> Result<(), StorageError> {
     let ids: BTreeSet<ContactId> = contacts.iter().flatten().copied().collect();
-    let mut given = Given::new(db.get_database_backend());
-    let (workspace, version) = (given.value(workspace.0), given.value(version.0));
-    let ids = given.any_id("contact_id", &ids.into_iter().collect::<Vec<_>>());
+    let mut query = Query::on(db);
+    let (workspace, version) = (query.bind(workspace.0), query.bind(version.0));
+    let ids = query.among("contact_id", &ids.into_iter().collect::<Vec<_>>());
     let sql = format!("SELECT * FROM users WHERE workspace_id = {workspace} AND version_id = {version} AND {ids}");
-    for row in users::Model::find_by_statement(given.statement(sql)).all(db).await? {
+    for row in query.models::<users::Model>(sql).await? {
         book.enter_user(rows::user_entry(&row)?);
     }
     Ok(())

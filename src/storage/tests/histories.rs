@@ -7,6 +7,7 @@ use sea_orm::{EntityTrait, Set};
 
 use super::on_both_databases;
 use super::seed::{Seed, UserSeed, at};
+use crate::domain::code::Coded;
 use crate::domain::failure::{FailureReason, OwnFailure, ProviderFailure};
 use crate::domain::id::{DeploymentId, MessageId, SendId, UserId};
 use crate::domain::merge::{DeploymentFacts, MessageFacts, Session};
