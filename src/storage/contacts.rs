@@ -1,4 +1,4 @@
-//! Contacts: who is meant by a phone, a WhatsApp id or the provider's id of a user.
+//! Contacts: resolving phone numbers, WhatsApp ids and the provider's user ids to people.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,7 +15,7 @@ use crate::domain::fact::Person;
 use crate::domain::id::{ContactId, WorkspaceId, new_key};
 use crate::domain::phone::Phone;
 
-/// A contact as it is known.
+/// A contact as it is stored.
 #[derive(Debug, Clone)]
 pub(super) struct Contact {
     pub(super) id: ContactId,
@@ -24,7 +24,7 @@ pub(super) struct Contact {
     opted_out_at: Option<Timestamp>,
 }
 
-/// Contacts by each of the names that they have.
+/// Contacts by each of their identifiers.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     by_wa_id: HashMap<String, ContactId>,
@@ -51,8 +51,8 @@ const CONTACTS: Bulk = Bulk {
 };
 
 impl Directory {
-    /// The contact that a key names: WhatsApp's id before the provider's, and both before the phone, which may be spelt
-    /// otherwise than WhatsApp does.
+    /// The contact to which a key refers. The WhatsApp id takes precedence over the provider's user id, and both over the
+    /// phone number, which may differ from WhatsApp's spelling.
     pub(super) fn find(&self, key: &ContactKey) -> Option<ContactId> {
         let by_wa_id = key.wa_id.as_ref().and_then(|wa_id| self.by_wa_id.get(wa_id));
         let by_user_id = || key.provider_user_id.as_ref().and_then(|user_id| self.by_user_id.get(user_id));
@@ -79,8 +79,8 @@ impl Directory {
     }
 }
 
-/// Finds the contacts that these keys name and makes those that are missing: in a short transaction of its own, in the
-/// order of the keys, before any version is locked.
+/// Finds the contacts to which these keys refer, and creates missing ones in the order of the keys. This is a short transaction
+/// of its own, before any version is locked.
 pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp) -> Result<Directory, StorageError> {
     let mut directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
     let missing: BTreeSet<_> = keys.iter().filter(|key| directory.find(key).is_none()).collect();
@@ -98,7 +98,7 @@ pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp
         rows.push(row(tenant.workspace(), &contact));
         made.enter(contact);
     }
-    // Another node may make the same contact at the same moment: whoever comes second keeps the first one's row.
+    // Another node may create the same contact at the same moment; the first row is kept.
     let insert = Bulk { on_conflict: OnConflict::Keep, ..CONTACTS };
     insert.write(tenant.database().writer(), &rows).await?;
     directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
@@ -117,7 +117,7 @@ pub(super) async fn by_ids(
     load(query, &format!("workspace_id = {workspace} AND {ids}"), "").await
 }
 
-/// Reads contacts by their ids and keeps others from changing them, always in the same order.
+/// Reads contacts by their ids and locks them, always in the same order.
 async fn lock(db: &DatabaseTransaction, workspace: WorkspaceId, ids: &[ContactId]) -> Result<Directory, StorageError> {
     let mut query = Query::on(db);
     let workspace = query.bind(workspace.0);
@@ -126,8 +126,8 @@ async fn lock(db: &DatabaseTransaction, workspace: WorkspaceId, ids: &[ContactId
     load(query, &format!("workspace_id = {workspace} AND {ids}"), lock).await
 }
 
-/// Writes what was learnt of people, merged with what other transactions wrote meanwhile. A name that another contact holds
-/// already stays with that one.
+/// Writes what became known about people, merged with what other transactions wrote meanwhile. An identifier that another
+/// contact already has stays with that contact.
 pub(super) async fn learn(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,

@@ -23,12 +23,12 @@ const CONVERSATIONS: Source<Conversation> = Source {
     read,
 };
 
-/// What conversations can be ordered by.
+/// The orders of conversations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConversationOrder {
-    /// When they were created.
+    /// By the time of creation.
     Created,
-    /// Their names, bytewise.
+    /// By name, compared bytewise.
     Name,
 }
 
@@ -51,7 +51,7 @@ pub async fn create(tenant: &Tenant, conversation: &Conversation, first: &Versio
     Ok(transaction.commit().await?)
 }
 
-/// Publishes the next version; `None` where the conversation is not there. The version's number is found under the
+/// Publishes the next version; `None` if the conversation does not exist. The version's number is determined under the
 /// conversation's lock, so concurrent calls get consecutive numbers.
 pub async fn publish(
     tenant: &Tenant,
@@ -60,7 +60,7 @@ pub async fn publish(
     now: Timestamp,
 ) -> Result<Option<Version>, StorageError> {
     let transaction = tenant.database().begin().await?;
-    // Counting first takes the lock, which holds until the commit.
+    // Incrementing the count locks the row until the commit.
     let count = Expr::col(conversations::Column::Versions).add(1);
     one(tenant, conversation).col_expr(conversations::Column::Versions, count).exec(&transaction).await?;
     let Some(number) = count_versions(&transaction, tenant, conversation).await? else { return Ok(None) };
@@ -70,7 +70,7 @@ pub async fn publish(
     Ok(Some(version))
 }
 
-/// Archives a conversation, keeping the time of an earlier archiving; `false` where it is not there.
+/// Archives a conversation; if it is archived already, the earlier time is kept. `false` if it does not exist.
 pub async fn archive(tenant: &Tenant, id: ConversationId, now: Timestamp) -> Result<bool, StorageError> {
     let archived = Expr::col(conversations::Column::ArchivedAt).if_null(now.micros());
     let update = one(tenant, id).col_expr(conversations::Column::ArchivedAt, archived);

@@ -1,15 +1,15 @@
 //! Filters of the users table as SQL.
 //!
-//! A filter is two-valued, SQL has three values: every leaf here is true or false and never null, so that `NOT` means
-//! what the filter means. Each names only the table `users`; what lies in another is asked for by `EXISTS`. Codes
-//! are part of the text, since there are few and the planner then knows how rare each is.
+//! Filters are two-valued and SQL is three-valued, so every leaf here is true or false but never null, which makes `NOT` mean the
+//! same in both. Conditions refer only to the table `users`, and to other tables by `EXISTS`. Codes are part of the text, since
+//! there are few of them, and the planner then knows how rare each one is.
 
 use super::query::Query;
 use crate::domain::code::Coded;
 use crate::domain::filter::{TimeRange, UserFilter};
 use crate::domain::id::SendId;
 
-/// That a user matches.
+/// The condition that a user matches a filter.
 pub(super) fn condition(query: &mut Query<'_>, filter: &UserFilter) -> String {
     match filter {
         UserFilter::All(filters) => every(query, filters),
@@ -27,8 +27,8 @@ pub(super) fn condition(query: &mut Query<'_>, filter: &UserFilter) -> String {
     }
 }
 
-/// The branches of a filter that asks for one of several values of a column with an index in the order of deployment:
-/// one condition for each value. Of several such columns, the one with the fewest values.
+/// The branches of a filter that requires one of several values of a column that is indexed in the order of deployment: a
+/// condition for each value. If there are several such columns, the one with the fewest values is used.
 pub(super) fn branches(filter: &UserFilter) -> Vec<String> {
     conjuncts(filter).into_iter().filter_map(values_by_index).min_by_key(Vec::len).unwrap_or_default()
 }
@@ -57,7 +57,7 @@ fn codes<T: Coded>(values: &[T]) -> impl Iterator<Item = i16> {
     values.iter().map(|&value| value.code())
 }
 
-/// The codes of values none of which asks for users without one: those have no index.
+/// The codes of values; `None` if users without a value match, too, since the index does not contain them.
 fn known<T: Coded>(values: &[Option<T>]) -> Option<Vec<i16>> {
     values.iter().map(|value| value.map(T::code)).collect()
 }
@@ -84,7 +84,7 @@ fn one_of(column: &str, codes: impl Iterator<Item = i16>) -> String {
     }
 }
 
-/// That a column that may be null is one of some values.
+/// The condition that a nullable column has one of some values.
 fn known_one_of(column: &str, codes: impl Iterator<Item = i16>) -> String {
     format!("({column} IS NOT NULL AND {})", one_of(column, codes))
 }
@@ -105,7 +105,7 @@ fn phone(query: &mut Query<'_>, prefix: &str) -> String {
     )
 }
 
-/// That a contact's phone begins with a text, as the range of such texts in bytewise order, which an index answers.
+/// The condition that a contact's phone begins with a text: a range in bytewise order, for which an index can be used.
 fn begins_with(query: &mut Query<'_>, prefix: &str) -> String {
     let from = query.bind(prefix);
     match successor(prefix) {
@@ -114,11 +114,11 @@ fn begins_with(query: &mut Query<'_>, prefix: &str) -> String {
     }
 }
 
-/// The first text behind all that begin with `prefix`; none where there is no such text.
+/// The least text that is greater than all texts with this prefix; `None` if there is none.
 fn successor(prefix: &str) -> Option<String> {
     let mut kept = prefix.chars();
     while let Some(last) = kept.next_back() {
-        // The next character in order, which steps over the gap of the surrogates.
+        // The next character, skipping the surrogates.
         if let Some(next) = (last..=char::MAX).nth(1) {
             return Some(format!("{}{next}", kept.as_str()));
         }
@@ -127,7 +127,7 @@ fn successor(prefix: &str) -> Option<String> {
 }
 
 fn activity(query: &mut Query<'_>, range: &TimeRange) -> String {
-    // 0 stands for no activity.
+    // 0 means no activity.
     match range {
         TimeRange { from: None, to: None } => "TRUE".to_owned(),
         _ => format!("(users.activity_at > 0 AND {})", in_range(query, "users.activity_at", range)),

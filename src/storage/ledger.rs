@@ -1,8 +1,8 @@
-//! The one door by which users change: lock their versions, then move the tally, append to the log, set the revision.
+//! The only way to change users: lock their versions, then move the tally, append to the log and set the revision.
 //!
-//! The version is the unit of consistency. Its row is locked first and in the order of ids, so log order is commit order,
-//! numbers have no gaps, and two transactions never wait for each other in a circle. SQLite has one writer, whose
-//! transaction is the lock.
+//! The version is the unit of consistency. Versions are locked first, in the order of their ids, so the log is in the order of
+//! commits, its numbers have no gaps, and transactions cannot deadlock. SQLite has a single writer, whose transaction is the
+//! lock.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,7 +18,7 @@ use crate::domain::id::{SendId, UserId, VersionId, WorkspaceId};
 use crate::domain::standing::{Cell, DeploymentStatus};
 use crate::domain::tally::Tally;
 
-/// Versions locked by a transaction.
+/// The versions that a transaction has locked.
 #[derive(Debug, Default)]
 pub(super) struct Locked(BTreeMap<VersionId, Head>);
 
@@ -28,7 +28,7 @@ struct Head {
     deployments: i64,
 }
 
-/// The revisions at which a transaction leaves the versions that it changed.
+/// The versions that a transaction changed, with their new revisions.
 pub type Revisions = Vec<(VersionId, i64)>;
 
 const TALLY: Bulk = Bulk {
@@ -67,7 +67,7 @@ const CHANGES: Bulk = Bulk {
 };
 
 impl Locked {
-    /// Locks the versions for which the condition holds.
+    /// Locks the versions that match a condition.
     pub(super) async fn lock(query: Query<'_, DatabaseTransaction>, condition: &str) -> Result<Self, StorageError> {
         let lock = dialect::for_update(query.backend());
         let sql = format!("SELECT * FROM versions WHERE {condition} ORDER BY id {lock}");
@@ -77,12 +77,12 @@ impl Locked {
         Ok(Self(rows.into_iter().map(head).collect()))
     }
 
-    /// Whether a version is among them.
+    /// Whether a version is locked.
     pub(super) fn holds(&self, version: VersionId) -> bool {
         self.0.contains_key(&version)
     }
 
-    /// The numbers that the moves' changes get, in the order of the moves, each with its version.
+    /// The revision of each user's change, in the order of the moves within their versions.
     pub(super) fn number(&self, moves: &[(VersionId, &UserMove)]) -> HashMap<UserId, i64> {
         let mut next: HashMap<VersionId, i64> = self.0.iter().map(|(&id, head)| (id, head.revision)).collect();
         let mut numbers = HashMap::with_capacity(moves.len());
@@ -94,8 +94,8 @@ impl Locked {
         numbers
     }
 
-    /// Moves the tallies of the versions, appends one change per move and sets the revisions. `deployments` are the
-    /// attempts that were added to each version.
+    /// Moves the tallies of the versions, appends a change per move, and sets the revisions. `deployments` is the number of
+    /// deployments that were added to each version.
     pub(super) async fn append(
         &mut self,
         db: &DatabaseTransaction,
@@ -182,8 +182,8 @@ impl Locked {
     }
 }
 
-/// Moves the tallies of sends, and completes the sends whose last deployment left the queue. Call it while the sends'
-/// versions are locked: a send's deployments are all of one version.
+/// Moves the tallies of sends, and completes the sends whose last deployment left the queue. The versions of the sends must be
+/// locked; all deployments of a send belong to the same version.
 pub(super) async fn move_sends(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,

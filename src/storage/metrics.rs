@@ -1,4 +1,4 @@
-//! Tallies of versions, read together with the revision.
+//! The metrics of versions: tallies, read together with the revision.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::domain::metrics::{Metrics, VersionHead};
 use crate::domain::standing::Cell;
 use crate::domain::tally::Tally;
 
-/// The metrics of versions: one statement, so each version's figures and revision are of one instant.
+/// The metrics of versions, in one statement, so that each version's figures and revision are of the same instant.
 pub async fn find_many(tenant: &Tenant, versions: &[VersionId]) -> Found<VersionId, Metrics> {
     let mut query = Query::of(tenant);
     let among = query.among("versions.id", versions);

@@ -1,7 +1,7 @@
-//! The dispatcher's own tables: leases of lines, and the outbox of messages still to be sent.
+//! The dispatcher's own tables: the leases of lines, and the outbox of messages that are still to be sent.
 //!
-//! Claiming takes no version's lock. A claim is made in a transaction that checks the lease, so an owner that was paused
-//! and comes back finds that its lease is another's, and sends nothing.
+//! Claiming does not lock a version. A transaction that claims messages checks the lease, so a node that was suspended and
+//! resumes finds that another one has taken its lease, and sends nothing.
 
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -13,50 +13,50 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{LineId, MessageId, WorkspaceId};
 use crate::domain::phone::Phone;
 
-/// A line that has messages to send.
+/// A line with messages to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineToServe {
-    /// The line.
+    /// The line's id.
     pub id: LineId,
-    /// Whose it is, and so are all its messages.
+    /// The workspace of the line and of all its messages.
     pub workspace: WorkspaceId,
-    /// The provider's id of it.
+    /// The provider's id of the line.
     pub phone_number_id: String,
-    /// At most so many messages leave in any second.
+    /// The most messages that are sent on it in any second.
     pub messages_per_second: u32,
 }
 
-/// A lease: who may send on a line, until when.
+/// A lease: the right of a node to send on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// The line.
+    /// The leased line.
     pub line: LineId,
-    /// Whoever holds it.
+    /// The node that holds it.
     pub owner: Uuid,
-    /// It grows with each take-over.
+    /// The fencing number, which grows with each takeover.
     pub epoch: i64,
 }
 
-/// A claimed message with everything that its call needs.
+/// A claimed message, with everything that is needed to send it.
 #[derive(Debug, Clone)]
 pub struct Claimed {
-    /// The message; its id is the call's callback data.
+    /// The message's id, which is also the call's callback data.
     pub message: MessageId,
-    /// How often it was claimed to be called, this time included.
+    /// The number of this attempt, from 1.
     pub attempt: i32,
-    /// The template and its parameters, as written JSON.
+    /// The template and its parameters, as JSON text.
     pub payload: Option<String>,
     /// The number to send to.
     pub phone: Option<Phone>,
-    /// The provider's id of the user, where there is no number.
+    /// The provider's user id, used if there is no number.
     pub provider_user_id: Option<String>,
-    /// Whether the contact asked for no more messages.
+    /// Whether the contact has opted out.
     pub opted_out: bool,
     /// Whether the conversation was archived.
     pub archived: bool,
 }
 
-/// Lines on which something is due to be sent, or whose calls wait for an answer since before `unanswered_since`.
+/// The lines with messages that are due, or that were claimed before `unanswered_since` and are still not settled.
 pub async fn lines_to_serve(
     db: &Database,
     now: Timestamp,
@@ -73,7 +73,7 @@ pub async fn lines_to_serve(
     query.all(sql, line_to_serve).await
 }
 
-/// Takes or renews the lease of a line until `expires_at`; `None` while another holds it.
+/// Takes or renews the lease of a line until `expires_at`; `None` if another node holds it.
 pub async fn lease(
     db: &Database,
     line: LineId,
@@ -95,7 +95,7 @@ pub async fn lease(
     Ok(epoch.map(|epoch| Lease { line, owner, epoch }))
 }
 
-/// Gives a lease back, so that another node need not wait for its end.
+/// Releases a lease, so that another node does not have to wait until it expires.
 pub async fn release(db: &Database, lease: Lease) -> Result<(), StorageError> {
     let db = db.writer();
     let mut query = Query::on(db);
@@ -104,7 +104,7 @@ pub async fn release(db: &Database, lease: Lease) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Claims up to `limit` due messages of the line, oldest first; none where the lease is no longer held.
+/// Claims up to `limit` due messages of the line, oldest first. The list is empty if the lease is no longer held.
 pub async fn claim(db: &Database, lease: Lease, now: Timestamp, limit: u32) -> Result<Vec<Claimed>, StorageError> {
     let transaction = db.begin().await?;
     let mut query = Query::on(&transaction);
@@ -129,7 +129,7 @@ pub async fn claim(db: &Database, lease: Lease, now: Timestamp, limit: u32) -> R
     Ok(claimed)
 }
 
-/// Forgets messages whose outcome is recorded, or has become evidence's to tell.
+/// Removes messages whose outcome is recorded, or is left to be reported by webhooks.
 pub async fn settle(db: &Database, messages: &[MessageId]) -> Result<(), StorageError> {
     let db = db.writer();
     let mut query = Query::on(db);
@@ -138,7 +138,7 @@ pub async fn settle(db: &Database, messages: &[MessageId]) -> Result<(), Storage
     Ok(())
 }
 
-/// Puts messages back into the queue that were claimed and not called, as if they had never been claimed.
+/// Queues claimed messages again that were never sent, as if they had not been claimed.
 pub async fn give_back(db: &Database, messages: &[MessageId]) -> Result<(), StorageError> {
     let db = db.writer();
     let mut query = Query::on(db);
@@ -148,7 +148,7 @@ pub async fn give_back(db: &Database, messages: &[MessageId]) -> Result<(), Stor
     Ok(())
 }
 
-/// Puts messages that certainly did not arrive back into the queue, due at `due_at`.
+/// Queues messages again that certainly did not arrive, due at `due_at`.
 pub async fn requeue(db: &Database, messages: &[MessageId], due_at: Timestamp) -> Result<(), StorageError> {
     let db = db.writer();
     let mut query = Query::on(db);
@@ -158,7 +158,7 @@ pub async fn requeue(db: &Database, messages: &[MessageId], due_at: Timestamp) -
     Ok(())
 }
 
-/// Messages of a line that were claimed before `since` and whose outcome is still not recorded.
+/// Up to 1,000 messages of a line that were claimed before `since` and whose outcome is not recorded.
 pub async fn unanswered(db: &Database, line: LineId, since: Timestamp) -> Result<Vec<MessageId>, StorageError> {
     let db = db.reader();
     let mut query = Query::on(db);

@@ -1,4 +1,4 @@
-//! The rows that a book is made of, read and written.
+//! Conversions between the rows of the database and the entries of a book.
 
 use entity::{deployments, messages, users};
 use sea_orm::FromQueryResult;
@@ -16,12 +16,12 @@ use crate::domain::merge::{DeploymentFacts, Session, Variables};
 use crate::domain::message::MessageKind;
 use crate::domain::standing::Cell;
 
-/// A deployment's row with what its line and its first message add.
+/// A deployment's row, with a column of its line.
 #[derive(Debug, FromQueryResult)]
 pub(super) struct DeploymentRow {
     #[sea_orm(nested)]
     pub(super) row: deployments::Model,
-    /// Whether another system sends on its line.
+    /// Whether another system sends on the line.
     pub(super) external: bool,
 }
 
@@ -45,7 +45,7 @@ pub(super) const USERS: Bulk = Bulk {
     on_conflict: OnConflict::Overwrite,
 };
 
-/// What changes of a user.
+/// The columns of a user that change.
 pub(super) const USER_STANDINGS: Bulk = Bulk {
     table: "users",
     columns: &[
@@ -108,7 +108,7 @@ pub(super) const MESSAGES: Bulk = Bulk {
     on_conflict: OnConflict::Overwrite,
 };
 
-/// What changes of a message whose content stays.
+/// The columns that change of a message whose content stays the same.
 pub(super) const MESSAGE_PROGRESS: Bulk = Bulk {
     table: "messages",
     columns: fact_list!(write_facts =>
@@ -138,7 +138,7 @@ pub(super) fn message_entry(row: messages::Model) -> Result<MessageEntry, Storag
     })
 }
 
-/// What a user wrote: deployment, time, the provider's id and kind.
+/// Reads a user's message: deployment, time, the provider's id, and kind.
 pub(super) fn said(row: &mut Row<'_>) -> Result<Said, StorageError> {
     Ok(Said {
         deployment: row.id()?,

@@ -22,14 +22,14 @@ const USERS: Source<User> = Source {
     read,
 };
 
-/// Which users of a version are asked for, and in which order. Users pages of several versions in one go share it.
+/// The filter and order of a list of users. Pages of several versions with the same query are read in one statement.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UserQuery {
-    /// Which.
+    /// Which users to list.
     pub filter: UserFilter,
-    /// By what.
+    /// What to order them by.
     pub order: UserOrder,
-    /// Greatest first.
+    /// Whether the order is descending.
     pub descending: bool,
 }
 
@@ -38,7 +38,7 @@ pub async fn find_many(tenant: &Tenant, ids: &[UserId]) -> Found<UserId, User> {
     USERS.find_many(tenant, ids, |user| user.id).await
 }
 
-/// A page of each version's users.
+/// A page of the users of each version.
 pub async fn pages(
     tenant: &Tenant,
     versions: &[VersionId],
@@ -56,7 +56,7 @@ pub async fn pages(
     query.lists().narrowed_pages(statement, narrowed, versions, page).await
 }
 
-/// How many users of each version match, counted by the database. (A filter that cells decide is counted from the tally.)
+/// How many users of each version match a filter, counted by the database. (Callers count from the tally if cells decide.)
 pub async fn counts(tenant: &Tenant, versions: &[VersionId], filter: &UserFilter) -> Found<VersionId, i64> {
     let mut query = Query::of(tenant);
     let among = query.among("users.version_id", versions);
@@ -83,7 +83,7 @@ impl UserQuery {
     }
 }
 
-/// The last activity as it is stored: 0 where there is none, since an order's key is never null.
+/// The last activity as it is stored: 0 if there is none, since a sort key is never null.
 fn activity(user: &User) -> i64 {
     user.last_activity_at.unwrap_or(Timestamp::MIN).micros()
 }

@@ -1,8 +1,8 @@
-//! Recounting everything that is kept as a sum or a summary, from the facts alone.
+//! Verification: recomputing everything that is stored redundantly, from the facts alone.
 //!
-//! All is read in one snapshot, so it may run at any time, under load. What is recounted: where each user stands and when
-//! it answered, the tallies of versions and sends, the number of attempts, and that the log has no gap and ends where the
-//! tally stands.
+//! Everything is read in one snapshot, so it can run at any time, under load. It recomputes the cell of each user and the time
+//! of the earliest answer, the tallies of versions and sends, and the number of deployments, and checks that the log has no
+//! gaps and adds up to the tally.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,34 +22,34 @@ use crate::domain::message::{MessageKind, Sender};
 use crate::domain::standing::Cell;
 use crate::domain::tally::Tally;
 
-/// How many users are recounted in one go.
+/// The number of users that are verified at a time.
 const BATCH_SIZE: i64 = 1_000;
 
-/// Something kept differs from what the facts give.
+/// A difference between a stored value and its recomputation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What it is about: the id of a version, a send, a user or a deployment.
+    /// The id of the version, send, user or deployment.
     pub of: String,
-    /// Which figure differs.
+    /// The name of the value.
     pub what: String,
-    /// What is kept.
+    /// The stored value.
     pub kept: String,
-    /// What the facts give.
+    /// The value according to the facts.
     pub counted: String,
 }
 
-/// What a verification looked at and found.
+/// The result of a verification.
 #[derive(Debug, Default)]
 pub struct Verification {
-    /// How many versions were recounted.
+    /// How many versions were verified.
     pub versions: usize,
-    /// How many users were recounted.
+    /// How many users were verified.
     pub users: i64,
-    /// What differs; empty where all is well.
+    /// All differences; empty if everything is consistent.
     pub differences: Vec<Difference>,
 }
 
-/// Recounts every version of every workspace. `progress` is told of the users recounted so far.
+/// Verifies all versions of all workspaces. `progress` is called with the number of users verified so far.
 pub async fn run(db: &Database, progress: impl Fn(i64)) -> Result<Verification, StorageError> {
     let snapshot = db.snapshot().await?;
     let mut verifier = Verifier { db: &snapshot, found: Verification::default(), sends: HashMap::new() };
@@ -69,18 +69,18 @@ struct Verifier<'a> {
     sends: HashMap<SendId, Tally>,
 }
 
-/// What the facts of some users give.
+/// The deployments of some users, with their recomputed cells.
 struct Recount {
     deployments: Vec<(deployments::Model, Cell)>,
 }
 
-/// A message of the user's, with what decides whether it answers.
+/// A user's message, with what decides whether it is an answer.
 struct Turn {
     place: (Timestamp, Option<String>),
     kind: MessageKind,
-    /// Whether the user's own message began the deployment.
+    /// Whether a message of the user began the deployment.
     by_user: bool,
-    /// When there was something to answer; none where nothing was said to the user.
+    /// The time from which messages are answers; `None` if there was nothing to answer.
     since: Option<Timestamp>,
 }
 
@@ -94,10 +94,10 @@ impl Turn {
         })
     }
 
-    fn first_answer(mut talk: Vec<Self>) -> Option<Timestamp> {
-        talk.sort_by(|one, other| one.place.cmp(&other.place));
-        let skipped = usize::from(talk.first()?.by_user);
-        let answers = talk.into_iter().skip(skipped).filter(|turn| {
+    fn first_answer(mut turns: Vec<Self>) -> Option<Timestamp> {
+        turns.sort_by(|one, other| one.place.cmp(&other.place));
+        let skipped = usize::from(turns.first()?.by_user);
+        let answers = turns.into_iter().skip(skipped).filter(|turn| {
             let asked = turn.since.is_some_and(|since| since.seconds() <= turn.place.0.seconds());
             asked && turn.kind != MessageKind::Reaction
         });
@@ -167,8 +167,8 @@ impl Verifier<'_> {
         rows.into_iter().map(|row| message_entry(row).map(|entry| (entry.deployment, entry.facts))).collect()
     }
 
-    /// The earliest answer of each deployment, counted anew: at or after its first message in whole seconds, or where another
-    /// system never reported one, after its beginning; the message by which the user began is none.
+    /// Recomputes the earliest answer of each deployment: at or after its first message, in whole seconds, or its beginning if
+    /// another system never reported a first message. A message that began the deployment is not an answer.
     async fn answers(&self, users: &[UserId]) -> Result<HashMap<DeploymentId, Timestamp>, StorageError> {
         let mut query = Query::on(self.db);
         let users = query.among("a.user_id", users);
@@ -179,11 +179,11 @@ impl Verifier<'_> {
              JOIN deployments d ON d.id = a.deployment_id LEFT JOIN messages f ON f.deployment_id = d.id AND f.first \
              WHERE {users} AND a.sender = {sender}"
         );
-        let mut talks: HashMap<DeploymentId, Vec<Turn>> = HashMap::new();
+        let mut turns: HashMap<DeploymentId, Vec<Turn>> = HashMap::new();
         for (deployment, turn) in query.all(sql, |row| Ok((row.id()?, Turn::read(row)?))).await? {
-            talks.entry(deployment).or_default().push(turn);
+            turns.entry(deployment).or_default().push(turn);
         }
-        Ok(talks.into_iter().filter_map(|(id, talk)| Some((id, Turn::first_answer(talk)?))).collect())
+        Ok(turns.into_iter().filter_map(|(id, turns)| Some((id, Turn::first_answer(turns)?))).collect())
     }
 
     fn users(&mut self, users: &[users::Model], recount: &Recount, tally: &mut Tally) -> Result<(), StorageError> {
@@ -202,7 +202,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// The log has every number up to the revision once, and its moves add up to the tally.
+    /// Checks that the log has every number up to the revision exactly once, and that its moves add up to the tally.
     async fn log(&mut self, version: &versions::Model, name: &str, tally: &Tally) -> Result<(), StorageError> {
         let mut query = Query::on(self.db);
         let id = query.bind(version.id);

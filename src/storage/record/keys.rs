@@ -16,33 +16,33 @@ use crate::storage::ledger::Locked;
 use crate::storage::query::Query;
 use crate::storage::{StorageError, Tenant};
 
-/// Whom each fact is from or to, where it names a person.
+/// The contacts that the messages of a batch are from or to.
 pub(super) struct People {
-    /// One for each fact, in order.
+    /// One entry per fact, in order; `None` for facts other than messages.
     pub(super) contacts: Vec<Option<ContactId>>,
 }
 
-/// The keys by which a batch finds its rows.
+/// The keys by which a batch finds the rows it affects.
 #[derive(Default)]
 pub(super) struct Keys {
-    /// Our own ids of messages.
+    /// Messages, by our own ids.
     pub(super) messages: Vec<MessageId>,
-    /// The provider's ids of messages.
+    /// Messages, by the provider's ids.
     pub(super) provider_ids: BTreeSet<String>,
     /// Deployments by id.
     pub(super) deployments: Vec<DeploymentId>,
-    /// Names of the variables that facts set.
+    /// The names of the variables that facts set.
     pub(super) variables: BTreeSet<String>,
     /// The contacts of messages.
     pub(super) contacts: BTreeSet<ContactId>,
     /// The lines of messages.
     pub(super) lines: BTreeSet<LineId>,
-    /// Whether any fact may teach something of a person.
+    /// Whether any fact contains data about a person.
     pub(super) people: bool,
 }
 
 impl People {
-    /// Finds the contacts that messages are from or to, and makes those that are missing.
+    /// Finds the contacts that messages are from or to, and creates missing ones.
     pub(super) async fn of(tenant: &Tenant, offered: &[Offered], now: Timestamp) -> Result<Self, StorageError> {
         let keys: Vec<Option<&ContactKey>> = offered.iter().map(|one| person(&one.fact)).collect();
         let named: Vec<_> = keys.iter().flatten().map(|&key| key.clone()).collect();
@@ -96,8 +96,8 @@ impl Keys {
         }
     }
 
-    /// The current version of the inbound conversation of each line that messages are on: that of the newest inbound
-    /// conversation which is not archived.
+    /// The current version of the inbound conversation of each line with messages. If there are several inbound conversations
+    /// that are not archived, it is that of the newest one.
     pub(super) async fn inbound_versions(&self, tenant: &Tenant) -> Result<HashMap<LineId, VersionId>, StorageError> {
         if self.lines.is_empty() {
             return Ok(HashMap::new());
@@ -117,7 +117,7 @@ impl Keys {
         Ok(versions.into_iter().collect())
     }
 
-    /// Locks the versions to which the names lead.
+    /// Locks the versions to which the keys lead.
     pub(super) async fn lock(
         &self,
         db: &DatabaseTransaction,
@@ -159,20 +159,20 @@ impl Keys {
         Locked::lock(query, &format!("workspace_id = {workspace} AND {condition}")).await
     }
 
-    /// A condition on deployments: a message of these contacts on these lines may belong to them.
+    /// The condition that messages of these contacts on these lines may belong to a deployment.
     pub(super) fn reached<C: ConnectionTrait>(&self, query: &mut Query<'_, C>) -> String {
         let contacts = query.among("contact_id", &self.contacts.iter().copied().collect::<Vec<_>>());
         let lines = query.among("line_id", &self.lines.iter().copied().collect::<Vec<_>>());
         format!("{contacts} AND {lines} AND began_at IS NOT NULL")
     }
 
-    /// The provider's ids.
+    /// The provider's ids of messages, as string slices.
     pub(super) fn provider_ids(&self) -> Vec<&str> {
         self.provider_ids.iter().map(String::as_str).collect()
     }
 }
 
-/// Whom a fact is from or to, by the names that it gives. (A status names its recipient by its message.)
+/// The person that a message is from or to. (The recipient of a status is found by its message.)
 const fn person(fact: &Fact) -> Option<&ContactKey> {
     match fact {
         Fact::Message(message) => Some(&message.person.key),

@@ -1,4 +1,4 @@
-//! Opening the book: the rows that a batch names, read under the lock.
+//! Opening the book: reading the rows that a batch affects, under the lock.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,7 +16,7 @@ use crate::storage::query::Query;
 use crate::storage::rows::{self, DeploymentRow};
 use crate::storage::{StorageError, contacts, row};
 
-/// Reads what the batch names.
+/// Reads the rows that the batch affects.
 pub(super) async fn book(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
@@ -41,7 +41,7 @@ pub(super) async fn book(
     Ok(book)
 }
 
-/// Looks through the answers of deployments whose first message, beginning or an answer moved in time.
+/// Determines the earliest answers again of the deployments for which the book requires it.
 pub(super) async fn find_answers(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,

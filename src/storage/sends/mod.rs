@@ -50,7 +50,7 @@ pub async fn counts(tenant: &Tenant, conversations: &[ConversationId]) -> Found<
     source::counts(tenant, "sends", "conversation_id", conversations).await
 }
 
-/// Where the deployments of each send stand.
+/// The tally of each send's deployments.
 pub async fn tallies(tenant: &Tenant, sends: &[SendId]) -> Found<SendId, Tally> {
     let mut query = Query::of(tenant);
     let among = query.among("send_id", sends);

@@ -1,4 +1,4 @@
-//! A send with its users, deployments, first messages and outbox rows, in one transaction.
+//! Storing a send with its users, deployments, first messages and outbox rows, in one transaction.
 
 use std::collections::BTreeSet;
 
@@ -19,47 +19,47 @@ use crate::storage::query::Query;
 use crate::storage::record::write;
 use crate::storage::{StorageError, Tenant, contacts, rows};
 
-/// A send to be stored.
+/// A send that is to be stored.
 #[derive(Debug)]
 pub struct NewSend {
-    /// The send.
+    /// The row of the send.
     pub send: Send,
-    /// The line that it goes out on.
+    /// The line to send on.
     pub line: LineId,
-    /// The key by which a repetition is known, and the digest of the whole input.
+    /// The idempotency key, if there is one, and the digest of the whole input.
     pub idempotency: Option<(String, String)>,
-    /// Its users, each phone once.
+    /// The users to send to, each phone number once.
     pub recipients: Vec<NewRecipient>,
 }
 
-/// One user of a send.
+/// A user to send to.
 #[derive(Debug)]
 pub struct NewRecipient {
-    /// The phone.
+    /// The phone number, valid or not.
     pub phone: Phone,
-    /// Named values.
+    /// The variables given at the submission.
     pub variables: Variables,
-    /// The first message's template as written JSON; none where another system sends.
+    /// The template of the first message, as JSON text; `None` if another system sends.
     pub template: Option<String>,
-    /// Why it fails before anything is sent.
+    /// Why it fails before anything is sent, if it does.
     pub own_failure: Option<FailureReason>,
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Submitted {
     /// It was stored.
     Stored {
-        /// The send.
+        /// The new send.
         send: SendId,
-        /// The version's new revision.
+        /// The version with its new revision.
         revisions: Revisions,
-        /// What parked facts may wait for and has become known.
+        /// Keys that became known and for which facts may be parked.
         known: Vec<String>,
     },
-    /// The same submission was stored before.
+    /// The same submission was stored before, as this send.
     Repeated(SendId),
-    /// Another submission was stored under its key before.
+    /// A different submission was stored under the same key before.
     KeyTaken,
 }
 
@@ -76,7 +76,7 @@ const OUTBOX: Bulk = Bulk {
     on_conflict: OnConflict::Keep,
 };
 
-/// Stores a send, once for each idempotency key.
+/// Stores a send, but only once per idempotency key.
 pub async fn submit(tenant: &Tenant, new: NewSend, now: Timestamp) -> Result<Submitted, StorageError> {
     let workspace = tenant.workspace();
     let contacts = contacts_of(tenant, &new, now).await?;
@@ -96,7 +96,7 @@ pub async fn submit(tenant: &Tenant, new: NewSend, now: Timestamp) -> Result<Sub
     Ok(Submitted::Stored { send: new.send.id, revisions, known: settlement.known.into_iter().collect() })
 }
 
-/// What was stored before under an idempotency key, given the digest of the whole input.
+/// Looks up what was stored before under an idempotency key and with a digest of the whole input.
 pub async fn find_repeated(tenant: &Tenant, key: &(String, String)) -> Result<Option<Submitted>, StorageError> {
     known(tenant.database().reader(), tenant.workspace(), key).await
 }
@@ -114,7 +114,8 @@ async fn known(
     Ok(found.map(|(send, known)| if known == *digest { Submitted::Repeated(send) } else { Submitted::KeyTaken }))
 }
 
-/// Inserts the send's row; `false` where its key is taken, for which it waits until a concurrent submission is decided.
+/// Inserts the send's row; `false` if its key is taken. If a concurrent transaction has inserted the key, it waits for the
+/// outcome of that one.
 async fn insert(db: &DatabaseTransaction, workspace: WorkspaceId, new: &NewSend) -> Result<bool, StorageError> {
     let send = &new.send;
     let (key, digest) = new.idempotency.clone().unzip();
@@ -169,7 +170,7 @@ async fn enter_users(
     Ok(())
 }
 
-/// Enters the deployments; returns the messages that go into the outbox.
+/// Adds the deployments to the book. Returns the messages for the outbox.
 fn deploy(book: &mut Book, new: &NewSend, contacts: Vec<Option<ContactId>>, now: Timestamp) -> Vec<MessageId> {
     let mut queued = Vec::new();
     for (recipient, contact) in new.recipients.iter().zip(contacts) {
