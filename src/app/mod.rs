@@ -161,7 +161,7 @@ impl Parts {
             queue_facts: recorder.queue_facts.get(),
             batch_facts: recorder.batch_facts.get(),
             parking: Parking { messages: parking.replies, others: parking.statuses },
-            sweep: SWEEP_INTERVAL,
+            sweep_interval: SWEEP_INTERVAL,
         };
         Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), self.tasks.clone(), settings)
     }
@@ -173,13 +173,13 @@ impl Parts {
             tracing::warn!("whatsapp.access_token is not set, so nothing is sent");
             return Ok(());
         };
-        let api = client::Settings {
+        let api = client::CloudApiSettings {
             call_timeout: whatsapp.timeout,
-            ..client::Settings::new(&whatsapp.base_url, token.clone())
+            ..client::CloudApiSettings::new(&whatsapp.base_url, token.clone())
         };
         let settings = DispatchSettings {
             lease: dispatch.lease,
-            look: POLL_INTERVAL,
+            poll_interval: POLL_INTERVAL,
             unknown_grace: dispatch.unknown_grace,
             line_rest: LINE_REST,
             attempts: MAX_ATTEMPTS,

@@ -1,4 +1,4 @@
-//! Makes tokens, and names them.
+//! Creating tokens, and parsing their ids.
 
 use uuid::Uuid;
 
@@ -8,16 +8,16 @@ use crate::domain::clock::Clock;
 use crate::domain::id::TokenId;
 use crate::storage::{Database, StorageError, Tenant, tokens};
 
-/// A token just made: the only time that it is shown.
+/// A new token. Its secret cannot be shown again later.
 #[derive(Debug)]
 pub struct NewToken {
-    /// Its id, for revoking it.
+    /// The id by which it can be revoked.
     pub id: TokenId,
-    /// The token.
+    /// The token itself.
     pub token: Secret,
 }
 
-/// Makes a token for the workspace of this name, and the workspace where it is missing.
+/// Creates a token for the workspace with this name, and the workspace if it does not exist yet.
 pub async fn create_token(
     db: &Database,
     clock: &impl Clock,
@@ -32,7 +32,7 @@ pub async fn create_token(
     Ok(NewToken { id, token })
 }
 
-/// Reads a token's id, `tok_…`, as lists show it.
+/// Parses a token id, `tok_…`; `None` if it is malformed.
 pub fn parse_token_id(text: &str) -> Option<TokenId> {
     let id = text.strip_prefix(TokenId::PREFIX)?.strip_prefix('_').and_then(|digits| Uuid::try_parse(digits).ok())?;
     Some(TokenId(id)).filter(|id| id.to_string() == text)
@@ -61,14 +61,14 @@ mod tests {
         assert_eq!(Tokens::new(db.clone()).viewer(new.token.expose()).await.unwrap(), Some(viewer));
 
         assert!(tokens::revoke(&db, new.id, SystemClock.now()).await.unwrap());
-        // Another node, or the same one a moment later: nothing is remembered.
+        // Like another node, or this one a moment later: without anything in the cache.
         let later = Tokens::new(db);
         assert_eq!(later.viewer(new.token.expose()).await.unwrap(), None);
         assert_eq!(later.viewer(other.token.expose()).await.unwrap(), Some(viewer));
     }
 
     #[test]
-    fn a_tokens_id_is_read_only_as_it_is_written() {
+    fn a_token_id_is_accepted_only_as_it_is_written() {
         let id = TokenId(new_key());
         assert_eq!(parse_token_id(&id.to_string()), Some(id));
         for text in ["", "tok_", "tok_1", &id.to_string().to_uppercase(), &id.to_string().replace("tok", "conv")] {

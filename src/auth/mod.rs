@@ -1,9 +1,9 @@
-//! Who is asking: API tokens, their scopes, and the viewer that a token makes of a request.
+//! Authentication: API tokens, their scopes, and the viewer that a token identifies.
 //!
-//! A token belongs to one workspace. It is random, shown once, and stored as a hash.
+//! A token belongs to one workspace. It is random, shown only when it is created, and stored as a hash.
 
 #[cfg(test)]
-pub(crate) mod held;
+pub(crate) mod fake;
 mod issue;
 mod secret;
 mod tokens;
@@ -16,10 +16,10 @@ pub use tokens::Tokens;
 
 use crate::domain::id::WorkspaceId;
 
-/// What a token may do.
+/// A permission of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Read everything of the workspace.
+    /// Read everything in the workspace.
     Read = 1,
     /// Also write.
     Write = 2,
@@ -27,29 +27,29 @@ pub enum Scope {
     Admin = 4,
 }
 
-/// A set of scopes. Each includes those below it: ADMIN writes, WRITE reads.
+/// A set of scopes. Each scope includes the lesser ones: admin includes write, and write includes read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Scopes(i16);
 
-/// A word that names no scope, or none at all.
+/// A word that is not a scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a scope; the scopes are read, write and admin, separated by commas")]
 pub struct UnknownScope(String);
 
-/// Who is asking.
+/// The client that makes a request, as identified by its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Viewer {
-    /// The workspace that the token opens.
+    /// The workspace to which the token gives access.
     pub workspace: WorkspaceId,
-    /// What it may do there.
+    /// What the token permits.
     pub scopes: Scopes,
 }
 
 impl Scope {
-    /// Every scope, each after those that it includes.
+    /// All scopes, each after the ones that it includes.
     pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
 
-    /// How it is written on the command line and in lists of tokens.
+    /// Its name on the command line and in lists of tokens.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -60,22 +60,22 @@ impl Scope {
 }
 
 impl Scopes {
-    /// The set of a stored number.
+    /// The set from its stored bits.
     pub const fn from_bits(bits: i16) -> Self {
         Self(bits)
     }
 
-    /// The stored number.
+    /// The bits as they are stored.
     pub const fn bits(self) -> i16 {
         self.0
     }
 
-    /// The scope and those that it includes.
+    /// The set of a scope and those that it includes.
     pub const fn of(scope: Scope) -> Self {
         Self((scope as i16) * 2 - 1)
     }
 
-    /// Whether the set allows what needs `scope`: a scope includes those below it.
+    /// Whether the set permits what requires `scope`.
     pub const fn allow(self, scope: Scope) -> bool {
         self.0 >= scope as i16
     }
@@ -89,7 +89,7 @@ impl Scopes {
 impl FromStr for Scopes {
     type Err = UnknownScope;
 
-    /// Reads `read,write,admin`, in any order. What a scope includes need not be named.
+    /// Parses a comma-separated list such as `read,write`, in any order. Included scopes need not be listed.
     fn from_str(text: &str) -> Result<Self, UnknownScope> {
         let scope = |word: &str| {
             let found = Scope::ALL.into_iter().find(|scope| scope.word() == word.trim());
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_includes_those_below_it() {
+    fn a_scope_includes_the_lesser_ones() {
         let write: Scopes = "write".parse().unwrap();
         assert!(write.allow(Scope::Read) && write.allow(Scope::Write) && !write.allow(Scope::Admin));
         assert_eq!(write.to_string(), "read,write");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_no_scope_is_refused() {
+    fn a_word_that_is_not_a_scope_is_refused() {
         for text in ["", "read,", "READ", "owner"] {
             assert!(text.parse::<Scopes>().is_err(), "{text}");
         }

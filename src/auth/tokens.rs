@@ -1,8 +1,8 @@
-//! Looks tokens up, for every request.
+//! Looks up the token of every request.
 //!
-//! A look-up is remembered for a short while, so that a busy client costs one statement every two seconds and a revoked
-//! token stops within them, on every node. Unknown tokens are remembered likewise, and both within a bound: a flood of
-//! them fills no memory, and one that repeats itself asks nothing of the database.
+//! Lookups are cached for two seconds, so that a busy client causes one statement in that time, and a revoked token stops
+//! working within it on every node. Unknown tokens are cached, too. The cache is bounded, so a flood of unknown tokens does
+//! not exhaust the memory, and repeating the same one does not reach the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use super::{Scopes, Viewer, secret};
 use crate::storage::tokens::{self, Token};
 use crate::storage::{Database, StorageError};
 
-/// How long a look-up is remembered: how long a revoked token may go on.
+/// How long a lookup is cached, and so how long a revoked token may remain usable.
 const CACHE_TTL: Duration = Duration::from_secs(2);
-/// How many look-ups are remembered, some 200 bytes each.
+/// The most lookups that are cached, at about 200 bytes each.
 const CACHE_CAPACITY: u64 = 20_000;
 
 /// Identifies the viewers of tokens. Cheap to clone.
@@ -37,17 +37,17 @@ impl Tokens {
             let db = db.clone();
             async move { tokens::find_by_hash(&db, &hash).await }.boxed()
         };
-        Self::remembering(Arc::new(find), CACHE_TTL)
+        Self::cached(Arc::new(find), CACHE_TTL)
     }
 
-    /// Tokens found by `find`, each remembered for `remembered`.
-    pub(crate) fn remembering(find: Find, remembered: Duration) -> Self {
-        let viewers = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(remembered).build();
+    /// Tokens found by `find`, with lookups cached for `ttl`.
+    pub(crate) fn cached(find: Find, ttl: Duration) -> Self {
+        let viewers = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(ttl).build();
         Self { find, viewers }
     }
 
-    /// The viewer of a token; `None` if it is unknown, or was revoked more than a moment ago. The error is
-    /// shared by all who asked for the same token at once.
+    /// The viewer of a token; `None` if it is unknown or was revoked. Concurrent requests with the same token share the lookup,
+    /// hence the shared error.
     pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, Arc<StorageError>> {
         if !secret::is_well_formed(token) {
             return Ok(None);
@@ -65,55 +65,54 @@ const fn viewer_of(token: &Token) -> Viewer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::held::Held;
+    use crate::auth::fake::FakeTokens;
 
     const LONG: Duration = Duration::from_hours(1);
 
     #[tokio::test]
-    async fn a_token_is_looked_up_once_in_a_while() {
-        let held = Held::default();
-        let tokens = Tokens::remembering(held.find(), LONG);
-        let token = held.add("read,write");
+    async fn lookups_are_cached() {
+        let fake = FakeTokens::default();
+        let tokens = Tokens::cached(fake.find(), LONG);
+        let token = fake.add("read,write");
         let unknown = secret::generate(&mut rand::rng());
         for _ in 0..10 {
             assert!(tokens.viewer(&token).await.unwrap().is_some());
             assert_eq!(tokens.viewer(unknown.expose()).await.unwrap(), None);
         }
-        assert_eq!(held.asked(), 2);
+        assert_eq!(fake.lookups(), 2);
     }
 
     #[tokio::test]
-    async fn a_revoked_token_stops_as_soon_as_its_look_up_is_forgotten() {
-        let held = Held::default();
-        let (remembering, forgetting) =
-            (Tokens::remembering(held.find(), LONG), Tokens::remembering(held.find(), Duration::ZERO));
-        let token = held.add("read,write");
-        assert!(remembering.viewer(&token).await.unwrap().is_some());
-        assert!(forgetting.viewer(&token).await.unwrap().is_some());
+    async fn a_revoked_token_stops_working_once_its_lookup_expires() {
+        let fake = FakeTokens::default();
+        let (cached, uncached) = (Tokens::cached(fake.find(), LONG), Tokens::cached(fake.find(), Duration::ZERO));
+        let token = fake.add("read,write");
+        assert!(cached.viewer(&token).await.unwrap().is_some());
+        assert!(uncached.viewer(&token).await.unwrap().is_some());
 
-        held.revoke(&token);
-        assert!(remembering.viewer(&token).await.unwrap().is_some());
-        assert_eq!(forgetting.viewer(&token).await.unwrap(), None);
+        fake.revoke(&token);
+        assert!(cached.viewer(&token).await.unwrap().is_some());
+        assert_eq!(uncached.viewer(&token).await.unwrap(), None);
     }
 
     #[tokio::test]
-    async fn what_is_no_token_is_not_looked_up() {
-        let held = Held::default();
-        let tokens = Tokens::remembering(held.find(), LONG);
+    async fn malformed_tokens_are_not_looked_up() {
+        let fake = FakeTokens::default();
+        let tokens = Tokens::cached(fake.find(), LONG);
         for text in ["", "bt_", "secret", &"x".repeat(1_000_000)] {
             assert_eq!(tokens.viewer(text).await.unwrap(), None);
         }
-        assert_eq!(held.asked(), 0);
+        assert_eq!(fake.lookups(), 0);
     }
 
     #[tokio::test]
-    async fn a_failing_database_is_told_and_not_remembered() {
-        let held = Held::default();
-        let tokens = Tokens::remembering(held.find(), LONG);
-        let token = held.add("read");
-        held.set_away(true);
+    async fn a_failed_lookup_is_reported_and_not_cached() {
+        let fake = FakeTokens::default();
+        let tokens = Tokens::cached(fake.find(), LONG);
+        let token = fake.add("read");
+        fake.set_unavailable(true);
         assert!(tokens.viewer(&token).await.is_err());
-        held.set_away(false);
+        fake.set_unavailable(false);
         assert!(tokens.viewer(&token).await.unwrap().is_some());
     }
 }

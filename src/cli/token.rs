@@ -37,7 +37,7 @@ pub(super) async fn run(command: Command, settings: &Settings) -> Result<ExitCod
     let database = app::open_database(settings).await?;
     match command {
         Command::Create { workspace, scopes } => {
-            crate::domain::input::check_name(&workspace, crate::domain::input::LONGEST_NAME)
+            crate::domain::input::check_name(&workspace, crate::domain::input::MAX_NAME_BYTES)
                 .map_err(|fault| Failure::wrong_call(format!("the workspace's name {fault}")))?;
             let new = auth::create_token(&database, &SystemClock, &workspace, scopes).await?;
             say(new.token.expose());

@@ -1,4 +1,4 @@
-//! One call to the provider, and what follows from its answer.
+//! A single call to the provider, and the consequences of its answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::DispatchSettings;
 use super::dispatcher::Parts;
-use super::patience::patiently;
+use super::retry::retry;
 use super::worker::{WorkerError, status};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
@@ -16,28 +16,28 @@ use crate::domain::failure::{FailureReason, ProviderFailure};
 use crate::domain::id::{MessageId, WorkspaceId};
 use crate::domain::merge::MessageFacts;
 use crate::storage::outbox::{Claimed, LineToServe};
-use crate::whatsapp::answer::{Accepted, Action, Answer, Refused};
+use crate::whatsapp::answer::{Accepted, Action, Answer, Rejected};
 use crate::whatsapp::template::{OutgoingTemplate, Recipient};
 
-/// The first wait before a message is tried again; it doubles with each attempt.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest wait between attempts.
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
+/// The delay before the second attempt at a message. It doubles with each attempt.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+/// The longest delay between two attempts, unless the provider asks for more.
+const MAX_DELAY: Duration = Duration::from_mins(5);
 
-/// What is to be done with a message's outbox row.
+/// What is to be done with the outbox row of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The outcome is recorded: nothing is left to do.
+    /// The outcome is recorded; the row can be deleted.
     Settled,
-    /// It certainly did not arrive, and is tried again after so long.
-    Again(Duration),
-    /// Nobody knows, or the answer could not be recorded: it waits for a webhook, claimed as it is.
+    /// The message certainly did not arrive. It is retried after this delay.
+    Retry(Duration),
+    /// The outcome is unknown, or could not be recorded. The row stays claimed and waits for a webhook.
     Open,
-    /// No message of the line can succeed, for this code of the provider's.
+    /// No message of the line can succeed, according to this code of the provider.
     LineStopped(i32),
 }
 
-/// The template as the message carries it.
+/// The template as it is stored with the message.
 #[derive(Deserialize)]
 struct Payload {
     name: String,
@@ -46,7 +46,7 @@ struct Payload {
     parameters: Vec<String>,
 }
 
-/// Why a message is not sent at all, as far as it can be told before the call.
+/// Why a message is not sent at all, if there is a reason that is known before the call.
 pub(super) fn refusal(claimed: &Claimed) -> Option<FailureReason> {
     match claimed {
         _ if claimed.archived => Some(FailureReason::ConversationInactive),
@@ -56,7 +56,7 @@ pub(super) fn refusal(claimed: &Claimed) -> Option<FailureReason> {
     }
 }
 
-/// Calls the provider and records the answer.
+/// Calls the provider and records its answer.
 pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed) -> (MessageId, Outcome) {
     let message = claimed.message;
     let Some(template) = outgoing(&claimed) else { return (message, Outcome::Open) };
@@ -69,9 +69,9 @@ pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed
     (message, if recorded.is_ok() { outcome } else { Outcome::Open })
 }
 
-/// Records what was learnt, patiently: an answer that is lost becomes an unknown outcome.
+/// Records facts, with retries, because an answer that is lost becomes an unknown outcome.
 pub(super) async fn record(parts: &Parts, workspace: WorkspaceId, facts: Vec<Fact>) -> Result<(), WorkerError> {
-    patiently(|| async { Ok(parts.recorder.record(workspace, facts.clone()).await.map(drop)?) }).await
+    retry(|| async { Ok(parts.recorder.record(workspace, facts.clone()).await.map(drop)?) }).await
 }
 
 fn outgoing(claimed: &Claimed) -> Option<OutgoingTemplate> {
@@ -87,27 +87,27 @@ fn outgoing(claimed: &Claimed) -> Option<OutgoingTemplate> {
     })
 }
 
-/// What an answer means: the fact learnt, and what to do with the outbox row.
+/// The fact that follows from an answer, and what to do with the outbox row.
 fn judge(answer: &Answer, claimed: &Claimed, settings: DispatchSettings, now: Timestamp) -> (Option<Fact>, Outcome) {
     match answer {
         Answer::Accepted(accepted) => (Some(accepted_fact(accepted, claimed.message, now)), Outcome::Settled),
-        Answer::NotSent { retry_after } => (None, Outcome::Again(wait(claimed.attempt, *retry_after))),
+        Answer::NotSent { retry_after } => (None, Outcome::Retry(delay(claimed.attempt, *retry_after))),
         Answer::Unknown => (None, Outcome::Open),
-        Answer::Refused(refused) => match refused.action {
-            Action::StopLine => (None, Outcome::LineStopped(refused.code)),
+        Answer::Rejected(rejected) => match rejected.action {
+            Action::StopLine => (None, Outcome::LineStopped(rejected.code)),
             Action::RetryLater | Action::RetryThisUserLater if claimed.attempt < settings.attempts => {
-                (None, Outcome::Again(wait(claimed.attempt, refused.retry_after)))
+                (None, Outcome::Retry(delay(claimed.attempt, rejected.retry_after)))
             }
-            _ => (Some(failed_fact(refused, claimed.message, now)), Outcome::Settled),
+            _ => (Some(failed_fact(rejected, claimed.message, now)), Outcome::Settled),
         },
     }
 }
 
-/// Exponential, unless the provider asks for longer.
-fn wait(attempt: i32, asked: Option<Duration>) -> Duration {
+/// The delay before the next attempt: exponential, unless the provider asks for a longer one.
+fn delay(attempt: i32, asked: Option<Duration>) -> Duration {
     let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(0).min(16);
-    let wait = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
-    wait.max(asked.unwrap_or_default())
+    let delay = FIRST_DELAY.saturating_mul(1 << doublings).min(MAX_DELAY);
+    delay.max(asked.unwrap_or_default())
 }
 
 fn accepted_fact(accepted: &Accepted, message: MessageId, now: Timestamp) -> Fact {
@@ -119,12 +119,12 @@ fn accepted_fact(accepted: &Accepted, message: MessageId, now: Timestamp) -> Fac
     Fact::Status(StatusFact { of: Target::Message(name), facts, recipient })
 }
 
-fn failed_fact(refused: &Refused, message: MessageId, now: Timestamp) -> Fact {
+fn failed_fact(rejected: &Rejected, message: MessageId, now: Timestamp) -> Fact {
     let failure = ProviderFailure {
         at: now,
-        code: Some(refused.code),
-        reason: FailureReason::of_provider_code(refused.code),
-        text: refused.text.clone(),
+        code: Some(rejected.code),
+        reason: FailureReason::of_provider_code(rejected.code),
+        text: rejected.text.clone(),
     };
     status(message, MessageFacts { failed: Some(failure), ..MessageFacts::default() })
 }
@@ -134,10 +134,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_limit_and_heed_the_provider() {
-        assert_eq!(wait(1, None), Duration::from_secs(1));
-        assert_eq!(wait(3, None), Duration::from_secs(4));
-        assert_eq!(wait(i32::MAX, None), LONGEST_WAIT);
-        assert_eq!(wait(1, Some(Duration::from_secs(9))), Duration::from_secs(9));
+    fn delays_double_up_to_a_limit_and_respect_the_provider() {
+        assert_eq!(delay(1, None), Duration::from_secs(1));
+        assert_eq!(delay(3, None), Duration::from_secs(4));
+        assert_eq!(delay(i32::MAX, None), MAX_DELAY);
+        assert_eq!(delay(1, Some(Duration::from_secs(9))), Duration::from_secs(9));
     }
 }

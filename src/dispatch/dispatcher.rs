@@ -1,4 +1,4 @@
-//! Finds lines with work and serves each by a worker.
+//! Finds lines with due messages and starts a worker for each.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,50 +17,50 @@ use crate::storage::outbox::LineToServe;
 use crate::storage::{Database, StorageError, outbox};
 use crate::whatsapp::client::CloudApi;
 
-/// Sends what the outbox holds, on the lines that this node gets hold of.
+/// Sends the messages in the outbox, on the lines whose leases this node gets. Cheap to clone.
 #[derive(Clone)]
 pub struct Dispatcher(Arc<Inner>);
 
-/// What a dispatcher is made of.
+/// What a dispatcher needs.
 pub struct Parts {
-    /// Where the outbox is.
+    /// The database with the outbox.
     pub db: Database,
-    /// Where answers go.
+    /// The recorder for the provider's answers.
     pub recorder: Recorder,
-    /// The provider.
+    /// The client of the provider.
     pub api: CloudApi,
-    /// The time.
+    /// The clock for due times and leases.
     pub clock: Arc<dyn Clock>,
-    /// Told when a send comes in on this node.
+    /// Notified when a send is submitted on this node.
     pub work: Arc<Notify>,
-    /// Where workers run.
+    /// The tracker on which workers are spawned.
     pub tasks: TaskTracker,
-    /// How it works.
+    /// The settings of the dispatcher.
     pub settings: DispatchSettings,
 }
 
 pub(super) struct Inner {
     pub(super) parts: Parts,
-    /// Names this node in leases.
+    /// Identifies this node in leases.
     pub(super) owner: Uuid,
     served: Mutex<HashSet<LineId>>,
 }
 
-/// A line that this node serves; it is one no longer when this goes, also where a worker panics.
+/// Marks a line as served by this node until it is dropped, also if the worker panics.
 struct Served {
     inner: Arc<Inner>,
     line: LineId,
 }
 
 impl Dispatcher {
-    /// A dispatcher of these parts.
+    /// A dispatcher made of these parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Inner { parts, owner: new_key(), served: Mutex::default() }))
     }
 
-    /// Serves lines until `shutdown`; then workers finish the calls under way and give their leases back.
+    /// Serves lines until `shutdown`. The workers then finish their pending calls and release their leases.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.0.parts.settings.look);
+        let mut ticks = tokio::time::interval(self.0.parts.settings.poll_interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -69,7 +69,7 @@ impl Dispatcher {
                 () = self.0.parts.work.notified() => {}
             }
             if let Err(error) = self.serve_lines(&shutdown).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "lines with work were not read");
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot read the lines with due messages");
             }
         }
     }
@@ -104,9 +104,9 @@ async fn serve(served: Served, line: LineToServe, shutdown: CancellationToken) {
     let inner = &served.inner;
     if let Err(error) = worker::serve(inner, line, &shutdown).await {
         let line = served.line;
-        tracing::warn!(error = &error as &dyn std::error::Error, line.id = %line, "a line is not served for a while");
+        tracing::warn!(error = &error as &dyn std::error::Error, line.id = %line, "sending on a line is suspended");
         let stopped = matches!(error, WorkerError::Line(_));
-        let rest = if stopped { inner.parts.settings.line_rest } else { inner.parts.settings.look };
+        let rest = if stopped { inner.parts.settings.line_rest } else { inner.parts.settings.poll_interval };
         tokio::select! { () = shutdown.cancelled() => {}, () = tokio::time::sleep(rest) => {} }
     }
 }

@@ -1,34 +1,34 @@
-//! Sends out: taking submissions in, and the dispatcher that calls the provider.
+//! Sending: accepting submissions, and the dispatcher that calls the provider.
 //!
-//! A submission stores its users, deployments, first messages and outbox rows in one transaction. A dispatcher owns a line
-//! by a lease in the database, so exactly one node sends on it and one local limiter keeps its rate. It claims before it
-//! calls, and what it learns is facts, recorded like any other.
+//! A submission stores its users, deployments, first messages and outbox rows in one transaction. A dispatcher owns a line by
+//! a lease in the database, so exactly one node sends on it, and a local limiter enforces its rate. It claims messages before
+//! it calls, and records the answers as facts like any others.
 //!
-//! No message is ever sent twice: sent again by itself is only what certainly did not arrive. Every other call without an
-//! answer that was recorded waits for a webhook, and after a grace period its outcome is unknown.
+//! No message is ever sent twice: only what certainly did not arrive is retried automatically. Any other call without a
+//! recorded answer waits for a webhook, and after a grace period its outcome is unknown.
 
 mod call;
 mod dispatcher;
-mod patience;
+mod retry;
 pub mod sends;
 mod worker;
 
 use std::time::Duration;
 
 pub use dispatcher::{Dispatcher, Parts};
-pub use sends::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Sends, Submission};
+pub use sends::{MAX_USERS, MAX_VARIABLES, Recipient, Sends, Submission, SubmissionFault};
 
-/// How the dispatcher works.
+/// The settings of the dispatcher.
 #[derive(Debug, Clone, Copy)]
 pub struct DispatchSettings {
-    /// How long a lease lasts; another node takes a dead one's line over after so long.
+    /// How long a lease lasts unless renewed, and so how long a dead node's lines are not served.
     pub lease: Duration,
-    /// How often lines with work are looked for.
-    pub look: Duration,
-    /// How long the outcome of a call may stay open before it is unknown.
+    /// The time between two polls for lines with due messages.
+    pub poll_interval: Duration,
+    /// How long to wait for the outcome of an unanswered call before it is recorded as unknown.
     pub unknown_grace: Duration,
-    /// How long a line rests after an error of the line or its account.
+    /// How long nothing is sent on a line after an error of the line or its account.
     pub line_rest: Duration,
-    /// How often a message that the provider asks to send later is tried before it fails.
+    /// How many attempts are made at a message that the provider keeps rejecting temporarily, before it fails.
     pub attempts: i32,
 }

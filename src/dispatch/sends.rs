@@ -1,4 +1,4 @@
-//! Taking submissions in.
+//! Accepting submissions.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,116 +13,116 @@ use crate::domain::failure::FailureReason;
 use crate::domain::flow::{Template, first_template};
 use crate::domain::id::{ConversationId, SendId, new_key};
 use crate::domain::input::{
-    Fault, LONGEST_NAME, LONGEST_VARIABLE_NAME, LONGEST_VARIABLE_VALUE, check_name, check_text,
+    Fault, MAX_NAME_BYTES, MAX_VARIABLE_NAME_BYTES, MAX_VARIABLE_VALUE_BYTES, check_name, check_text,
 };
 use crate::domain::line::Line;
 use crate::domain::merge::{VariableValue, Variables};
 use crate::domain::phone::{Country, Phone};
 use crate::domain::send::Send;
 use crate::recorder::Recorder;
-use crate::storage::submit::{NewRecipient, NewSend, Submitted};
-use crate::storage::{StorageError, Tenant, conversations, lines, submit, versions};
+use crate::storage::sends::submit::{self, NewRecipient, NewSend, Submitted};
+use crate::storage::{StorageError, Tenant, conversations, lines, retry_races, versions};
 
-/// The most users of one submission.
-pub const MOST_USERS: usize = 10_000;
+/// The most users in one submission.
+pub const MAX_USERS: usize = 10_000;
 
-/// The most variables of one user.
-pub const MOST_VARIABLES: usize = 100;
+/// The most variables that one user may have in a submission.
+pub const MAX_VARIABLES: usize = 100;
 
-/// How often a submission that lost a race is begun again.
-const RACES: u32 = 5;
+/// How often a submission that lost a race is retried.
+const MAX_RETRIES: u32 = 5;
 
-/// One submission of users to a conversation's current version, as it comes in.
+/// A submission of users to a conversation's current version, before it is checked.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// What to send.
+    /// The conversation to send.
     pub conversation: ConversationId,
-    /// To whom. A phone that occurs again is one user, with the variables that it came with first.
+    /// The users to send to. If a phone number occurs more than once, its first occurrence counts.
     pub users: Vec<Recipient>,
-    /// When it is due, if later than now.
+    /// When to send; immediately if that is absent or in the past.
     pub scheduled_at: Option<Timestamp>,
-    /// The same key with the same input returns the send that it first made.
+    /// Repeating a submission under the same key returns the send that the first one created.
     pub idempotency_key: Option<String>,
 }
 
 /// A user to send to.
 #[derive(Debug, Clone)]
 pub struct Recipient {
-    /// The phone as given.
+    /// The phone number as given.
     pub phone: String,
-    /// Named values; of one name the last counts.
+    /// Names and values of variables. If a name occurs more than once, the last value counts.
     pub variables: Vec<(String, String)>,
 }
 
-/// Why a submission is refused; nothing was stored.
+/// Why a submission is refused. Nothing has been stored then.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
-    /// The conversation is not there.
+pub enum SubmissionFault {
+    /// The conversation does not exist.
     NoConversation,
     /// The conversation is archived.
     Archived,
-    /// The conversation is inbound: its users begin it.
+    /// The conversation is inbound, so its users begin it.
     Inbound,
-    /// More than [`MOST_USERS`], or none.
+    /// There are no users or more than [`MAX_USERS`]: their number.
     Count(usize),
-    /// The phone of the user at this place.
+    /// The phone number of the user at this index is not acceptable.
     Phone(usize, Fault),
-    /// More than [`MOST_VARIABLES`] of the user at this place.
+    /// The user at this index has more than [`MAX_VARIABLES`]: (user, number of variables).
     VariableCount(usize, usize),
-    /// The variable at this place of the user at that place: (user, variable).
+    /// A variable is not acceptable: (index of the user, index of the variable, fault).
     Variable(usize, usize, Fault),
-    /// The idempotency key.
+    /// The idempotency key is not acceptable.
     Key(Fault),
-    /// The idempotency key was used with another input.
+    /// The idempotency key was used for a different submission.
     KeyTaken,
 }
 
-/// Takes sends in. Cheap to clone.
+/// Accepts submissions. Cheap to clone.
 #[derive(Clone)]
 pub struct Sends {
     recorder: Recorder,
     clock: Arc<dyn Clock>,
-    /// Tells the dispatcher of this node that there is work.
+    /// Notifies the dispatcher of this node that there is something to send.
     work: Arc<Notify>,
 }
 
-/// What a conversation's users are sent.
-struct Target {
+/// What a submission deploys, and on which line.
+struct Destination {
     conversation: Conversation,
     version: Version,
     line: Line,
 }
 
 impl Sends {
-    /// Sends that tell `recorder` what they committed, and nudge the dispatcher by `work`.
+    /// Reports commits to `recorder`, and notifies the dispatcher through `work`.
     pub fn new(recorder: Recorder, clock: Arc<dyn Clock>, work: Arc<Notify>) -> Self {
         Self { recorder, clock, work }
     }
 
-    /// Stores a send with its users, deployments and first messages in one transaction.
+    /// Stores a send with its users, deployments and first messages in one transaction; returns all faults if it is refused.
     pub async fn submit(
         &self,
         tenant: &Tenant,
         submission: Submission,
-    ) -> Result<Result<SendId, Vec<Refused>>, StorageError> {
+    ) -> Result<Result<SendId, Vec<SubmissionFault>>, StorageError> {
         let faults = check(&submission);
         if !faults.is_empty() {
             return Ok(Err(faults));
         }
-        // First of all: what was stored under a key is answered again whatever became of the conversation since.
+        // Checked first, so that a repetition gets the same answer whatever has happened to the conversation since.
         let idempotency = submission.idempotency_key.clone().map(|key| (key, digest(&submission)));
         if let Some(key) = &idempotency
             && let Some(repeated) = submit::find_repeated(tenant, key).await?
         {
             return Ok(self.answer(tenant, repeated).await);
         }
-        let Some(target) = find_target(tenant, submission.conversation).await? else {
-            return Ok(Err(vec![Refused::NoConversation]));
+        let Some(destination) = find_destination(tenant, submission.conversation).await? else {
+            return Ok(Err(vec![SubmissionFault::NoConversation]));
         };
-        if let Some(refused) = target.refuses() {
+        if let Some(refused) = destination.refuses() {
             return Ok(Err(vec![refused]));
         }
-        let submitted = self.store(tenant, &submission, &target, idempotency).await?;
+        let submitted = self.store(tenant, &submission, &destination, idempotency).await?;
         Ok(self.answer(tenant, submitted).await)
     }
 
@@ -130,23 +130,19 @@ impl Sends {
         &self,
         tenant: &Tenant,
         submission: &Submission,
-        target: &Target,
+        destination: &Destination,
         idempotency: Option<(String, String)>,
     ) -> Result<Submitted, StorageError> {
-        let mut races = 0;
-        loop {
+        let submit = || {
             let now = self.clock.now();
-            let new = target.new_send(submission, idempotency.clone(), now);
-            match submit::submit(tenant, new, now).await {
-                Err(error) if error.kind().may_pass_at_once() && races < RACES => races += 1,
-                result => return result,
-            }
-        }
+            submit::submit(tenant, destination.new_send(submission, idempotency.clone(), now), now)
+        };
+        retry_races(MAX_RETRIES, submit).await
     }
 
-    async fn answer(&self, tenant: &Tenant, submitted: Submitted) -> Result<SendId, Vec<Refused>> {
+    async fn answer(&self, tenant: &Tenant, submitted: Submitted) -> Result<SendId, Vec<SubmissionFault>> {
         match submitted {
-            Submitted::KeyTaken => Err(vec![Refused::KeyTaken]),
+            Submitted::KeyTaken => Err(vec![SubmissionFault::KeyTaken]),
             Submitted::Repeated(send) => Ok(send),
             Submitted::Stored { send, revisions, known } => {
                 self.recorder.committed(tenant.workspace(), &revisions, &known).await;
@@ -157,11 +153,11 @@ impl Sends {
     }
 }
 
-impl Target {
-    fn refuses(&self) -> Option<Refused> {
+impl Destination {
+    fn refuses(&self) -> Option<SubmissionFault> {
         match self.conversation.direction {
-            _ if self.conversation.archived_at.is_some() => Some(Refused::Archived),
-            Direction::Inbound => Some(Refused::Inbound),
+            _ if self.conversation.archived_at.is_some() => Some(SubmissionFault::Archived),
+            Direction::Inbound => Some(SubmissionFault::Inbound),
             Direction::Outbound => None,
         }
     }
@@ -189,45 +185,46 @@ impl Target {
         recipients.filter(|one| seen.insert(one.phone.clone())).collect()
     }
 
-    /// What is sent first; nothing where another system sends.
+    /// The template of the first message; `None` if another system sends.
     fn template(&self) -> Option<Template> {
         let flow = serde_json::from_str(&self.version.flow).ok()?;
         first_template(&flow).filter(|_| !self.line.external)
     }
 }
 
-async fn find_target(tenant: &Tenant, id: ConversationId) -> Result<Option<Target>, StorageError> {
+async fn find_destination(tenant: &Tenant, id: ConversationId) -> Result<Option<Destination>, StorageError> {
     let Some(conversation) = conversations::find_many(tenant, &[id]).await?.remove(&id) else { return Ok(None) };
     let version = versions::find_many(tenant, &[conversation.current_version]).await?;
     let version = version.into_values().next().ok_or(StorageError::Corrupt("conversation without a version"))?;
     let line = lines::find_many(tenant, &[conversation.line]).await?.into_values().next();
     let line = line.ok_or(StorageError::Corrupt("conversation without a line"))?;
-    Ok(Some(Target { conversation, version, line }))
+    Ok(Some(Destination { conversation, version, line }))
 }
 
-fn check(submission: &Submission) -> Vec<Refused> {
+fn check(submission: &Submission) -> Vec<SubmissionFault> {
     let count = submission.users.len();
-    if count == 0 || count > MOST_USERS {
-        return vec![Refused::Count(count)];
+    if count == 0 || count > MAX_USERS {
+        return vec![SubmissionFault::Count(count)];
     }
-    let key = submission.idempotency_key.as_ref().map(|key| check_name(key, LONGEST_NAME));
-    let key = key.and_then(Result::err).map(Refused::Key);
+    let key = submission.idempotency_key.as_ref().map(|key| check_name(key, MAX_NAME_BYTES));
+    let key = key.and_then(Result::err).map(SubmissionFault::Key);
     let users = submission.users.iter().enumerate().flat_map(|(place, user)| check_recipient(place, user));
     key.into_iter().chain(users).collect()
 }
 
-fn check_recipient(place: usize, user: &Recipient) -> Vec<Refused> {
-    let phone = Phone::check(&user.phone).err().map(|fault| Refused::Phone(place, fault));
+fn check_recipient(place: usize, user: &Recipient) -> Vec<SubmissionFault> {
+    let phone = Phone::check(&user.phone).err().map(|fault| SubmissionFault::Phone(place, fault));
     phone.into_iter().chain(check_variables(place, user)).collect()
 }
 
-fn check_variables(place: usize, user: &Recipient) -> Vec<Refused> {
-    if user.variables.len() > MOST_VARIABLES {
-        return vec![Refused::VariableCount(place, user.variables.len())];
+fn check_variables(place: usize, user: &Recipient) -> Vec<SubmissionFault> {
+    if user.variables.len() > MAX_VARIABLES {
+        return vec![SubmissionFault::VariableCount(place, user.variables.len())];
     }
     let check = |(at, (name, value)): (usize, &(String, String))| {
-        let checked = check_name(name, LONGEST_VARIABLE_NAME).and_then(|()| check_text(value, LONGEST_VARIABLE_VALUE));
-        checked.err().map(|fault| Refused::Variable(place, at, fault))
+        let checked =
+            check_name(name, MAX_VARIABLE_NAME_BYTES).and_then(|()| check_text(value, MAX_VARIABLE_VALUE_BYTES));
+        checked.err().map(|fault| SubmissionFault::Variable(place, at, fault))
     };
     user.variables.iter().enumerate().filter_map(check).collect()
 }
@@ -237,16 +234,16 @@ fn recipient(user: &Recipient, country: Option<Country>, template: Option<&Templ
     let value = |text: &String| VariableValue { at: now, value: text.clone() };
     let variables: Variables = user.variables.iter().map(|(name, text)| (name.clone(), value(text))).collect();
     let filled = template.map(|template| (template, template.fill(&variables)));
-    let refused = match &filled {
+    let own_failure = match &filled {
         _ if !phone.is_valid() => Some(FailureReason::InvalidPhone),
         Some((_, Err(_))) => Some(FailureReason::TemplateParameters),
         _ => None,
     };
     let template = filled.map(|(template, parameters)| written(template, &parameters.unwrap_or_default()));
-    NewRecipient { phone, variables, template, refused }
+    NewRecipient { phone, variables, template, own_failure }
 }
 
-/// What a template message carries: the dispatcher reads it back, and the history shows it.
+/// The payload of a template message, which the dispatcher reads back and the history shows.
 fn written(template: &Template, parameters: &[String]) -> String {
     json!({ "name": template.name, "language": template.language, "parameters": parameters }).to_string()
 }

@@ -1,4 +1,5 @@
-//! A worker serves one line while it holds the line's lease: claim, announce, call at the line's rate, settle.
+//! A worker serves one line while it holds its lease: it claims messages, records that they are dispatched, calls the provider
+//! at the line's rate, and settles the outcomes.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -13,30 +14,30 @@ use tokio_util::sync::CancellationToken;
 
 use super::call::{Outcome, call, record, refusal};
 use super::dispatcher::Inner;
-use super::patience::patiently;
+use super::retry::retry;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, StatusFact, Target};
-use crate::domain::failure::Refusal;
+use crate::domain::failure::OwnFailure;
 use crate::domain::id::MessageId;
 use crate::domain::merge::MessageFacts;
 use crate::recorder::RecordError;
 use crate::storage::outbox::{Claimed, Lease, LineToServe};
 use crate::storage::{StorageError, outbox};
 
-/// The most calls under way at once on one line: at the largest rate, a second's worth of slow answers.
-const IN_FLIGHT: usize = 256;
+/// The most concurrent calls on one line.
+const MAX_IN_FLIGHT: usize = 256;
 
-/// How many finished calls are settled in one statement.
-const SETTLED_AT_ONCE: usize = 100;
+/// The number of finished calls from which they are settled, even though other calls are pending.
+const SETTLE_BATCH_SIZE: usize = 100;
 
 /// Why a worker stops serving its line for now.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkerError {
-    #[error("the outbox failed")]
+    #[error("cannot read or write the outbox")]
     Storage(#[from] StorageError),
-    #[error("answers were not recorded")]
+    #[error("cannot record facts")]
     Record(#[from] RecordError),
-    #[error("the line cannot send: the provider refused it with code {0}")]
+    #[error("the provider rejects all messages of the line with code {0}")]
     Line(i32),
 }
 
@@ -45,24 +46,24 @@ struct Worker<'a> {
     line: Arc<LineToServe>,
     limiter: DefaultDirectRateLimiter,
     lease: Lease,
-    /// No call begins after this moment.
+    /// No call begins after this instant.
     deadline: Instant,
 }
 
-/// What a worker has in hand.
+/// The messages that a worker is processing.
 #[derive(Default)]
 struct Round<'a> {
-    /// Claimed and not yet called.
+    /// Claimed messages that are still to be sent.
     ready: VecDeque<Claimed>,
-    /// Calls under way.
+    /// Pending calls.
     calls: FuturesUnordered<BoxFuture<'a, (MessageId, Outcome)>>,
-    /// Calls whose outbox rows are still to be settled.
+    /// Finished calls whose outbox rows are still to be settled.
     finished: Vec<(MessageId, Outcome)>,
-    /// Whether nothing was due when last looked.
+    /// Whether the last claim found nothing due.
     idle: bool,
 }
 
-/// Serves a line until nothing is due on it, another node holds it, or `shutdown`.
+/// Serves a line until nothing is due on it, another node holds its lease, or `shutdown`.
 pub(super) async fn serve(
     inner: &Arc<Inner>,
     line: LineToServe,
@@ -70,9 +71,9 @@ pub(super) async fn serve(
 ) -> Result<(), WorkerError> {
     let Some((lease, deadline)) = take_lease(inner, &line).await? else { return Ok(()) };
     let rate = NonZeroU32::new(line.messages_per_second).unwrap_or(NonZeroU32::MIN);
-    // One at a time and evenly spaced: a burst would make some second exceed the rate.
+    // Evenly spaced without bursts, since after a burst some second would exceed the rate.
     let limiter = RateLimiter::direct(Quota::per_second(rate).allow_burst(NonZeroU32::MIN));
-    // Whoever served the line before may have made a call a moment ago, so that the first one here waits its turn.
+    // The node that served the line before may have made a call just now, so the first call waits, too.
     limiter.until_ready().await;
     let mut worker = Worker { inner, line: Arc::new(line), limiter, lease, deadline };
     let served = worker.serve(shutdown).await;
@@ -82,7 +83,7 @@ pub(super) async fn serve(
 
 async fn take_lease(inner: &Inner, line: &LineToServe) -> Result<Option<(Lease, Instant)>, StorageError> {
     let parts = &inner.parts;
-    // Taken before the clock is read: our deadline is never behind the one in the database.
+    // Computed before the clock is read, so that our deadline is never later than the one in the database.
     let deadline = Instant::now() + parts.settings.lease;
     let now = parts.clock.now();
     let lease = outbox::lease(&parts.db, line.id, inner.owner, now, now.plus(parts.settings.lease)).await?;
@@ -90,7 +91,7 @@ async fn take_lease(inner: &Inner, line: &LineToServe) -> Result<Option<(Lease, 
 }
 
 impl Worker<'_> {
-    /// Gives the lease back, or lets it stand while the line rests.
+    /// Releases the lease, or extends it for the time in which nothing may be sent on the line.
     async fn leave(&self, stopped: bool) -> Result<(), WorkerError> {
         let parts = &self.inner.parts;
         if stopped {
@@ -113,7 +114,7 @@ impl Worker<'_> {
         served.and(settled)
     }
 
-    /// Claims and calls until nothing is due and every call is answered.
+    /// Claims and calls until nothing is due and every call has finished.
     async fn send<'w>(&mut self, round: &mut Round<'w>, shutdown: &CancellationToken) -> Result<(), WorkerError>
     where
         Self: 'w,
@@ -126,10 +127,10 @@ impl Worker<'_> {
                 return Ok(());
             }
             if round.ready.is_empty() && round.calls.is_empty() {
-                // All that was claimed was refused before any call; there may be more.
+                // Every claimed message failed before its call; there may be more.
                 continue;
             }
-            let may_call = !round.ready.is_empty() && round.calls.len() < IN_FLIGHT;
+            let may_call = !round.ready.is_empty() && round.calls.len() < MAX_IN_FLIGHT;
             tokio::select! {
                 biased;
                 Some(outcome) = round.calls.next(), if !round.calls.is_empty() => round.finished.push(outcome),
@@ -141,14 +142,14 @@ impl Worker<'_> {
                     let line = Arc::clone(&self.line);
                     round.calls.extend(round.ready.pop_front().map(|one| call(&inner.parts, line, one).boxed()));
                 }
-                // While slow answers are awaited, something new may have come due.
-                () = tokio::time::sleep(self.inner.parts.settings.look), if round.idle => round.idle = false,
+                // While slow answers are pending, other messages may have become due.
+                () = tokio::time::sleep(self.inner.parts.settings.poll_interval), if round.idle => round.idle = false,
             }
             self.settle_finished(round).await?;
         }
     }
 
-    /// Claims a second's worth, under a lease that is good for it.
+    /// Claims at most as many messages as may be sent in a second, under a renewed lease.
     async fn claim(&mut self, round: &mut Round<'_>) -> Result<(), WorkerError> {
         let parts = &self.inner.parts;
         if !self.renew().await? {
@@ -159,23 +160,23 @@ impl Worker<'_> {
         let claimed = outbox::claim(&parts.db, self.lease, now, self.line.messages_per_second).await?;
         round.idle = claimed.is_empty();
         let (refused, ready): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|one| refusal(one).is_some());
-        // From here on they are claimed: whatever fails, those never called go back into the queue.
+        // They are claimed now. If anything fails below, those that were never sent are queued again.
         round.ready = ready.into();
         self.refuse(&refused, now).await?;
         self.announce(&round.ready, now).await
     }
 
-    /// Settles what has collected, once there is enough of it or nothing else to do.
+    /// Settles the finished calls if there are enough of them, or nothing else to wait for.
     async fn settle_finished(&self, round: &mut Round<'_>) -> Result<(), WorkerError> {
         let stopped = round.finished.iter().any(|(_, outcome)| matches!(outcome, Outcome::LineStopped(_)));
-        if stopped || round.finished.len() >= SETTLED_AT_ONCE || round.calls.is_empty() {
+        if stopped || round.finished.len() >= SETTLE_BATCH_SIZE || round.calls.is_empty() {
             let finished = std::mem::take(&mut round.finished);
             self.settle(finished, Vec::new()).await?;
         }
         Ok(())
     }
 
-    /// Renews the lease; `false` where another node has taken it.
+    /// Renews the lease. Returns `false` if another node has taken it.
     async fn renew(&mut self) -> Result<bool, StorageError> {
         let renewed = take_lease(self.inner, &self.line).await?;
         let held = renewed.is_some_and(|(lease, _)| lease.epoch == self.lease.epoch);
@@ -185,31 +186,32 @@ impl Worker<'_> {
         Ok(held)
     }
 
-    /// Records what is found before any call.
+    /// Records messages that fail without a call.
     async fn refuse(&self, refused: &[Claimed], now: Timestamp) -> Result<(), WorkerError> {
         let fact = |one: &Claimed| {
-            let refused = refusal(one).map(|reason| Refusal { at: now, reason });
-            status(one.message, MessageFacts { refused, ..MessageFacts::default() })
+            let own_failure = refusal(one).map(|reason| OwnFailure { at: now, reason });
+            status(one.message, MessageFacts { own_failure, ..MessageFacts::default() })
         };
         self.record(refused.iter().map(fact).collect()).await?;
         self.forget(&refused.iter().map(|one| one.message).collect::<Vec<_>>()).await
     }
 
-    /// Records that the calls begin, so that a reply finds its deployment whatever becomes of the answers.
+    /// Records that the calls are about to begin, so that a reply finds its deployment even if the answer is lost.
     async fn announce(&self, ready: &VecDeque<Claimed>, at: Timestamp) -> Result<(), WorkerError> {
         self.record(ready.iter().map(|one| Fact::Dispatched { message: one.message, at }).collect()).await
     }
 
-    /// Forgets what is settled, and queues again what certainly did not arrive: it was refused for now, or never called.
+    /// Removes settled messages from the outbox. Those that certainly did not arrive, because the provider rejected them for
+    /// now or was never called, are queued again.
     async fn settle(&self, outcomes: Vec<(MessageId, Outcome)>, uncalled: Vec<MessageId>) -> Result<(), WorkerError> {
         let now = self.inner.parts.clock.now();
-        let (mut settled, mut again, mut uncalled, mut stopped) = (Vec::new(), Vec::new(), uncalled, None);
+        let (mut settled, mut retries, mut uncalled, mut stopped) = (Vec::new(), Vec::new(), uncalled, None);
         for (message, outcome) in outcomes {
             match outcome {
                 Outcome::Settled => settled.push(message),
-                Outcome::Again(wait) => again.push((message, now.plus(wait))),
+                Outcome::Retry(delay) => retries.push((message, now.plus(delay))),
                 Outcome::LineStopped(code) => {
-                    // It is no fault of the message's, which keeps all its attempts.
+                    // The message is not at fault, so this does not count as one of its attempts.
                     uncalled.push(message);
                     stopped = Some(code);
                 }
@@ -217,29 +219,29 @@ impl Worker<'_> {
             }
         }
         self.forget(&settled).await?;
-        self.withdraw(again.iter().map(|(message, _)| *message).chain(uncalled.iter().copied())).await?;
-        self.queue_again(&again, &uncalled).await?;
+        self.withdraw(retries.iter().map(|(message, _)| *message).chain(uncalled.iter().copied())).await?;
+        self.requeue(&retries, &uncalled).await?;
         stopped.map_or(Ok(()), |code| Err(WorkerError::Line(code)))
     }
 
-    /// Records that messages were not sent after all: a reply can be none to them.
+    /// Records that messages were not sent after all, so that no reply is attributed to them.
     async fn withdraw(&self, messages: impl Iterator<Item = MessageId>) -> Result<(), WorkerError> {
         self.record(messages.map(|message| Fact::Withdrawn { message }).collect()).await
     }
 
-    async fn queue_again(&self, again: &[(MessageId, Timestamp)], uncalled: &[MessageId]) -> Result<(), WorkerError> {
+    async fn requeue(&self, retries: &[(MessageId, Timestamp)], uncalled: &[MessageId]) -> Result<(), WorkerError> {
         let db = &self.inner.parts.db;
-        for (message, due_at) in again {
-            patiently(|| async { Ok(outbox::requeue(db, &[*message], *due_at).await?) }).await?;
+        for (message, due_at) in retries {
+            retry(|| async { Ok(outbox::requeue(db, &[*message], *due_at).await?) }).await?;
         }
         if uncalled.is_empty() {
             return Ok(());
         }
-        patiently(|| async { Ok(outbox::give_back(db, uncalled).await?) }).await
+        retry(|| async { Ok(outbox::give_back(db, uncalled).await?) }).await
     }
 
-    /// Calls whose outcome was never recorded: a time-out, a crash between call and commit. Evidence that came by webhook
-    /// makes this void; without any, the outcome is unknown.
+    /// Records an unknown outcome for calls without a recorded answer, due to a timeout or a crash between call and commit. It
+    /// has no effect if a webhook has reported the outcome meanwhile, or does so later.
     async fn give_up_unanswered(&self) -> Result<(), WorkerError> {
         let parts = &self.inner.parts;
         let now = parts.clock.now();
@@ -254,10 +256,10 @@ impl Worker<'_> {
             return Ok(());
         }
         let db = &self.inner.parts.db;
-        patiently(|| async { Ok(outbox::settle(db, messages).await?) }).await
+        retry(|| async { Ok(outbox::settle(db, messages).await?) }).await
     }
 
-    /// A line belongs to one workspace, so all facts of a worker do.
+    /// Records facts in the workspace of the line.
     async fn record(&self, facts: Vec<Fact>) -> Result<(), WorkerError> {
         record(&self.inner.parts, self.line.workspace, facts).await
     }

@@ -1,66 +1,66 @@
-//! Generated facts for property tests. Times and texts come from a few values each, so that ties are frequent.
+//! Generated facts for property tests. Times and texts are drawn from a few values each, so that ties are frequent.
 
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::clock::Timestamp;
-use super::failure::{FailureReason, ProviderFailure, Refusal};
+use super::failure::{FailureReason, OwnFailure, ProviderFailure};
 use super::merge::{DeploymentFacts, MessageFacts, Session, VariableValue, Variables};
 use super::standing::{Cell, SessionStatus};
 
-/// 256 cases, and no file where one fails: what was found is told as a case of its own.
+/// 256 cases, without a file of regressions: a failure that was found becomes a test of its own.
 pub(super) fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() }
 }
 
-/// An instant among two dozen, in quarters of a second: some share their second.
+/// One of 24 instants, a quarter of a second apart, so that some share a second.
 pub(super) fn timestamp() -> impl Strategy<Value = Timestamp> {
     (0_i64..24).prop_map(|quarter| Timestamp::from_micros(1_700_000_000_000_000 + quarter * 250_000).unwrap())
 }
 
-/// The provider's failure.
+/// A failure reported by the provider.
 pub(super) fn provider_failure() -> impl Strategy<Value = ProviderFailure> {
     let code = option::of(select(vec![131_026, 131_049, 131_000, 7]));
     (timestamp(), code, select(FailureReason::ALL), select(vec!["", "a", "b"]))
         .prop_map(|(at, code, reason, text)| ProviderFailure { at, code, reason, text: text.to_owned() })
 }
 
-/// Our own failure.
-pub(super) fn refusal() -> impl Strategy<Value = Refusal> {
-    (timestamp(), select(FailureReason::ALL)).prop_map(|(at, reason)| Refusal { at, reason })
+/// A failure of our own.
+pub(super) fn own_failure() -> impl Strategy<Value = OwnFailure> {
+    (timestamp(), select(FailureReason::ALL)).prop_map(|(at, reason)| OwnFailure { at, reason })
 }
 
-/// What is known of a message: anything, however unlikely.
+/// The facts of a message in any combination, however unlikely.
 pub(super) fn message_facts() -> impl Strategy<Value = MessageFacts> {
     let time = || option::weighted(0.3, timestamp());
     let failed = option::weighted(0.3, provider_failure());
-    let refused = option::weighted(0.3, refusal());
-    (time(), time(), time(), time(), time(), failed, refused, time()).prop_map(
-        |(accepted, held, sent, delivered, read, failed, refused, unknown)| MessageFacts {
+    let own_failure = option::weighted(0.3, own_failure());
+    (time(), time(), time(), time(), time(), failed, own_failure, time()).prop_map(
+        |(accepted, held, sent, delivered, read, failed, own_failure, unknown)| MessageFacts {
             accepted,
             held,
             sent,
             delivered,
             read,
             failed,
-            refused,
+            own_failure,
             unknown,
         },
     )
 }
 
-/// Who holds the talk.
+/// A session.
 pub(super) fn session() -> impl Strategy<Value = Session> {
     (timestamp(), select(SessionStatus::ALL)).prop_map(|(at, status)| Session { at, status })
 }
 
-/// What is known of a deployment.
+/// The facts of a deployment in any combination.
 pub(super) fn deployment_facts() -> impl Strategy<Value = DeploymentFacts> {
     let time = || option::weighted(0.3, timestamp());
     (message_facts(), time(), time(), time(), option::of(session())).prop_map(
-        |(named, dispatched, answered, finished, session)| DeploymentFacts {
-            named,
+        |(reported, dispatched, answered, finished, session)| DeploymentFacts {
+            reported,
             dispatched,
             answered,
             finished,
@@ -69,19 +69,19 @@ pub(super) fn deployment_facts() -> impl Strategy<Value = DeploymentFacts> {
     )
 }
 
-/// The value of a variable, and its name.
+/// A variable's name and value.
 pub(super) fn variable() -> impl Strategy<Value = (String, VariableValue)> {
     (select(vec!["city", "plan"]), timestamp(), select(vec!["", "a", "b"]))
         .prop_map(|(name, at, value)| (name.to_owned(), VariableValue { at, value: value.to_owned() }))
 }
 
-/// Variables.
+/// The variables of a deployment.
 pub(super) fn variables() -> impl Strategy<Value = Variables> {
     proptest::collection::btree_map(select(vec!["city".to_owned(), "plan".to_owned()]), variable(), 0..3)
         .prop_map(|drawn| drawn.into_iter().map(|(name, (_, value))| (name, value)).collect())
 }
 
-/// A cell in which somebody can stand.
+/// A cell that some facts lead to.
 pub(super) fn cell() -> impl Strategy<Value = Cell> {
     (deployment_facts(), option::of(message_facts())).prop_map(|(facts, first)| Cell::of(&facts, first.as_ref()))
 }

@@ -1,38 +1,41 @@
-//! Time as a value: instants in microseconds, and the clock that tells them.
+//! Time as a value: instants in microseconds, and the clock that reads them.
 
 use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// An instant: microseconds since 1970-01-01 UTC. What databases store and orders compare.
+/// An instant, in microseconds since 1970-01-01 UTC: the unit in which times are stored and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Timestamp(i64);
 
-/// Tells the time. Passed in wherever time matters, so that tests decide what time it is.
+/// A source of time. It is passed in wherever time matters, so that tests control it.
 pub trait Clock: Send + Sync + 'static {
-    /// The present instant.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's own clock.
+/// How far ahead of our own clock a reported time may be. Clocks differ, but nothing is reported before it happens.
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
+
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Timestamp {
-    /// The first instant that is accepted from outside, 1970-01-01. It also stands for "never" where an order needs a key.
+    /// The earliest valid instant, 1970-01-01. It also stands for "never" in sort keys, which cannot be null.
     pub const MIN: Self = Self(0);
-    /// The first instant that is refused, 2100-01-01: later years are faults of the sender, not plans.
+    /// The first instant that is too late to be valid, 2100-01-01. Later times are assumed to be errors of the sender.
     pub const END: Self = Self(4_102_444_800_000_000);
 
     const MICROS_PER_SECOND: i64 = 1_000_000;
 
-    /// An instant from its microseconds; `None` outside 1970 to 2099.
+    /// The instant so many microseconds after 1970-01-01 UTC; `None` outside 1970 to 2099.
     pub const fn from_micros(micros: i64) -> Option<Self> {
         if micros >= Self::MIN.0 && micros < Self::END.0 { Some(Self(micros)) } else { None }
     }
 
-    /// An instant from whole seconds, as the provider counts; `None` outside 1970 to 2099.
+    /// The instant so many whole seconds after 1970-01-01 UTC, which is how the provider counts; `None` outside 1970 to 2099.
     pub const fn from_seconds(seconds: i64) -> Option<Self> {
         match seconds.checked_mul(Self::MICROS_PER_SECOND) {
             Some(micros) => Self::from_micros(micros),
@@ -40,46 +43,41 @@ impl Timestamp {
         }
     }
 
-    /// Parses RFC 3339, dropping what is finer than a microsecond; `None` where it is none or outside 1970 to 2099.
+    /// Parses RFC 3339 and truncates to microseconds; `None` if the text is malformed or outside 1970 to 2099.
     pub fn parse(text: &str) -> Option<Self> {
         let instant = DateTime::parse_from_rfc3339(text).ok()?;
         Self::from_micros(instant.timestamp_micros())
     }
 
-    /// Microseconds since 1970.
+    /// Microseconds since 1970-01-01 UTC.
     pub const fn micros(self) -> i64 {
         self.0
     }
 
-    /// Whole seconds since 1970, rounded down.
+    /// Whole seconds since 1970-01-01 UTC, rounded down.
     pub const fn seconds(self) -> i64 {
         self.0 / Self::MICROS_PER_SECOND
     }
 
-    /// The beginning of this instant's second. The provider counts in whole seconds, so what it says happened at second
-    /// 5 may have happened after what we saw at 5.4.
+    /// The start of this instant's second. The provider counts in whole seconds, so what it reports at second 5 may have
+    /// happened after what we saw at 5.4.
     #[must_use]
     pub const fn floor_to_second(self) -> Self {
         Self(self.0 - self.0 % Self::MICROS_PER_SECOND)
     }
 
-    /// This instant plus a duration, at most the last one accepted.
+    /// This instant plus a duration, capped at the latest valid instant.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros).min(Self::END.0 - 1))
     }
 
-    /// This instant less a duration, at least the first one accepted.
+    /// This instant minus a duration, but not before the earliest valid instant.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(micros).max(Self::MIN.0))
-    }
-
-    /// How long after `earlier` this is; zero where it is not after.
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 }
 
@@ -93,7 +91,7 @@ impl fmt::Display for Timestamp {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
     fn now(&self) -> Timestamp {
         let micros = Utc::now().timestamp_micros();
         Timestamp::from_micros(micros).unwrap_or(Timestamp::MIN)
@@ -112,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_years_that_nobody_means() {
+    fn refuses_implausible_years() {
         for text in ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "yesterday", ""] {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }

@@ -1,16 +1,20 @@
-//! Enums with a fixed number per value, which is what the database and the tally's cells store.
+//! Enums with a fixed number per value, which is stored in the database and in the tally's cells.
 
-/// A word that is stored as a number.
+/// An enum whose values are stored as numbers.
 pub trait Coded: Copy + 'static {
+    /// The name of the enum, for errors.
+    const NAME: &'static str;
+
     /// The stored number.
-    fn to_code(self) -> i16;
-    /// The word of a stored number; `None` for a number that no word has.
-    fn of_code(code: i16) -> Option<Self>;
+    fn code(self) -> i16;
+
+    /// The value of a stored number; `None` if no value has it.
+    fn from_code(code: i16) -> Option<Self>;
 }
 
-/// Declares a closed set of words, each with its stored code and its name in the API.
+/// Declares an enum whose values each have a stored code and a name in the API.
 ///
-/// Codes are forever: a value may be added at the end, never moved, since stored rows carry the code.
+/// Codes never change, since stored rows contain them; new values are added at the end.
 macro_rules! coded {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $code:literal / $word:literal),+ $(,)? }) => {
         $(#[$meta])*
@@ -23,19 +27,6 @@ macro_rules! coded {
             /// Every value, in the order of the codes.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The stored number.
-            pub const fn code(self) -> i16 {
-                self as i16
-            }
-
-            /// The value of a stored number; `None` for a number that no value has.
-            pub const fn from_code(code: i16) -> Option<Self> {
-                match code {
-                    $($code => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-
             /// The name in the API.
             pub const fn word(self) -> &'static str {
                 match self {
@@ -45,12 +36,17 @@ macro_rules! coded {
         }
 
         impl $crate::domain::code::Coded for $name {
-            fn to_code(self) -> i16 {
-                self.code()
+            const NAME: &'static str = stringify!($name);
+
+            fn code(self) -> i16 {
+                self as i16
             }
 
-            fn of_code(code: i16) -> Option<Self> {
-                Self::from_code(code)
+            fn from_code(code: i16) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$variant),)+
+                    _ => None,
+                }
             }
         }
     };

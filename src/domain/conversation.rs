@@ -14,55 +14,55 @@ coded! {
     }
 }
 
-/// What is sent or answered.
+/// A conversation that users are sent or begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
-    /// Its id.
+    /// The conversation's id.
     pub id: ConversationId,
-    /// The line that it runs on.
+    /// The line it runs on.
     pub line: LineId,
-    /// Its name.
+    /// The name that the workspace gave it; not necessarily unique.
     pub name: String,
     /// Who starts it.
     pub direction: Direction,
     /// When it was created.
     pub created_at: Timestamp,
-    /// When it was archived, if it was.
+    /// When it was archived; `None` while it is in use.
     pub archived_at: Option<Timestamp>,
-    /// The version that is sent now.
+    /// The version that was published last, which is the one that sends deploy.
     pub current_version: VersionId,
 }
 
-/// A published edit of a conversation; its flow never changes.
+/// A published version of a conversation; its flow never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// Its id.
+    /// The version's id.
     pub id: VersionId,
-    /// The conversation it is a version of.
+    /// The conversation that it is a version of.
     pub conversation: ConversationId,
     /// 1, 2, 3 … within the conversation.
     pub number: i32,
     /// When it was published.
     pub published_at: Timestamp,
-    /// The flow, as written JSON.
+    /// The flow as JSON text, exactly as it was published.
     pub flow: String,
 }
 
-/// Which conversations are asked for; an absent field asks nothing.
+/// Conditions on conversations; an absent field imposes none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ConversationFilter {
-    /// A part of the name, in any case.
+    /// Part of the name, ignoring case.
     pub name: Option<String>,
-    /// Who starts them.
+    /// Who starts the conversation.
     pub direction: Option<Direction>,
-    /// Whether they are archived.
+    /// Whether the conversation is archived.
     pub archived: Option<bool>,
 }
 
-/// A name without regard to case, so that a part of it is found in any case: `STRASSE` in `Straße`, `ñandú` in `ÑANDÚ`.
+/// Folds the case of a name, so that searches ignore it: `STRASSE` is found in `Straße`, and `ñandú` in `ÑANDÚ`.
 ///
-/// Character by character, so that a part of a name folds to a part of the folded name. Upwards first, because letters
-/// that differ in lower case only (`ς`, `σ`) are one in upper case.
+/// It folds character by character, so that part of a name folds to part of the folded name; to upper case first, because
+/// letters that differ in lower case only (`ς`, `σ`) are the same in upper case.
 pub fn fold_name(name: &str) -> String {
     name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_of_a_name_is_found_in_any_case() {
+    fn part_of_a_name_is_found_in_any_case() {
         for (part, name) in [("ÑANDÚ", "El ñandú"), ("strasse", "Hauptstraße"), ("ΑΣ", "ασα"), ("ας", "ΚΑΣ"), ("", "a")]
         {
             assert!(fold_name(name).contains(&fold_name(part)), "{part} in {name}");

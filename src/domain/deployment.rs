@@ -1,4 +1,4 @@
-//! Deployments: attempts to bring a version to a user.
+//! Deployments: attempts to deliver a version to a user.
 
 use super::clock::Timestamp;
 use super::failure::Failure;
@@ -6,42 +6,42 @@ use super::id::{DeploymentId, SendId, UserId};
 use super::merge::{DeploymentFacts, MessageFacts};
 use super::standing::{Cell, DeploymentStatus};
 
-/// One attempt to bring a version to a user.
+/// One attempt to deliver a version to a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
-    /// Its id.
+    /// The deployment's id.
     pub id: DeploymentId,
-    /// The user it is for.
+    /// The user that it is for.
     pub user: UserId,
-    /// The send it is of; none for one that an inbound message began.
+    /// The send that created it; `None` if an inbound message did.
     pub send: Option<SendId>,
-    /// Its number within the user; the highest is the latest.
+    /// 1, 2, 3 … within the user; the highest is the latest.
     pub number: i32,
-    /// When it was due.
+    /// When it was due to be sent.
     pub queued_at: Timestamp,
-    /// What is known of it.
+    /// The facts of the deployment itself.
     pub facts: DeploymentFacts,
-    /// What is known of its first message.
+    /// The facts of its first message, if it has one.
     pub first: Option<MessageFacts>,
 }
 
 impl Deployment {
-    /// Where it stands.
+    /// Its status, stage, session status and failure reason.
     pub fn cell(&self) -> Cell {
         Cell::of(&self.facts, self.first.as_ref())
     }
 
-    /// Everything known of how far it got.
+    /// The facts of the deployment merged with those of its first message.
     pub fn progress(&self) -> MessageFacts {
         self.facts.with_first(self.first.as_ref())
     }
 
-    /// Why it failed, while it is failed.
+    /// Why it failed; `None` unless its status is `Failed`.
     pub fn failure(&self) -> Option<Failure> {
         self.progress().failure().filter(|_| self.cell().status == DeploymentStatus::Failed)
     }
 
-    /// When it failed, even where delivery later showed otherwise.
+    /// When it was reported as failed, even if it turned out later to have been delivered.
     pub fn failed_at(&self) -> Option<Timestamp> {
         self.progress().failure().map(|failure| failure.at)
     }

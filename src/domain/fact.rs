@@ -1,7 +1,7 @@
-//! What is learnt, as it comes in: from a webhook, from the provider's answer to a call, or through `recordFacts`.
+//! Facts as they arrive: from a webhook, from the provider's answer to a call, or through `recordFacts`.
 //!
-//! A fact names what it is about in the words of whoever tells it (a provider's message id, a phone) and carries the time
-//! at which it happened. The recorder finds out whom it means. Facts that must wait are kept as JSON, hence serde.
+//! A fact refers to its subject by whatever identifiers its source has (a provider's message id, a phone number) and carries
+//! the time at which it happened. The recorder resolves the identifiers. Facts that must wait are stored as JSON, hence serde.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,103 +11,103 @@ use super::id::{DeploymentId, LineId, MessageId};
 use super::merge::{MessageFacts, Session, keep_greatest};
 use super::message::{MessageKind, Sender};
 
-/// Something learnt, with the time at which it happened.
+/// Something that happened, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fact {
     /// How far an outgoing message got.
     Status(StatusFact),
-    /// A message, either way.
+    /// A message from or to a user.
     Message(MessageFact),
-    /// Who holds the talk with the user.
+    /// Who is handling the conversation with the user.
     Session {
-        /// Which deployment's.
+        /// The deployment.
         of: Target,
-        /// Who, since when.
+        /// The session status, and since when.
         session: Session,
     },
     /// The user answered a final step.
     Finished {
-        /// Of which deployment.
+        /// The deployment.
         of: Target,
-        /// When.
+        /// When the user answered.
         at: Timestamp,
     },
     /// A named value of a deployment.
     Variable {
-        /// Which deployment's.
+        /// The deployment.
         of: Target,
         /// The variable's name.
         name: String,
-        /// Its value.
+        /// The variable's value.
         value: String,
-        /// When it was given.
+        /// When the variable took that value.
         at: Timestamp,
     },
-    /// Our call to the provider begins. Recorded before the call, so that a reply finds its deployment whatever becomes
-    /// of the answer.
+    /// We are about to call the provider. This is recorded before the call, so that a reply finds its deployment even if
+    /// the provider's answer is lost.
     Dispatched {
         /// The message about to be sent.
         message: MessageId,
-        /// When.
+        /// When the call begins.
         at: Timestamp,
     },
-    /// Our call to the provider did not take place after all, or certainly did not arrive: the message is queued again. It
-    /// voids what was told to be dispatched before it; only the dispatcher, which knows the order, tells either.
+    /// Our call to the provider was not made after all, or certainly did not arrive, and the message is queued again. It
+    /// undoes an earlier `Dispatched`. Only the dispatcher, which knows their order, reports either of them.
     Withdrawn {
-        /// The message.
+        /// The message that was not sent.
         message: MessageId,
     },
-    /// What could not be understood: it is kept as it came, and counted.
+    /// Something that could not be understood. It is kept as it arrived, and counted.
     Kept(Kept),
 }
 
 /// How far an outgoing message got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusFact {
-    /// The message, or the deployment as a whole.
+    /// The message, or the deployment as a whole, that the status is about.
     pub of: Target,
-    /// What is told of it.
+    /// The reported statuses and failures.
     pub facts: MessageFacts,
-    /// What is told of its recipient beside.
+    /// What the report says about the recipient, if anything.
     pub recipient: Option<Person>,
 }
 
-/// A message of the user's, or to the user, on a line.
+/// A message from or to a user on a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageFact {
-    /// The line that it was on.
+    /// The line on which it was sent or received.
     pub line: LineId,
-    /// The person on the other side.
+    /// The user who wrote it or whom it was sent to.
     pub person: Person,
     /// Who wrote it.
     pub sender: Sender,
-    /// The provider's id of it.
+    /// The provider's id of the message.
     pub provider_message_id: String,
-    /// The provider's id of the message that it answers.
+    /// The provider's id of the message that it replies to, if it quotes one.
     pub in_reply_to: Option<String>,
-    /// What it says, and when.
+    /// What it says, and when it was written.
     pub content: Content,
 }
 
-/// What a message says, and when. Of two reports of one message the lesser counts, so the earlier.
+/// What a message says, and when it was written. Of two reports of the same message the lesser is kept, hence the earlier.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Content {
     /// When it was written.
     pub at: Timestamp,
-    /// Its kind.
+    /// The kind of message.
     pub kind: MessageKind,
-    /// Its text.
+    /// The text, if the kind has one.
     pub text: Option<String>,
-    /// What the kind carries beyond its text: written JSON.
+    /// What the kind carries beyond its text, as JSON text.
     pub payload: Option<String>,
 }
 
-/// Names of one person, and the profile's name.
+/// A person's identifiers and profile name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// What names the person.
+    /// The person's identifiers.
     pub key: ContactKey,
-    /// The WhatsApp profile's name.
+    /// The person's WhatsApp profile name, if known.
     pub name: Option<ProfileName>,
 }
 
@@ -116,30 +116,30 @@ pub struct Person {
 pub enum Target {
     /// A deployment, by our id.
     Deployment(DeploymentId),
-    /// A message, or the deployment that it belongs to.
+    /// A message, or the deployment to which that message belongs.
     Message(MessageName),
 }
 
-/// What names a message: our id, which every call carries as opaque callback data, the provider's, or both.
+/// The ids of a message: our own, which every call carries as opaque callback data, the provider's, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MessageName {
-    /// Our own id, where it came back to us.
+    /// Our own id, if the report contains it.
     pub own: Option<MessageId>,
-    /// The provider's id.
+    /// The provider's id, if the report contains it.
     pub provider: Option<String>,
 }
 
-/// What could not be understood, as it came.
+/// Something that could not be understood, as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// Why it was kept: a short constant such as `unknown_status`.
     pub reason: String,
-    /// What came: written JSON.
+    /// What arrived, as JSON text.
     pub payload: String,
 }
 
 impl Person {
-    /// Learns what `told` knows of the same person: ids where they were not known, and the newest name. Tells whether
+    /// Adds what `told` says about the same person: identifiers that were unknown, and the latest name. Returns whether
     /// anything was new.
     pub fn learn(&mut self, told: &Self) -> bool {
         let before = self.clone();
@@ -153,17 +153,17 @@ impl Person {
 }
 
 impl Target {
-    /// A message by the provider's id alone.
+    /// A message, by the provider's id alone.
     pub const fn provider(id: String) -> Self {
         Self::Message(MessageName { own: None, provider: Some(id) })
     }
 
-    /// One of our own messages.
+    /// One of our own messages, by our id alone.
     pub const fn own(id: MessageId) -> Self {
         Self::Message(MessageName { own: Some(id), provider: None })
     }
 
-    /// The provider's id in it.
+    /// The provider's message id, if it is known.
     pub fn provider_message_id(&self) -> Option<&str> {
         match self {
             Self::Message(name) => name.provider.as_deref(),

@@ -1,4 +1,4 @@
-//! Why a message failed: the provider's codes and our reasons, and what may be done about each.
+//! Why messages fail: the provider's codes, our own reasons, and whether a retry makes sense.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use super::code::coded;
 coded! {
     /// Why a deployment failed.
     FailureReason {
-        /// The number is no valid one, or the provider refuses it.
+        /// The number is not valid, or the provider rejects it.
         InvalidPhone = 0 / "INVALID_PHONE",
         /// The provider cannot reach this number.
         Undeliverable = 1 / "UNDELIVERABLE",
         /// The business blocked the contact.
         BlockedContact = 2 / "BLOCKED_CONTACT",
-        /// The contact asked for no more messages.
+        /// The contact opted out of messages.
         OptedOut = 3 / "OPTED_OUT",
-        /// The contact is talking to an agent, which has priority.
+        /// The contact has an open session with an agent, which takes precedence.
         OpenAgentSession = 4 / "OPEN_AGENT_SESSION",
-        /// The provider's rate limits, after our own retries.
+        /// A rate limit of the provider was still exceeded after our retries.
         RateLimited = 5 / "RATE_LIMITED",
-        /// The portfolio's unique users in 24 hours are used up.
+        /// The business portfolio has reached its limit of unique users in 24 hours.
         TierCapacity = 6 / "TIER_CAPACITY",
         /// A parameter of the template is missing or wrong.
         TemplateParameters = 7 / "TEMPLATE_PARAMETERS",
@@ -28,78 +28,78 @@ coded! {
         TemplateUnavailable = 8 / "TEMPLATE_UNAVAILABLE",
         /// The conversation was archived before the deployment left the queue.
         ConversationInactive = 9 / "CONVERSATION_INACTIVE",
-        /// The provider chose not to deliver.
+        /// The provider chose not to deliver the message.
         Withheld = 10 / "WITHHELD",
-        /// The user is held out by an experiment of the provider's.
+        /// The provider excludes the user from marketing messages for an experiment.
         Experiment = 11 / "EXPERIMENT",
-        /// The provider's policies forbid it.
+        /// The provider's policies forbid the message.
         Policy = 12 / "POLICY",
         /// The line or its account cannot send.
         LineUnavailable = 13 / "LINE_UNAVAILABLE",
-        /// A fault of the provider's, after our own retries.
+        /// The provider still reported an internal error after our retries.
         ProviderError = 14 / "PROVIDER_ERROR",
-        /// The time to live passed without delivery.
+        /// The message was not delivered within its time to live.
         Expired = 15 / "EXPIRED",
-        /// The outcome of the call was never learnt.
+        /// It never became known whether the provider accepted the message.
         OutcomeUnknown = 16 / "OUTCOME_UNKNOWN",
         /// The send was canceled.
         Canceled = 17 / "CANCELED",
-        /// Any other code.
+        /// Any other code of the provider.
         Other = 18 / "OTHER",
     }
 }
 
-/// The least failure that the provider reported of a message.
+/// A failure that the provider reported. If there are several of a message, the least is kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct ProviderFailure {
-    /// When it failed.
+    /// When the message failed.
     pub at: Timestamp,
-    /// The provider's code.
+    /// The provider's error code, if it gave one.
     pub code: Option<i32>,
-    /// What the code means.
+    /// The meaning of the code.
     pub reason: FailureReason,
-    /// The provider's own words.
+    /// The provider's own description; may be empty.
     pub text: String,
 }
 
-/// The least failure that we found ourselves.
+/// A failure that we detected ourselves. If there are several of a message, the least is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub struct Refusal {
-    /// When it was found.
+pub struct OwnFailure {
+    /// When it was detected.
     pub at: Timestamp,
-    /// What was found.
+    /// Why the message failed.
     pub reason: FailureReason,
 }
 
 /// A failure as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Why.
+    /// Why the message failed.
     pub reason: FailureReason,
-    /// The provider's code, where there is one.
+    /// The provider's error code, if there is one.
     pub code: Option<i32>,
-    /// The provider's words, or ours.
+    /// The provider's description, or else our own.
     pub message: String,
-    /// When.
+    /// When the message failed.
     pub at: Timestamp,
 }
 
-/// What may be done about a failed deployment.
+/// Whether sending a failed message again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Retry {
     Never,
-    OnceMended,
+    OnceFixed,
     After(Duration),
 }
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Codes of a template that comes back by itself: paused for its quality, or throttled.
-const TEMPLATE_COMES_BACK: [i32; 2] = [132_015, 132_069];
+/// Codes for a template that becomes available again by itself: paused for its quality, or throttled.
+const TEMPORARILY_UNAVAILABLE: [i32; 2] = [132_015, 132_069];
 
 impl FailureReason {
-    /// What the provider's code means (its error reference of 2026).
+    /// The meaning of a provider's error code, according to its error reference of 2026.
     pub const fn of_provider_code(code: i32) -> Self {
         match code {
             131_021 | 131_030 => Self::InvalidPhone,
@@ -120,7 +120,7 @@ impl FailureReason {
         }
     }
 
-    /// Whether only we can find it: the provider has no code for it.
+    /// Whether only we can detect it, as the provider has no code for it.
     pub const fn is_ours(self) -> bool {
         matches!(
             self,
@@ -128,7 +128,7 @@ impl FailureReason {
         )
     }
 
-    /// The sentence shown where the provider gave none.
+    /// The description that is shown if the provider gave none.
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::InvalidPhone => "The number is not a valid phone number.",
@@ -161,9 +161,11 @@ impl FailureReason {
             | Self::TemplateParameters
             | Self::LineUnavailable
             | Self::ProviderError
-            | Self::Expired => Retry::OnceMended,
+            | Self::Expired => Retry::OnceFixed,
             Self::TemplateUnavailable => match code {
-                Some(code) if code == TEMPLATE_COMES_BACK[0] || code == TEMPLATE_COMES_BACK[1] => Retry::OnceMended,
+                Some(code) if code == TEMPORARILY_UNAVAILABLE[0] || code == TEMPORARILY_UNAVAILABLE[1] => {
+                    Retry::OnceFixed
+                }
                 _ => Retry::Never,
             },
             _ => Retry::Never,
@@ -172,16 +174,16 @@ impl FailureReason {
 }
 
 impl Failure {
-    /// Whether sending again may succeed.
+    /// Whether sending the message again may succeed.
     pub fn retryable(&self) -> bool {
         self.reason.retry(self.code) != Retry::Never
     }
 
-    /// The earliest time at which sending again makes sense, where there is one to wait for.
+    /// The earliest time at which sending again makes sense; `None` if there is no reason to wait.
     pub fn retry_after(&self) -> Option<Timestamp> {
         match self.reason.retry(self.code) {
             Retry::After(wait) => Some(self.at.plus(wait)),
-            Retry::Never | Retry::OnceMended => None,
+            Retry::Never | Retry::OnceFixed => None,
         }
     }
 }
@@ -193,8 +195,8 @@ impl From<&ProviderFailure> for Failure {
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
+impl From<OwnFailure> for Failure {
+    fn from(refusal: OwnFailure) -> Self {
         Self { reason: refusal.reason, code: None, message: refusal.reason.sentence().to_owned(), at: refusal.at }
     }
 }
@@ -204,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_mean_what_the_provider_says() {
+    fn codes_mean_what_the_provider_documents() {
         for (code, reason) in [
             (131_026, FailureReason::Undeliverable),
             (133_004, FailureReason::ProviderError),
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_template_comes_back_and_a_disabled_one_does_not() {
+    fn a_paused_template_can_be_retried_and_a_disabled_one_cannot() {
         let failure = |code| {
             let at = Timestamp::from_seconds(100).unwrap();
             Failure { reason: FailureReason::TemplateUnavailable, code: Some(code), message: String::new(), at }
@@ -229,9 +231,9 @@ mod tests {
     }
 
     #[test]
-    fn a_withheld_message_is_worth_another_try_after_a_day() {
+    fn a_withheld_message_can_be_retried_after_a_day() {
         let at = Timestamp::from_seconds(100).unwrap();
-        let failure = Failure::from(Refusal { at, reason: FailureReason::Withheld });
+        let failure = Failure::from(OwnFailure { at, reason: FailureReason::Withheld });
         assert_eq!(failure.retry_after(), Timestamp::from_seconds(100 + 86_400));
     }
 }

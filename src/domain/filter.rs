@@ -1,63 +1,63 @@
-//! Filters of the users table, as predicates that the database and the tally agree on.
+//! Filters of the users table, as predicates on which the database and the tally agree.
 //!
-//! Two-valued: a field that is null simply does not match, and `not` matches exactly what its operand does not. What asks
-//! only for status, stage, session status and failure reason is decided by a tally's cell, so its count costs nothing.
+//! They are two-valued: a null field does not match, and `not` matches exactly what its operand does not. A filter on status,
+//! stage, session status and failure reason alone is decided by the tally's cells, so counting its matches reads no users.
 
 use super::clock::Timestamp;
 use super::failure::FailureReason;
 use super::id::SendId;
 use super::standing::{Cell, DeploymentStatus, SessionStatus, Stage};
 
-/// Which users of a version are asked for.
+/// A condition on the users of a version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UserFilter {
-    /// All of these hold; with none, everybody matches.
+    /// All of these hold. An empty list matches everybody.
     All(Vec<UserFilter>),
-    /// One of these holds; with none, nobody matches.
+    /// At least one of these holds. An empty list matches nobody.
     Any(Vec<UserFilter>),
     /// This does not hold.
     Not(Box<UserFilter>),
     /// The deployment status is one of these.
     Status(Vec<DeploymentStatus>),
-    /// The stage is one of these, where none asks for users without one.
+    /// The stage is one of these; `None` stands for users without a stage.
     Stage(Vec<Option<Stage>>),
-    /// The session status is one of these, where none asks for users without one.
+    /// The session status is one of these; `None` stands for users without a session.
     Session(Vec<Option<SessionStatus>>),
     /// The failure reason is one of these.
     Failure(Vec<FailureReason>),
-    /// The phone begins with this; digits match with or without the number's plus.
+    /// The phone number begins with this text. If the text begins with a digit, the number's plus is ignored.
     Phone(String),
     /// The latest deployment was due in this range.
     Deployed(TimeRange),
-    /// The last activity lies in this range; a user without any matches only a range without bounds.
+    /// The last activity is in this range. A user without activity matches only a range without bounds.
     Activity(TimeRange),
-    /// The latest deployment has a variable of this name, with this value where one is given.
+    /// The latest deployment has this variable.
     Variable {
-        /// The name.
+        /// The variable's name.
         name: String,
-        /// The value.
+        /// The value that it must have; `None` accepts any.
         equals: Option<String>,
     },
-    /// The latest deployment is of this send.
+    /// The latest deployment belongs to this send.
     Send(SendId),
 }
 
-/// From (included) to (excluded); an absent bound asks nothing.
+/// A range of time from `from` (inclusive) to `to` (exclusive). An absent bound imposes no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct TimeRange {
     /// The first instant that matches.
     pub from: Option<Timestamp>,
-    /// The first instant that no longer matches.
+    /// The first instant after the range.
     pub to: Option<Timestamp>,
 }
 
 impl UserFilter {
-    /// Everybody.
+    /// A filter that matches everybody.
     pub const fn everybody() -> Self {
         Self::All(Vec::new())
     }
 
-    /// Whether a user who stands in `cell` matches; `None` where the cell alone does not tell.
+    /// Whether a user in `cell` matches; `None` if the cell alone does not decide it.
     pub fn matches(&self, cell: Cell) -> Option<bool> {
         match self {
             Self::All(filters) => every(filters.iter().map(|filter| filter.matches(cell))),
@@ -72,18 +72,9 @@ impl UserFilter {
             Self::Phone(_) | Self::Deployed(_) | Self::Activity(_) | Self::Variable { .. } | Self::Send(_) => None,
         }
     }
-
-    /// How deep it nests, itself included.
-    pub fn depth(&self) -> usize {
-        match self {
-            Self::All(filters) | Self::Any(filters) => 1 + filters.iter().map(Self::depth).max().unwrap_or(0),
-            Self::Not(filter) => 1 + filter.depth(),
-            _ => 1,
-        }
-    }
 }
 
-/// Whether all hold, where one that is false decides and one that is not known otherwise leaves it unknown.
+/// Three-valued AND: false if any part is false, otherwise unknown if any part is unknown.
 fn every(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let mut known = Some(true);
     for part in parts {
@@ -116,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_cell_cannot_tell_is_unknown_unless_decided_otherwise() {
+    fn what_a_cell_does_not_decide_is_unknown_unless_another_part_decides() {
         let phone = UserFilter::Phone("57".into());
         let queued = UserFilter::Status(vec![DeploymentStatus::Queued]);
         let nobody = UserFilter::Any(vec![]);

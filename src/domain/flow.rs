@@ -1,6 +1,6 @@
-//! Flows, in their first form: which step starts, and the template that an outbound conversation starts with.
+//! Flows: the start step, and the template with which an outbound conversation begins.
 //!
-//! Everything else in a flow is kept exactly as it was published.
+//! Everything else in a flow is stored exactly as it was published and not interpreted.
 
 use serde_json::Value;
 
@@ -8,22 +8,22 @@ use super::conversation::Direction;
 use super::input::{Fault, check_json};
 use super::merge::Variables;
 
-/// A template with parameters still to be filled.
+/// A template whose parameters are still to be filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     /// The template's name at the provider.
     pub name: String,
     /// The template's language code, such as `es` or `pt_BR`.
     pub language: String,
-    /// Texts in which `{{name}}` stands for a variable's value.
+    /// The parameters, in which `{{name}}` stands for the value of a variable.
     pub parameters: Vec<String>,
 }
 
-/// A variable that a template asks for and the user does not have.
+/// The name of a variable that a template requires and the user does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingVariable(pub String);
 
-/// Checks a flow to be published. The fault's sentence begins with the place in the flow.
+/// Checks a flow that is to be published. The fault names the place in the flow.
 pub fn check(flow: &Value, direction: Direction) -> Result<(), Fault> {
     check_json(flow)?;
     let start =
@@ -48,14 +48,14 @@ pub fn check(flow: &Value, direction: Direction) -> Result<(), Fault> {
     }
 }
 
-/// The template that a published flow starts with.
+/// The template with which a published flow begins, if it begins with one.
 pub fn first_template(flow: &Value) -> Option<Template> {
     let start = flow.get("start")?.as_str()?;
     read_template(flow.get("steps")?.get(start)?.get("template")?).ok()
 }
 
 impl Template {
-    /// The parameters with each `{{name}}` replaced by the variable's value.
+    /// The parameters with each `{{name}}` replaced by the variable's value. Values are not expanded again.
     pub fn fill(&self, variables: &Variables) -> Result<Vec<String>, MissingVariable> {
         self.parameters.iter().map(|parameter| fill(parameter, variables)).collect()
     }
@@ -64,7 +64,7 @@ impl Template {
 fn read_template(template: &Value) -> Result<Template, Fault> {
     let text = |key: &str| {
         let value = template.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        value.map(str::to_owned).ok_or_else(|| Fault(format!("needs \"{key}\", a text")))
+        value.map(str::to_owned).ok_or_else(|| Fault(format!("needs \"{key}\", a non-empty string")))
     };
     let parameters = match template.get("parameters") {
         None | Some(Value::Null) => Some(Vec::new()),
@@ -72,7 +72,7 @@ fn read_template(template: &Value) -> Result<Template, Fault> {
             given.as_array().and_then(|given| given.iter().map(|one| one.as_str().map(str::to_owned)).collect())
         }
     };
-    let parameters = parameters.ok_or_else(|| Fault::new("has \"parameters\" that are not a list of texts"))?;
+    let parameters = parameters.ok_or_else(|| Fault::new("has \"parameters\" that are not a list of strings"))?;
     Ok(Template { name: text("name")?, language: text("language")?, parameters })
 }
 
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_say_where_and_what() {
+    fn faults_name_the_place_and_the_problem() {
         for (flow, words) in [
             (json!([]), "start"),
             (json!({"start": "a"}), "steps"),

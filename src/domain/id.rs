@@ -1,7 +1,7 @@
-//! Opaque, typed, globally unique ids: a prefix that names the type and a UUID in hexadecimal, `conv_0193…`.
+//! Opaque, typed, globally unique ids: a prefix for the type and a UUID in hexadecimal, `conv_0193…`.
 //!
-//! Keys are UUIDs of version 7, so that the order of creation is the order of keys; what two nodes must be able to
-//! create independently and alike (an inbound user, an incoming message) has a key derived from what identifies it.
+//! Keys are UUIDs of version 7, so they sort by creation. Rows that two nodes must be able to create independently with the
+//! same key (an inbound user, an incoming message) have a key derived from what identifies them.
 
 use std::fmt;
 
@@ -11,25 +11,25 @@ use uuid::Uuid;
 /// An id of any type, as an API client may send one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AnyId {
-    /// A workspace's.
+    /// The id of a workspace.
     Workspace(WorkspaceId),
-    /// A line's.
+    /// The id of a line.
     Line(LineId),
-    /// A conversation's.
+    /// The id of a conversation.
     Conversation(ConversationId),
-    /// A version's.
+    /// The id of a version.
     Version(VersionId),
-    /// A send's.
+    /// The id of a send.
     Send(SendId),
-    /// A user's.
+    /// The id of a user.
     User(UserId),
-    /// A deployment's.
+    /// The id of a deployment.
     Deployment(DeploymentId),
-    /// A message's.
+    /// The id of a message.
     Message(MessageId),
 }
 
-/// A text that is no id of ours at all. (One of another type is well formed; it is simply not found.)
+/// A text that is not an id of this API at all. (An id of another type is well-formed; it is just not found.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not an id of this API: ids look like \"conv_\" followed by 32 hexadecimal digits")]
 pub struct MalformedId;
@@ -42,7 +42,7 @@ macro_rules! ids {
             pub struct $name(pub Uuid);
 
             impl $name {
-                /// What ids of this type begin with.
+                /// The prefix of ids of this type, without the underscore.
                 pub const PREFIX: &'static str = $prefix;
             }
 
@@ -68,30 +68,30 @@ macro_rules! ids {
 }
 
 ids! {
-    /// Names a workspace.
+    /// Identifies a workspace.
     WorkspaceId "ws",
-    /// Names an API token; the token itself is a secret.
+    /// Identifies an API token; it is not the secret.
     TokenId "tok",
-    /// Names a line.
+    /// Identifies a line.
     LineId "line",
-    /// Names a contact; contacts are not part of the API.
+    /// Identifies a contact; contacts are not part of the API.
     ContactId "cont",
-    /// Names a conversation.
+    /// Identifies a conversation.
     ConversationId "conv",
-    /// Names a version.
+    /// Identifies a version.
     VersionId "ver",
-    /// Names a send.
+    /// Identifies a send.
     SendId "send",
-    /// Names a user.
+    /// Identifies a user.
     UserId "user",
-    /// Names a deployment.
+    /// Identifies a deployment.
     DeploymentId "dep",
-    /// Names a message.
+    /// Identifies a message.
     MessageId "msg",
 }
 
 impl AnyId {
-    /// Reads an id as the API writes it, and only so: one thing has one id.
+    /// Parses an id in exactly the form in which the API writes it, so that every object has a single id.
     pub fn parse(text: &str) -> Result<Self, MalformedId> {
         let (prefix, digits) = text.split_once('_').ok_or(MalformedId)?;
         let canonical = digits.len() == 32 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -110,13 +110,13 @@ impl AnyId {
     }
 }
 
-/// A new key, later in order than those made before it on this machine.
-#[expect(clippy::disallowed_methods, reason = "the one place that makes keys out of time and chance")]
+/// A new key, greater than all keys made before it on this machine.
+#[expect(clippy::disallowed_methods, reason = "the one place that makes keys from the clock and random numbers")]
 pub fn new_key() -> Uuid {
     Uuid::now_v7()
 }
 
-/// The key of what `parts` identify: the same on every node and at every repetition.
+/// The key of whatever `parts` identify within `domain`: the same on every node, every time.
 pub fn derived_key(domain: &str, parts: &[&[u8]]) -> Uuid {
     let mut digest = Sha256::new();
     for part in std::iter::once(domain.as_bytes()).chain(parts.iter().copied()) {
@@ -130,23 +130,23 @@ pub fn derived_key(domain: &str, parts: &[&[u8]]) -> Uuid {
     Uuid::new_v8(bytes)
 }
 
-/// The user that `contact` is of `version`.
+/// The key of the user for a contact of a version.
 pub fn user_key(version: VersionId, contact: ContactId) -> UserId {
     UserId(derived_key("user", &[version.0.as_bytes(), contact.0.as_bytes()]))
 }
 
-/// What is kept of `payload` for `reason`, in a workspace or in none.
+/// The key under which a payload is kept for a reason, in a workspace or, if that is unknown, in none.
 pub fn kept_key(workspace: Option<WorkspaceId>, reason: &str, payload: &str) -> Uuid {
     let workspace = workspace.map_or(Uuid::nil(), Uuid::from);
     derived_key("kept", &[workspace.as_bytes(), reason.as_bytes(), payload.as_bytes()])
 }
 
-/// The one deployment of `version` that messages of `contact` itself begin.
+/// The key of the single deployment of a version that a contact's own messages begin.
 pub fn inbound_deployment_key(version: VersionId, contact: ContactId) -> DeploymentId {
     DeploymentId(derived_key("inbound deployment", &[version.0.as_bytes(), contact.0.as_bytes()]))
 }
 
-/// The message that the provider calls `provider_message_id`, where it was not made by us.
+/// The key of a message that was reported to us rather than sent by us, from the provider's id.
 pub fn reported_message_key(workspace: WorkspaceId, provider_message_id: &str) -> MessageId {
     MessageId(derived_key("message", &[workspace.0.as_bytes(), provider_message_id.as_bytes()]))
 }
@@ -156,13 +156,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_reads_back_as_what_was_written() {
+    fn an_id_survives_a_round_trip() {
         let id = ConversationId(new_key());
         assert_eq!(AnyId::parse(&id.to_string()), Ok(AnyId::Conversation(id)));
     }
 
     #[test]
-    fn what_is_no_id_is_malformed() {
+    fn what_is_not_an_id_is_malformed() {
         let id = ConversationId(new_key()).to_string();
         for text in [
             "",

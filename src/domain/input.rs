@@ -1,36 +1,36 @@
-//! Checks of texts that come from outside, and how a fault in one is told.
+//! Checks of input from outside, and the faults they report.
 
-/// What is wrong with a value; it continues a sentence that begins with the value's name.
+/// What is wrong with a value, worded to continue a sentence that begins with the value's name: "must not be empty".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Fault(pub String);
 
-/// The longest name of a line, conversation or workspace, in bytes.
-pub const LONGEST_NAME: usize = 200;
-/// The longest name of a variable, in bytes.
-pub const LONGEST_VARIABLE_NAME: usize = 100;
-/// The longest value of a variable, in bytes: the provider's own limit for a template's parameter is far below.
-pub const LONGEST_VARIABLE_VALUE: usize = 8_192;
-/// The longest message text, failure message or idempotency key, in bytes; WhatsApp's longest text has 4,096 characters.
-pub const LONGEST_TEXT: usize = 32_768;
-/// The longest JSON value (a flow, a payload), in bytes.
-pub const LONGEST_JSON: usize = 262_144;
-/// How deep arrays and objects may be nested in a JSON value. Readers of JSON go little further.
+/// The maximum length of the name of a line, conversation or workspace, in bytes.
+pub const MAX_NAME_BYTES: usize = 200;
+/// The maximum length of a variable's name, in bytes.
+pub const MAX_VARIABLE_NAME_BYTES: usize = 100;
+/// The maximum length of a variable's value, in bytes. The provider's own limit for template parameters is far lower.
+pub const MAX_VARIABLE_VALUE_BYTES: usize = 8_192;
+/// The maximum length of a message text or failure message, in bytes. WhatsApp's own limit is 4,096 characters.
+pub const MAX_TEXT_BYTES: usize = 32_768;
+/// The maximum length of a JSON value (a flow, a payload), in bytes.
+pub const MAX_JSON_BYTES: usize = 262_144;
+/// The maximum nesting depth of arrays and objects in a JSON value. JSON parsers support little more.
 pub const MAX_JSON_DEPTH: usize = 100;
-/// The longest id that a provider gives, in bytes.
-pub const LONGEST_PROVIDER_ID: usize = 512;
+/// The maximum length of an id given by a provider, in bytes.
+pub const MAX_PROVIDER_ID_BYTES: usize = 512;
 
 impl Fault {
-    /// A fault from its sentence's end: "must not be empty".
+    /// A fault from the end of its sentence.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
 
-/// Refuses what no database column may hold: NUL bytes, and more than `longest` bytes.
-pub fn check_text(text: &str, longest: usize) -> Result<(), Fault> {
-    if text.len() > longest {
-        return Err(Fault(format!("is {} bytes long; the maximum is {longest}", text.len())));
+/// Refuses a text with NUL bytes, which no database column can hold, or with more than `max_bytes` bytes.
+pub fn check_text(text: &str, max_bytes: usize) -> Result<(), Fault> {
+    if text.len() > max_bytes {
+        return Err(Fault(format!("is {} bytes long; the maximum is {max_bytes}", text.len())));
     }
     if text.contains('\0') {
         return Err(Fault::new("contains a NUL byte"));
@@ -38,29 +38,29 @@ pub fn check_text(text: &str, longest: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-/// As [`check_text`], and refuses a text that is empty or only blank.
-pub fn check_name(text: &str, longest: usize) -> Result<(), Fault> {
-    check_text(text, longest)?;
+/// Like [`check_text`], and also refuses an empty or blank text.
+pub fn check_name(text: &str, max_bytes: usize) -> Result<(), Fault> {
+    check_text(text, max_bytes)?;
     if text.trim().is_empty() {
         return Err(Fault::new("must not be empty"));
     }
     Ok(())
 }
 
-/// As [`check_text`], for a JSON value in its written form, in which a NUL hides as an escape.
+/// Like [`check_text`], for a JSON value as text, in which a NUL may be hidden in an escape.
 pub fn check_json(value: &serde_json::Value) -> Result<(), Fault> {
     if is_deeper(value, MAX_JSON_DEPTH) {
         return Err(Fault(format!("is nested more than {MAX_JSON_DEPTH} levels deep")));
     }
     let written = value.to_string();
-    check_text(&written, LONGEST_JSON)?;
+    check_text(&written, MAX_JSON_BYTES)?;
     if contains_nul(value) {
         return Err(Fault::new("contains a NUL character"));
     }
     Ok(())
 }
 
-/// Whether a value is nested deeper than so. It goes no deeper itself.
+/// Whether a value is nested deeper than `than` levels. The recursion stops at that depth.
 fn is_deeper(value: &serde_json::Value, than: usize) -> bool {
     match value {
         serde_json::Value::Array(values) => than == 0 || values.iter().any(|value| is_deeper(value, than - 1)),

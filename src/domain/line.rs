@@ -1,4 +1,4 @@
-//! WhatsApp business numbers.
+//! Lines: WhatsApp business numbers.
 
 use super::id::LineId;
 use super::phone::Phone;
@@ -6,16 +6,16 @@ use super::phone::Phone;
 /// A WhatsApp business number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Its id.
+    /// The line's id.
     pub id: LineId,
-    /// Its number.
+    /// The business number.
     pub phone: Phone,
-    /// The provider's id of the number, unique in the whole installation.
+    /// The provider's id of the number, unique across all workspaces.
     pub phone_number_id: String,
-    /// Its name.
+    /// The name that the workspace gave it.
     pub name: String,
-    /// At most so many messages leave in any second.
+    /// The most messages that are sent on it in any second; at least 1.
     pub messages_per_second: u32,
-    /// Whether another system sends on it, so that Bluetick only records.
+    /// Whether another system sends on it, so that Bluetick only records what is reported.
     pub external: bool,
 }

@@ -1,66 +1,67 @@
-//! Facts and their merge: what is known of a message and of a deployment, as joins of everything ever reported.
+//! The merge of facts: what is known of a message and of a deployment, as the join of everything ever reported.
 //!
 //! Webhooks arrive twice, out of order and days late. Each field below merges by an operation that is commutative,
 //! associative and idempotent (the earliest time, the least failure, the latest session), with ties broken by a total
-//! order, so any order and any duplication of the same reports ends in the same facts.
+//! order. Therefore the same reports, in any order and with any repetition, lead to the same facts.
 
 use std::collections::BTreeMap;
 
 use super::clock::Timestamp;
-use super::failure::{Failure, FailureReason, ProviderFailure, Refusal};
+use super::failure::{Failure, FailureReason, OwnFailure, ProviderFailure};
 use super::standing::{DeploymentStatus, SessionStatus};
 
 /// What is known of an outgoing message: the earliest time of each status, and its failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct MessageFacts {
-    /// The provider accepted it.
+    /// When the provider accepted it.
     pub accepted: Option<Timestamp>,
-    /// The provider holds it for a quality check.
+    /// When the provider held it back for a quality check.
     pub held: Option<Timestamp>,
-    /// It left the provider: one tick.
+    /// When it left the provider: one tick.
     pub sent: Option<Timestamp>,
-    /// It reached the phone: two ticks.
+    /// When it reached the phone: two ticks.
     pub delivered: Option<Timestamp>,
-    /// It was read.
+    /// When it was read: two blue ticks.
     pub read: Option<Timestamp>,
-    /// The provider's failure.
+    /// The failure that the provider reported.
     pub failed: Option<ProviderFailure>,
-    /// Our own failure, but for an unknown outcome.
-    pub refused: Option<Refusal>,
-    /// The outcome of the call was never learnt; void as soon as one is.
+    /// Our own failure, except for an unknown outcome.
+    #[serde(rename = "refused")]
+    pub own_failure: Option<OwnFailure>,
+    /// When we gave up waiting for the outcome of the call. Disregarded as soon as the outcome is known.
     pub unknown: Option<Timestamp>,
 }
 
 /// What is known of a deployment beyond its first message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeploymentFacts {
-    /// Statuses reported of the deployment itself rather than of one of its messages.
-    pub named: MessageFacts,
-    /// The provider was called.
+    /// Statuses reported for the deployment itself rather than for one of its messages.
+    pub reported: MessageFacts,
+    /// When the provider was called.
     pub dispatched: Option<Timestamp>,
-    /// The first answer at or after the first message.
+    /// When the user first answered, at or after the first message.
     pub answered: Option<Timestamp>,
-    /// The user answered a final step.
+    /// When the user answered a final step.
     pub finished: Option<Timestamp>,
-    /// The newest session.
+    /// The latest session.
     pub session: Option<Session>,
 }
 
-/// Who holds the talk since when: the latest counts, then the greater status.
+/// A session status and since when. The latest wins; of two at the same time, the greater status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Session {
-    /// Since when.
+    /// When the status was taken on.
     pub at: Timestamp,
-    /// Who.
+    /// Who is handling the conversation, or how the session ended.
     pub status: SessionStatus,
 }
 
-/// A variable's value: the latest counts, then the greater text.
+/// A variable's value. The latest wins; of two at the same time, the greater text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VariableValue {
-    /// When it was given.
+    /// When the variable took this value.
     pub at: Timestamp,
-    /// The text.
+    /// The value.
     pub value: String,
 }
 
@@ -68,7 +69,7 @@ pub struct VariableValue {
 pub type Variables = BTreeMap<String, VariableValue>;
 
 impl MessageFacts {
-    /// Learns what `other` knows.
+    /// Merges the facts of `other` into these.
     pub fn merge(&mut self, other: &Self) {
         keep_least(&mut self.accepted, other.accepted.as_ref());
         keep_least(&mut self.held, other.held.as_ref());
@@ -76,11 +77,11 @@ impl MessageFacts {
         keep_least(&mut self.delivered, other.delivered.as_ref());
         keep_least(&mut self.read, other.read.as_ref());
         keep_least(&mut self.failed, other.failed.as_ref());
-        keep_least(&mut self.refused, other.refused.as_ref());
+        keep_least(&mut self.own_failure, other.own_failure.as_ref());
         keep_least(&mut self.unknown, other.unknown.as_ref());
     }
 
-    /// How far the message got. `answered` tells that the user answered it, which proves delivery.
+    /// How far the message got. `answered` says whether the user answered it, which proves delivery.
     pub fn status(&self, answered: bool) -> DeploymentStatus {
         if self.read.is_some() {
             DeploymentStatus::Read
@@ -99,25 +100,25 @@ impl MessageFacts {
         }
     }
 
-    /// The failure in force while nothing shows delivery: the provider's before ours, and an unknown outcome only while
-    /// it is unknown.
+    /// The failure that applies unless there is evidence of delivery. The provider's takes precedence over ours, and an
+    /// unknown outcome counts only while the outcome is unknown.
     pub fn failure(&self) -> Option<Failure> {
         let provider = self.failed.as_ref().map(Failure::from);
-        provider.or_else(|| self.own_failure().map(Failure::from))
+        provider.or_else(|| self.own_failure_in_force().map(Failure::from))
     }
 
-    fn own_failure(&self) -> Option<Refusal> {
+    fn own_failure_in_force(&self) -> Option<OwnFailure> {
         let known = self.accepted.is_some() || self.held.is_some() || self.sent.is_some();
         let unknown = self.unknown.filter(|_| !known);
-        let unknown = unknown.map(|at| Refusal { at, reason: FailureReason::OutcomeUnknown });
-        self.refused.into_iter().chain(unknown).min()
+        let unknown = unknown.map(|at| OwnFailure { at, reason: FailureReason::OutcomeUnknown });
+        self.own_failure.into_iter().chain(unknown).min()
     }
 }
 
 impl DeploymentFacts {
-    /// Learns what `other` knows.
+    /// Merges the facts of `other` into these.
     pub fn merge(&mut self, other: &Self) {
-        self.named.merge(&other.named);
+        self.reported.merge(&other.reported);
         keep_least(&mut self.dispatched, other.dispatched.as_ref());
         keep_least(&mut self.answered, other.answered.as_ref());
         keep_least(&mut self.finished, other.finished.as_ref());
@@ -129,9 +130,9 @@ impl DeploymentFacts {
         self.answered.into_iter().chain(self.finished).min()
     }
 
-    /// Everything known of how far the deployment got: what was reported of itself and of its first message.
+    /// How far the deployment got: what was reported for itself, merged with the facts of its first message.
     pub fn with_first(&self, first: Option<&MessageFacts>) -> MessageFacts {
-        let mut facts = self.named.clone();
+        let mut facts = self.reported.clone();
         if let Some(first) = first {
             facts.merge(first);
         }
@@ -139,7 +140,7 @@ impl DeploymentFacts {
     }
 }
 
-/// Learns a variable's value.
+/// Merges a variable's value; returns whether it changed anything.
 pub fn merge_variable(variables: &mut Variables, name: &str, value: &VariableValue) -> bool {
     let known = variables.get(name);
     let newer = known.is_none_or(|known| known < value);
@@ -149,21 +150,21 @@ pub fn merge_variable(variables: &mut Variables, name: &str, value: &VariableVal
     newer
 }
 
-/// Keeps the least of what is known and what is told.
-pub fn keep_least<T: Ord + Clone>(known: &mut Option<T>, told: Option<&T>) {
-    if let Some(told) = told
-        && known.as_ref().is_none_or(|known| told < known)
+/// Keeps the lesser of the known value and the new one.
+pub fn keep_least<T: Ord + Clone>(known: &mut Option<T>, new: Option<&T>) {
+    if let Some(new) = new
+        && known.as_ref().is_none_or(|known| new < known)
     {
-        *known = Some(told.clone());
+        *known = Some(new.clone());
     }
 }
 
-/// Keeps the greatest of what is known and what is told.
-pub fn keep_greatest<T: Ord + Clone>(known: &mut Option<T>, told: Option<&T>) {
-    if let Some(told) = told
-        && known.as_ref().is_none_or(|known| told > known)
+/// Keeps the greater of the known value and the new one.
+pub fn keep_greatest<T: Ord + Clone>(known: &mut Option<T>, new: Option<&T>) {
+    if let Some(new) = new
+        && known.as_ref().is_none_or(|known| new > known)
     {
-        *known = Some(told.clone());
+        *known = Some(new.clone());
     }
 }
 
@@ -180,8 +181,8 @@ mod tests {
         merged
     }
 
-    /// Whether the merge forgets the order of what is merged, its grouping and its repetition.
-    fn forgets<T: Clone + PartialEq>([a, b, c]: &[T; 3], merge: impl Fn(&mut T, &T)) -> bool {
+    /// Whether the merge is commutative, associative and idempotent on these.
+    fn is_a_join<T: Clone + PartialEq>([a, b, c]: &[T; 3], merge: impl Fn(&mut T, &T)) -> bool {
         let join = |one: &T, other: &T| merged(one, other, &merge);
         join(a, b) == join(b, a) && join(&join(a, b), c) == join(a, &join(b, c)) && join(a, a) == *a
     }
@@ -196,22 +197,22 @@ mod tests {
         #![proptest_config(config())]
 
         #[test]
-        fn facts_of_messages_merge_in_any_order_and_any_number(facts in prop::array::uniform3(message_facts())) {
-            prop_assert!(forgets(&facts, MessageFacts::merge));
+        fn facts_of_messages_merge_in_any_order_and_with_any_repetition(facts in prop::array::uniform3(message_facts())) {
+            prop_assert!(is_a_join(&facts, MessageFacts::merge));
         }
 
         #[test]
-        fn facts_of_deployments_merge_in_any_order_and_any_number(facts in prop::array::uniform3(deployment_facts())) {
-            prop_assert!(forgets(&facts, DeploymentFacts::merge));
+        fn facts_of_deployments_merge_in_any_order_and_with_any_repetition(facts in prop::array::uniform3(deployment_facts())) {
+            prop_assert!(is_a_join(&facts, DeploymentFacts::merge));
         }
 
         #[test]
-        fn variables_merge_in_any_order_and_any_number(all in prop::array::uniform3(variables())) {
-            prop_assert!(forgets(&all, merge_variables));
+        fn variables_merge_in_any_order_and_with_any_repetition(all in prop::array::uniform3(variables())) {
+            prop_assert!(is_a_join(&all, merge_variables));
         }
 
         #[test]
-        fn a_variable_is_news_exactly_where_it_changes(known in variables(), told in variables()) {
+        fn a_merge_reports_exactly_whether_the_variable_changed(known in variables(), told in variables()) {
             for (name, value) in &told {
                 let mut after = known.clone();
                 prop_assert_eq!(merge_variable(&mut after, name, value), after != known);
@@ -222,14 +223,14 @@ mod tests {
         fn an_unknown_outcome_is_void_once_the_message_is_known_to_have_left(facts in message_facts()) {
             let left = facts.accepted.or(facts.held).or(facts.sent).is_some();
             let shown = facts.failure().map(|failure| failure.reason);
-            let only_unknown = facts.failed.is_none() && facts.refused.is_none() && facts.unknown.is_some();
+            let only_unknown = facts.failed.is_none() && facts.own_failure.is_none() && facts.unknown.is_some();
             if only_unknown {
                 prop_assert_eq!(shown, (!left).then_some(FailureReason::OutcomeUnknown));
             }
         }
 
         #[test]
-        fn the_provider_s_failure_stands_before_ours(facts in message_facts()) {
+        fn the_provider_s_failure_takes_precedence_over_ours(facts in message_facts()) {
             if let Some(failed) = &facts.failed {
                 prop_assert_eq!(facts.failure(), Some(Failure::from(failed)));
             }

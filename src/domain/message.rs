@@ -1,4 +1,4 @@
-//! Messages of a user's history.
+//! Messages in a user's history.
 
 use super::clock::Timestamp;
 use super::code::coded;
@@ -15,13 +15,13 @@ coded! {
         Bot = 1 / "BOT",
         /// A human agent.
         Agent = 2 / "AGENT",
-        /// The company: what a send sent.
+        /// The company, by a send.
         Company = 3 / "COMPANY",
     }
 }
 
 coded! {
-    /// What a message is.
+    /// The kind of a message.
     MessageKind {
         /// Plain text.
         Text = 0 / "TEXT",
@@ -33,47 +33,47 @@ coded! {
         List = 3 / "LIST",
         /// A picture.
         Image = 4 / "IMAGE",
-        /// A film.
+        /// A video.
         Video = 5 / "VIDEO",
-        /// A recording.
+        /// An audio recording.
         Audio = 6 / "AUDIO",
         /// A file.
         Document = 7 / "DOCUMENT",
         /// A sticker.
         Sticker = 8 / "STICKER",
-        /// A place.
+        /// A location.
         Location = 9 / "LOCATION",
         /// Contact cards.
         Contacts = 10 / "CONTACTS",
-        /// A reaction to another message; it is an activity, never an answer.
+        /// A reaction to another message. It counts as an activity but not as an answer.
         Reaction = 11 / "REACTION",
-        /// What the provider could not pass on, or a kind that is not known here.
+        /// A message that the provider could not deliver to us, or whose kind is unknown.
         Unsupported = 12 / "UNSUPPORTED",
     }
 }
 
-/// One message of a user's history.
+/// A message in a user's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Its id.
+    /// The message's id.
     pub id: MessageId,
-    /// Whose history it is in.
+    /// The user in whose history it is.
     pub user: UserId,
-    /// The deployment that it belongs to.
+    /// The deployment to which it belongs.
     pub deployment: DeploymentId,
     /// Who wrote it.
     pub sender: Sender,
-    /// What it is.
+    /// The kind of message.
     pub kind: MessageKind,
-    /// Its text.
+    /// The text, if the kind has one.
     pub text: Option<String>,
-    /// What its kind carries beyond the text: written JSON.
+    /// What the kind carries beyond its text, as JSON text.
     pub payload: Option<String>,
-    /// The provider's id, once known.
+    /// The provider's id of the message, once it is known.
     pub provider_message_id: Option<String>,
-    /// When it was written, or due.
+    /// When it was written or, for a queued message, when it is due.
     pub at: Timestamp,
-    /// How far it got, if it is outgoing.
+    /// The statuses and failures of an outgoing message; empty for a user's message.
     pub facts: MessageFacts,
 }
 
@@ -85,7 +85,7 @@ impl Message {
 }
 
 impl MessageKind {
-    /// Whether a user's message of this kind answers.
+    /// Whether a user's message of this kind counts as an answer.
     pub const fn answers(self) -> bool {
         !matches!(self, Self::Reaction)
     }

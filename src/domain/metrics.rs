@@ -1,4 +1,4 @@
-//! The figures of a version, all of one instant.
+//! The metrics of a version, all as of the same instant.
 
 use super::clock::Timestamp;
 use super::failure::FailureReason;
@@ -6,22 +6,22 @@ use super::id::VersionId;
 use super::standing::{DeploymentStatus, Stage};
 use super::tally::Tally;
 
-/// What stands beside a version's tally and is read together with it.
+/// The columns of a version that are read together with its tally.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionHead {
-    /// The version.
+    /// The version's id.
     pub id: VersionId,
-    /// Its number within the conversation.
+    /// 1, 2, 3 … within the conversation.
     pub number: i32,
     /// The number of its last change; 0 before the first.
     pub revision: i64,
-    /// When the last change was recorded, or else when the version was published.
+    /// When the last change was recorded or, before the first, when the version was published.
     pub as_of: Timestamp,
-    /// Attempts: a user sent to twice counts twice.
+    /// How many deployments there are; a user who was sent to twice counts twice.
     pub total_deployments: i64,
 }
 
-/// The figures of a version. Every user stands in exactly one of sent, in process and failed.
+/// The metrics of a version. Every user counts in exactly one of `messages_sent`, `in_process` and `send_failure`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metrics {
     head: VersionHead,
@@ -29,32 +29,32 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The figures of a tally read in one statement with the version's head.
+    /// The metrics from a tally and the version's head, which must have been read by the same statement.
     pub const fn new(head: VersionHead, tally: Tally) -> Self {
         Self { head, tally }
     }
 
-    /// What the figures were read with.
+    /// The version's head.
     pub const fn head(&self) -> &VersionHead {
         &self.head
     }
 
-    /// The tally they are sums of.
+    /// The tally that the metrics are sums of.
     pub const fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// Users that the version was attempted to be deployed to.
+    /// All users to whom the version was deployed, successfully or not.
     pub fn total_users(&self) -> i64 {
         self.tally.total()
     }
 
-    /// Users whose phone it reached.
+    /// Users whose phone the message reached.
     pub fn messages_sent(&self) -> i64 {
         self.tally.count(|cell| reached(cell.status))
     }
 
-    /// Users whose message is neither on the phone nor failed.
+    /// Users whose message has neither reached the phone nor failed.
     pub fn in_process(&self) -> i64 {
         self.tally.count(|cell| !reached(cell.status) && cell.status != DeploymentStatus::Failed)
     }
@@ -69,14 +69,14 @@ impl Metrics {
         self.tally.count(|cell| cell.stage.is_some())
     }
 
-    /// Responses for each hundred messages sent; none while nothing was sent.
+    /// Responses as a percentage of the messages sent, 0 to 100; `None` if none was sent.
     pub fn response_rate(&self) -> Option<f64> {
         let sent = self.messages_sent();
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 users")]
         (sent > 0).then(|| self.responses() as f64 / sent as f64 * 100.0)
     }
 
-    /// Users who read it; a lower bound.
+    /// Users who read the message. This is a lower bound, since users can turn off read receipts.
     pub fn read(&self) -> i64 {
         self.tally.with_status(DeploymentStatus::Read)
     }
@@ -86,7 +86,7 @@ impl Metrics {
         self.tally.count(|cell| cell.stage == Some(stage))
     }
 
-    /// Failure reasons that occur, most frequent first.
+    /// The failure reasons that occur and how many users have each, most frequent first.
     pub fn by_failure(&self) -> Vec<(FailureReason, i64)> {
         let count = |reason| self.tally.count(|cell| cell.failure_reason == Some(reason));
         let mut counts: Vec<_> = FailureReason::ALL.iter().map(|&reason| (reason, count(reason))).collect();
@@ -135,7 +135,7 @@ mod tests {
         }
 
         #[test]
-        fn nobody_responds_whom_it_did_not_reach(cells in vec(cell(), 0..12)) {
+        fn only_users_who_were_reached_respond(cells in vec(cell(), 0..12)) {
             let metrics = metrics(&cells);
             prop_assert!(metrics.responses() <= metrics.messages_sent());
             prop_assert!(metrics.read() <= metrics.messages_sent());

@@ -1,8 +1,8 @@
 //! What Bluetick knows and how it reasons: facts and their merge, status and stage, tally and metrics, filters, flows.
 //!
-//! Pure: no input or output, no async, no wire format, no database. Time and randomness come in as arguments. Everything
-//! else imports this module and it imports nothing of ours, so the law that the product stands on (the same facts in any
-//! order give the same state) can be read and tested in one place.
+//! It is pure: no I/O, no async, no wire format, no database. Time and randomness are arguments. Everything else imports this
+//! module and it imports no other, so the law on which the product rests (the same facts in any order lead to the same
+//! state) can be read and tested in one place.
 
 #[cfg(test)]
 mod arbitrary;

@@ -1,20 +1,20 @@
-//! Pages of a list by keyset: where a page begins is the key of a row, never a count of rows.
+//! Keyset pagination: a page begins at the key of a row, never at an offset.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-/// How many rows a page has where the client does not say.
+/// The size of a page if the client does not ask for one.
 pub const DEFAULT_SIZE: usize = 50;
-/// The most rows that a page may have.
-pub const LARGEST_SIZE: usize = 200;
+/// The maximum size of a page.
+pub const MAX_SIZE: usize = 200;
 
-/// The place of a row in an order: the value ordered by, then the row's key.
+/// A row's place in an order: the value that rows are ordered by, then the row's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The value ordered by.
+    /// The value that rows are ordered by.
     pub value: SortValue,
-    /// The row's key, which settles ties.
+    /// The row's id, which breaks ties.
     pub id: Uuid,
 }
 
@@ -23,80 +23,80 @@ pub struct Key {
 pub enum SortValue {
     /// A time in microseconds, or a number.
     Number(i64),
-    /// A text, compared bytewise.
+    /// A string, compared bytewise.
     Text(String),
 }
 
-/// What tells the cursors of one list in one order from all others.
+/// Writes and reads the cursors of one list in one order, which are not valid for any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursors {
-    /// What they are marked with.
+    /// What distinguishes them from the cursors of other lists and orders.
     mark: &'static str,
-    /// Whether the list is ordered by a text rather than by a number.
+    /// Whether the list is ordered by a string rather than by a number.
     texts: bool,
 }
 
-/// Which rows of an ordered list are asked for.
+/// A request for some rows of an ordered list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Page {
-    /// At most so many.
+    /// The most rows to return.
     pub size: usize,
-    /// Whether they are the last ones of the range rather than the first.
+    /// Whether to return the last rows of the range instead of the first.
     pub backward: bool,
-    /// Only rows behind this place.
+    /// Return only rows after this place.
     pub after: Option<Key>,
-    /// Only rows before this place.
+    /// Return only rows before this place.
     pub before: Option<Key>,
 }
 
-/// The rows of a page in the list's order, and whether there are more.
+/// The rows of a page, in the order of the list, and whether there are more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slice<T> {
     /// The rows with their places.
     pub rows: Vec<(Key, T)>,
-    /// Whether rows follow.
+    /// Whether there are rows after them.
     pub has_next: bool,
-    /// Whether rows precede.
+    /// Whether there are rows before them.
     pub has_previous: bool,
 }
 
-/// What a client asked for, in the words of the Relay specification.
+/// A client's pagination arguments, named as in the Relay specification.
 #[derive(Debug, Clone, Default)]
 pub struct PageArguments {
-    /// The first so many.
+    /// Return the first rows, up to this many.
     pub first: Option<i32>,
-    /// Behind this cursor.
+    /// Return only rows after this cursor.
     pub after: Option<String>,
-    /// The last so many.
+    /// Return the last rows, up to this many.
     pub last: Option<i32>,
-    /// Before this cursor.
+    /// Return only rows before this cursor.
     pub before: Option<String>,
 }
 
-/// A page that cannot be; each names the argument at fault.
+/// What is wrong with pagination arguments.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageFault {
     /// A size out of range.
-    #[error("Argument \"{argument}\" is {given}; it must be between 0 and {LARGEST_SIZE}")]
+    #[error("Argument \"{argument}\" is {given}; it must be between 0 and {MAX_SIZE}")]
     Size {
-        /// Which argument.
+        /// The argument at fault.
         argument: &'static str,
-        /// What was given.
+        /// Its value.
         given: i32,
     },
-    /// A cursor that this list and order did not give.
+    /// A cursor that does not come from this list in this order.
     #[error("Argument \"{argument}\" is not a cursor of this list in this order")]
     Cursor {
-        /// Which argument.
+        /// The argument at fault.
         argument: &'static str,
     },
-    /// Both sizes.
+    /// Both `first` and `last` were given.
     #[error("Arguments \"first\" and \"last\" cannot be combined")]
     BothSizes,
 }
 
 impl Page {
-    /// The page that a client asks for, of a list with such cursors.
+    /// Reads a client's arguments for a list with these cursors.
     pub fn read(cursors: Cursors, arguments: &PageArguments) -> Result<Self, PageFault> {
         let (bound, wanted, backward) = match (arguments.first, arguments.last) {
             (Some(_), Some(_)) => return Err(PageFault::BothSizes),
@@ -107,7 +107,7 @@ impl Page {
             None => DEFAULT_SIZE,
             Some(given) => usize::try_from(given)
                 .ok()
-                .filter(|&size| size <= LARGEST_SIZE)
+                .filter(|&size| size <= MAX_SIZE)
                 .ok_or(PageFault::Size { argument: bound, given })?,
         };
         let key = |argument, cursor: &Option<String>| match cursor {
@@ -117,12 +117,12 @@ impl Page {
         Ok(Self { size, backward, after: key("after", &arguments.after)?, before: key("before", &arguments.before)? })
     }
 
-    /// How many rows to fetch: one more than asked for tells whether there are more.
+    /// How many rows to fetch: one more than the size, to see whether there are more.
     pub const fn fetch(&self) -> usize {
         self.size + 1
     }
 
-    /// Makes a slice of rows fetched in reading direction (reversed where the page is read backward).
+    /// Turns fetched rows into a slice. A backward page takes them in reverse order.
     pub fn slice<T>(&self, mut rows: Vec<(Key, T)>) -> Slice<T> {
         let more = rows.len() > self.size;
         rows.truncate(self.size);
@@ -142,24 +142,24 @@ impl<T> Slice<T> {
 }
 
 impl Key {
-    /// A place by a number.
+    /// A place in an order by a number.
     pub const fn number(value: i64, id: Uuid) -> Self {
         Self { value: SortValue::Number(value), id }
     }
 
-    /// A place by a text.
+    /// A place in an order by a string.
     pub const fn text(value: String, id: Uuid) -> Self {
         Self { value: SortValue::Text(value), id }
     }
 }
 
 impl Cursors {
-    /// Those of a list that is ordered by a number.
+    /// The cursors of a list that is ordered by a number.
     pub const fn of_numbers(mark: &'static str) -> Self {
         Self { mark, texts: false }
     }
 
-    /// Those of a list that is ordered by a text.
+    /// The cursors of a list that is ordered by a string.
     pub const fn of_texts(mark: &'static str) -> Self {
         Self { mark, texts: true }
     }
@@ -174,7 +174,7 @@ impl Cursors {
         URL_SAFE_NO_PAD.encode(written)
     }
 
-    /// The place that a cursor stands for; none where it is not of this list in this order.
+    /// The place that a cursor stands for; `None` if it does not come from this list in this order.
     fn read(self, cursor: &str) -> Option<Key> {
         let written = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
         let (id, value) = written.strip_prefix(self.mark)?.strip_prefix(':')?.split_once(':')?;
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_reads_back_in_its_own_list_only() {
+    fn a_cursor_is_valid_in_its_own_list_only() {
         for (of, key) in [
             (Cursors::of_numbers as fn(_) -> _, Key::number(-5, new_key())),
             (Cursors::of_texts, Key::text("a:b ñ".into(), new_key())),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_holds_what_its_list_is_ordered_by() {
+    fn a_cursor_of_the_wrong_type_is_refused() {
         let text = Cursors::of_texts("users").write(&Key::text("5x".into(), new_key()));
         let arguments = PageArguments { after: Some(text), ..PageArguments::default() };
         assert_eq!(Page::read(USERS, &arguments), Err(PageFault::Cursor { argument: "after" }));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_extra_row_tells_that_there_are_more() {
+    fn an_extra_row_means_that_there_are_more() {
         let mut page = Page { size: 2, backward: false, after: None, before: None };
         let slice = page.slice(keys(3));
         assert_eq!((slice.rows.len(), slice.has_next, slice.has_previous), (2, true, false));

@@ -1,18 +1,19 @@
-//! Phone numbers: parsed by a library into E.164, or kept as they were given.
+//! Phone numbers: parsed into E.164, or kept as they were given.
 
 use std::fmt;
 
 use phonenumber::{Mode, country};
 
+use super::contact::is_whatsapp_id;
 use super::input::{Fault, check_text};
 
-/// The country that a number without a country code is read in.
+/// A country, in which a number without a country code is interpreted.
 pub type Country = country::Id;
 
-/// The longest text that is looked at as a phone number, in bytes.
+/// The maximum length of a text that is parsed as a phone number, in bytes.
 const MAX_BYTES: usize = 200;
 
-/// A recipient's number: E.164 with the plus, or the text as it was given where that has digits but is no valid number.
+/// A phone number: E.164 with the plus or, if it is not a valid number, the text as it was given.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Phone {
     text: String,
@@ -20,24 +21,24 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// Reads a number. One with a plus or 00 carries its country code; without, it is tried as a number of `country`, and
-    /// then with a country code (as WhatsApp ids are written).
+    /// Reads a number. With a leading plus or 00 it includes its country code. Otherwise it is tried as a national number
+    /// of `country` first, and then as one with a country code (which is how WhatsApp ids are written).
     ///
-    /// A text without any digit, with a NUL, or longer than 200 bytes is a [`Fault`]; one with digits that is no valid
-    /// number comes back as given, with [`Phone::is_valid`] false.
+    /// A text without any digit, with a NUL, or longer than 200 bytes is a [`Fault`]. Any other text that is not a valid
+    /// number is kept as given, and [`Phone::is_valid`] is false.
     pub fn read(given: &str, country: Option<Country>) -> Result<Self, Fault> {
         Self::check(given)?;
         Ok(Self::parse(given, country))
     }
 
-    /// Whether a text can be looked at as a number at all: it has a digit and no NUL, and at most 200 bytes.
+    /// Checks that a text has a digit, no NUL, and at most 200 bytes.
     pub fn check(given: &str) -> Result<(), Fault> {
         check_text(given, MAX_BYTES)?;
         let digit = given.bytes().any(|byte| byte.is_ascii_digit());
-        if digit { Ok(()) } else { Err(Fault::new("has no digit, so it is no phone number")) }
+        if digit { Ok(()) } else { Err(Fault::new("has no digit, so it is not a phone number")) }
     }
 
-    /// Reads a text that was checked.
+    /// Reads a text that has passed [`Phone::check`].
     pub fn parse(given: &str, country: Option<Country>) -> Self {
         let given = given.trim();
         let national = || country.and_then(|country| e164(Some(country), given));
@@ -49,30 +50,29 @@ impl Phone {
         number.map_or_else(|| Self { text: given.to_owned(), valid: false }, |text| Self { text, valid: true })
     }
 
-    /// A number as the database holds it: E.164 where it begins with a plus and is valid.
+    /// A number as it is stored in the database.
     pub fn stored(text: String) -> Self {
         let valid = e164(None, &text).is_some_and(|e164| e164 == text);
         Self { text, valid }
     }
 
-    /// The number of a WhatsApp id (digits with the country code, no plus).
+    /// The number of a WhatsApp id (digits with the country code and without a plus); `None` if it is malformed.
     pub fn of_whatsapp_id(wa_id: &str) -> Option<Self> {
-        let digits = !wa_id.is_empty() && wa_id.len() <= 20 && wa_id.bytes().all(|byte| byte.is_ascii_digit());
-        // WhatsApp knows its users better than the numbering plans of a library do, so its id is not validated again.
-        digits.then(|| Self { text: format!("+{wa_id}"), valid: true })
+        // WhatsApp knows its users better than a library's numbering plans, so the id is not validated again.
+        is_whatsapp_id(wa_id).then(|| Self { text: format!("+{wa_id}"), valid: true })
     }
 
-    /// E.164, or the text as given.
+    /// The number in E.164, or the text as it was given.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is a number that can exist.
+    /// Whether it is a valid number.
     pub const fn is_valid(&self) -> bool {
         self.valid
     }
 
-    /// The country of a valid number.
+    /// The country of the number; `None` if it is not valid.
     pub fn country(&self) -> Option<Country> {
         phonenumber::parse(None, &self.text).ok()?.country().id()
     }
@@ -84,10 +84,10 @@ impl fmt::Display for Phone {
     }
 }
 
-/// The number as E.164, where it can exist.
+/// The number in E.164; `None` if it is not valid.
 fn e164(country: Option<Country>, text: &str) -> Option<String> {
     let number = phonenumber::parse(country, text).ok()?;
-    // An extension cannot be dialled by WhatsApp; dropping it silently would send to a switchboard.
+    // WhatsApp cannot dial an extension; silently dropping it would send to a switchboard.
     let dialable = number.extension().is_none() && phonenumber::is_valid(&number);
     dialable.then(|| number.format().mode(Mode::E164).to_string())
 }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_one_number_are_one_number() {
+    fn all_spellings_of_a_number_are_equal() {
         for given in
             ["+573001234567", "+57 300 123 4567", "0057 300-123-4567", "573001234567", "300 123 4567", "(300) 1234567"]
         {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_that_are_no_number_stay_as_given() {
+    fn digits_that_are_not_a_number_stay_as_given() {
         for given in ["+12", "12345", "+5730012345678901", "tel 7"] {
             let phone = read(given);
             assert_eq!((phone.as_str(), phone.is_valid()), (given, false));

@@ -3,42 +3,42 @@
 use super::clock::Timestamp;
 use super::id::{ConversationId, SendId, VersionId};
 
-/// One submission of users to a version.
+/// A submission of users to a conversation's current version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Send {
-    /// Its id.
+    /// The send's id.
     pub id: SendId,
     /// The conversation that was sent.
     pub conversation: ConversationId,
     /// The version that was sent.
     pub version: VersionId,
-    /// How many users it is for.
+    /// How many users were submitted; each phone number counts once.
     pub total_users: i32,
     /// When it was submitted.
     pub created_at: Timestamp,
-    /// When it is due, if that is later than its submission.
+    /// When it is due; `None` if it was due immediately.
     pub scheduled_at: Option<Timestamp>,
-    /// When its last deployment left the queue.
+    /// When its last deployment left the queue; `None` until then.
     pub completed_at: Option<Timestamp>,
-    /// When it was canceled.
+    /// When it was canceled; `None` if it was not.
     pub canceled_at: Option<Timestamp>,
 }
 
-/// Where a send stands.
+/// The state of a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendState {
-    /// Its time has not come.
+    /// It is not due yet.
     Scheduled,
-    /// Its deployments are leaving the queue.
+    /// It is due, and some of its deployments are still queued.
     Sending,
-    /// Every deployment left the queue.
+    /// All of its deployments have left the queue.
     Completed,
     /// It was canceled.
     Canceled,
 }
 
 impl Send {
-    /// Where it stands at `now`.
+    /// The state at `now`.
     pub fn state(&self, now: Timestamp) -> SendState {
         if self.canceled_at.is_some() {
             SendState::Canceled

@@ -1,7 +1,7 @@
-//! Where a user stands: deployment status, stage, session status and failure reason.
+//! A user's standing: deployment status, stage, session status and failure reason.
 //!
-//! Nothing holds a state that events push around. A [`Cell`] is a pure function of the facts known of a deployment and of
-//! its first message, so it cannot depend on the order in which they arrived.
+//! No state is stored and advanced by events. A [`Cell`] is a pure function of the facts of a deployment and of its first
+//! message, so it cannot depend on the order in which they arrived.
 
 use super::code::{Coded, coded};
 use super::failure::FailureReason;
@@ -28,9 +28,9 @@ coded! {
 }
 
 coded! {
-    /// How far a user who responded came in the conversation.
+    /// How far a user who answered got in the conversation.
     Stage {
-        /// Answered, and not at the end.
+        /// Answered, but no final step yet.
         InFlow = 0 / "IN_FLOW",
         /// Answered a final step.
         Finished = 1 / "FINISHED",
@@ -38,46 +38,46 @@ coded! {
 }
 
 coded! {
-    /// Who holds the talk with the user.
+    /// Who is handling the conversation with the user, or how the session ended.
     SessionStatus {
         /// The bot.
         Bot = 0 / "BOT",
         /// A human agent.
         Agent = 1 / "AGENT",
-        /// The user is asked to rate the talk.
+        /// The user is being asked for a rating.
         Rating = 2 / "RATING",
-        /// Ended.
+        /// The session ended.
         Completed = 3 / "COMPLETED",
-        /// Ended because the user fell silent.
+        /// The session ended because the user stopped answering.
         Expired = 4 / "EXPIRED",
     }
 }
 
-/// One combination of status, stage, session status and failure reason: where a user stands, and a cell of the tally.
+/// A combination of status, stage, session status and failure reason: a user's standing, and a cell of the tally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cell {
     /// How far the deployment got.
     pub status: DeploymentStatus,
-    /// How far the user came; none before an answer.
+    /// How far the user got; `None` before the first answer.
     pub stage: Option<Stage>,
-    /// Who holds the talk; none before a session.
+    /// The session status; `None` before the first session.
     pub session_status: Option<SessionStatus>,
-    /// Why it failed; only while it is failed.
+    /// Why it failed; `None` unless the status is `Failed`.
     pub failure_reason: Option<FailureReason>,
 }
 
-// A stored cell's number: three bits of status, two of stage, three of session status, six of failure reason, the
-// optional ones counted from 1 so that 0 is "none".
+// The stored code of a cell has three bits for the status, two for the stage, three for the session status and six for the
+// failure reason. The optional parts count from 1, and 0 means that there is none.
 const STAGE_SHIFT: u32 = 3;
 const SESSION_SHIFT: u32 = 5;
 const FAILURE_SHIFT: u32 = 8;
 
 impl Cell {
-    /// Where every deployment begins.
+    /// The cell in which every deployment begins.
     pub const QUEUED: Self =
         Self { status: DeploymentStatus::Queued, stage: None, session_status: None, failure_reason: None };
 
-    /// Where a deployment with these facts stands.
+    /// The cell of a deployment with these facts.
     pub fn of(deployment: &DeploymentFacts, first: Option<&MessageFacts>) -> Self {
         let facts = deployment.with_first(first);
         let responded = deployment.responded().is_some();
@@ -96,7 +96,7 @@ impl Cell {
         }
     }
 
-    /// The stored number.
+    /// The stored code.
     pub fn code(self) -> i32 {
         let part = |code: Option<i16>, shift: u32| code.map_or(0, |code| (i32::from(code) + 1) << shift);
         i32::from(self.status.code())
@@ -105,7 +105,7 @@ impl Cell {
             | part(self.failure_reason.map(FailureReason::code), FAILURE_SHIFT)
     }
 
-    /// The cell of a stored number; `None` for one that no cell has.
+    /// The cell of a stored code; `None` if no cell has it.
     pub fn from_code(code: i32) -> Option<Self> {
         let part = |shift: u32, bits: u32| i16::try_from((code >> shift) & ((1 << bits) - 1)).ok();
         let cell = Self {
@@ -118,10 +118,9 @@ impl Cell {
     }
 }
 
-/// Reads a part that counts from 1, where 0 is none. A number that means nothing is none, too; that the cell's own number
-/// differs then tells it.
+/// Reads an optional part. An invalid number gives `None`, too, which [`Cell::from_code`] detects by encoding the cell again.
 fn optional<T: Coded>(part: i16) -> Option<T> {
-    T::of_code(part - 1)
+    T::from_code(part - 1)
 }
 
 #[cfg(test)]
@@ -129,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cell_has_a_number_of_its_own() {
+    fn every_cell_has_a_distinct_code() {
         let mut seen = std::collections::HashSet::new();
         for &status in DeploymentStatus::ALL {
             for stage in std::iter::once(None).chain(Stage::ALL.iter().copied().map(Some)) {
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_no_cell_has_is_none() {
+    fn an_invalid_code_is_not_a_cell() {
         for code in [7, -1, i32::MAX, 3 << STAGE_SHIFT, 6 << SESSION_SHIFT, 40 << FAILURE_SHIFT] {
             assert_eq!(Cell::from_code(code), None, "{code}");
         }

@@ -1,15 +1,15 @@
-//! The tally: how many stand in each cell. Some tens of numbers, whatever the number of users.
+//! The tally: a count per cell. It has a few dozen entries, however many users there are.
 
 use std::collections::BTreeMap;
 
 use super::standing::{Cell, DeploymentStatus};
 
-/// How many stand in each cell. Cells in which nobody stands are absent.
+/// The number of users, or of a send's deployments, in each cell. Empty cells are absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally(BTreeMap<Cell, i64>);
 
 impl Tally {
-    /// Moves one unit from the cell before, where there was one, to the cell after.
+    /// Moves one unit from the cell `before`, if there was one, to the cell `after`.
     pub fn shift(&mut self, before: Option<Cell>, after: Cell) {
         if before == Some(after) {
             return;
@@ -20,7 +20,7 @@ impl Tally {
         self.add(after, 1);
     }
 
-    /// Adds to a cell. A tally of differences may hold negative numbers; one of users never does.
+    /// Adds to a cell. A tally of differences may have negative counts; a tally of users never does.
     pub fn add(&mut self, cell: Cell, count: i64) {
         let sum = self.0.entry(cell).or_insert(0);
         *sum += count;
@@ -29,32 +29,32 @@ impl Tally {
         }
     }
 
-    /// Every cell in which somebody stands, and how many.
+    /// The cells that are not empty, with their counts.
     pub fn cells(&self) -> impl Iterator<Item = (Cell, i64)> {
         self.0.iter().map(|(&cell, &count)| (cell, count))
     }
 
-    /// How many stand in the cells that `matches`.
+    /// The sum over the cells for which `matches` is true.
     pub fn count(&self, matches: impl Fn(Cell) -> bool) -> i64 {
         self.cells().filter(|&(cell, _)| matches(cell)).map(|(_, count)| count).sum()
     }
 
-    /// How many there are.
+    /// The sum over all cells.
     pub fn total(&self) -> i64 {
         self.count(|_| true)
     }
 
-    /// How many have this status.
+    /// The sum over the cells with this status.
     pub fn with_status(&self, status: DeploymentStatus) -> i64 {
         self.count(|cell| cell.status == status)
     }
 
-    /// Every status with its count, zero included, in the enum's order.
+    /// The count of every status, including zeros, in the order of the enum.
     pub fn by_status(&self) -> Vec<(DeploymentStatus, i64)> {
         DeploymentStatus::ALL.iter().map(|&status| (status, self.with_status(status))).collect()
     }
 
-    /// The cells in which two tallies differ, with both counts.
+    /// The cells in which two tallies differ, with the counts of both.
     pub fn differences(&self, other: &Self) -> Vec<(Cell, i64, i64)> {
         let of = |tally: &Self, cell| tally.0.get(&cell).copied().unwrap_or(0);
         let cells: std::collections::BTreeSet<_> = self.0.keys().chain(other.0.keys()).copied().collect();
@@ -85,7 +85,7 @@ mod tests {
         #![proptest_config(config())]
 
         #[test]
-        fn after_any_moves_the_tally_is_what_a_recount_finds(moves in vec((0_usize..4, cell()), 0..16)) {
+        fn after_any_moves_the_tally_equals_a_recount(moves in vec((0_usize..4, cell()), 0..16)) {
             let mut stands = BTreeMap::new();
             let mut tally = Tally::default();
             for (user, to) in moves {

@@ -1,59 +1,59 @@
-//! Users: one contact of one version, the row of the users table; and the log of their changes.
+//! Users of a version, which are the rows of the users table, and the changes in the version's log.
 
 use super::clock::Timestamp;
 use super::id::{UserId, VersionId};
 use super::standing::Cell;
 
-/// One individual user of one version.
+/// A contact to whom a version was deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Its id.
+    /// The user's id.
     pub id: UserId,
-    /// The version it is a user of.
+    /// The version that was deployed to the user.
     pub version: VersionId,
-    /// The contact's number: E.164, or the text as it was given; none only where WhatsApp hides it.
+    /// The contact's number: E.164, or the text as it was given. `None` only if WhatsApp hides it.
     pub phone: Option<String>,
-    /// WhatsApp's id of the contact.
+    /// The contact's WhatsApp id, if known.
     pub whatsapp_id: Option<String>,
-    /// The contact's profile name.
+    /// The contact's profile name, if known.
     pub name: Option<String>,
-    /// How many deployments it has; the number of the latest.
+    /// How many deployments the user has, which is the number of the latest; at least 1.
     pub deployments: i32,
     /// When the latest deployment was due.
     pub deployed_at: Timestamp,
-    /// Where it stands.
+    /// The status, stage, session status and failure reason of the latest deployment.
     pub cell: Cell,
-    /// The user's own latest action.
+    /// The user's latest own action: a message, a button or a reaction. `None` if there was none.
     pub last_activity_at: Option<Timestamp>,
 }
 
-/// What the users table can be ordered by.
+/// The orders of the users table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UserOrder {
     /// When the latest deployment was due.
     Deployed,
-    /// The user's latest action; users without any come first.
+    /// The user's latest own action; users without any sort as the earliest.
     Activity,
 }
 
-/// One net change of one user by one commit.
+/// The net change of a user by one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Its number in the version's log.
+    /// 1, 2, 3 … within the version's log.
     pub revision: i64,
-    /// The user.
+    /// The user who changed.
     pub user: UserId,
     /// When it was recorded.
     pub at: Timestamp,
     /// What changed.
     pub kinds: ChangeKinds,
-    /// Where the user stood; none for a user who was new.
+    /// The cell before the change; `None` for a new user.
     pub before: Option<Cell>,
-    /// Where the user stands since.
+    /// The cell after the change.
     pub after: Cell,
 }
 
-/// What a change may touch. Each is a bit of [`ChangeKinds`].
+/// What a change can affect. Each is a bit of [`ChangeKinds`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
     /// A new deployment.
@@ -93,12 +93,12 @@ impl ChangeKind {
 }
 
 impl ChangeKinds {
-    /// The set of a stored number.
+    /// The set from its stored bits.
     pub const fn from_bits(bits: i32) -> Self {
         Self(bits)
     }
 
-    /// The stored number.
+    /// The bits as they are stored.
     pub const fn bits(self) -> i32 {
         self.0
     }
@@ -108,12 +108,12 @@ impl ChangeKinds {
         self.0 |= kind as i32;
     }
 
-    /// Whether a kind is among them.
+    /// Whether the set contains a kind.
     pub const fn has(self, kind: ChangeKind) -> bool {
         self.0 & kind as i32 != 0
     }
 
-    /// Whether nothing changed.
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -4,11 +4,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::{BoxFuture, try_join_all};
 
-use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::clock::{Clock, MAX_CLOCK_SKEW, Timestamp};
 use crate::domain::fact::Fact;
 use crate::domain::id::{LineId, WorkspaceId};
 use crate::recorder::RecordError;
@@ -17,9 +16,6 @@ use crate::whatsapp::webhook::{self, LineUpdates, MalformedWebhook};
 
 /// The most updates that one call may contain, which is the provider's own maximum.
 pub const MAX_UPDATES: usize = 1_000;
-
-/// How far a time may be ahead of our clock: clocks differ.
-const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// The owner of a line, and the line.
 pub type Owner = (WorkspaceId, LineId);

@@ -1,4 +1,4 @@
-//! The streams of a subscriber.
+//! The streams that subscribers receive: metrics, changes and ticks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,64 +13,17 @@ use crate::domain::metrics::Metrics;
 use crate::domain::user::Change;
 use crate::storage::{StorageError, Tenant, changes, metrics};
 
-/// A version's metrics are read at most so often, however many watch and however fast it changes.
-const READ_EVERY: Duration = Duration::from_millis(50);
+/// The least time between two reads of a version's metrics, however many subscribers it has and however fast it changes.
+const MIN_READ_INTERVAL: Duration = Duration::from_millis(50);
 
-/// After so long without a change a tick comes all the same: a send may become due, or complete by deployments that are not
-/// their users' latest, neither of which is in the version's log.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The longest time between two ticks. They come without a change too, since the version's log shows neither that a send
+/// becomes due nor that it completes by deployments that are not their users' latest.
+const MAX_TICK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many changes a client is given in one go.
-const CHANGES_AT_ONCE: usize = 500;
+/// The most changes read from the log at a time.
+const BATCH_SIZE: usize = 500;
 
-pub(super) fn metrics(
-    hub: Hub,
-    tenant: Tenant,
-    followed: Followed,
-    every: Duration,
-) -> impl Stream<Item = Result<Arc<Metrics>, StorageError>> + Send + use<> {
-    let subscriber = Follower { hub, tenant, current: None, watched: None, shown: None, every, next: Instant::now() };
-    let start = (subscriber, followed);
-    stream::try_unfold(start, |(mut follower, followed)| async move {
-        let metrics = follower.next(followed).await?;
-        Ok(metrics.map(|metrics| (metrics, (follower, followed))))
-    })
-}
-
-pub(super) fn changes(
-    hub: &Hub,
-    tenant: Tenant,
-    version: VersionId,
-    after: Option<i64>,
-) -> impl Stream<Item = Result<Change, StorageError>> + Send + use<> {
-    let watched = hub.watch(version);
-    let revision = watched.revision.subscribe();
-    let reader = LogReader { tenant, version, watched, revision, position: after };
-    let chunks = stream::try_unfold(reader, |mut reader| async move {
-        let chunk = reader.next().await?;
-        Ok::<_, StorageError>(chunk.map(|chunk| (chunk, reader)))
-    });
-    chunks.map_ok(|chunk| stream::iter(chunk.into_iter().map(Ok))).try_flatten()
-}
-
-pub(super) fn ticks(hub: &Hub, version: VersionId, every: Duration) -> impl Stream<Item = ()> + Send + use<> {
-    let watched = hub.watch(version);
-    let revision = watched.revision.subscribe();
-    let start = (watched, revision, None::<Instant>);
-    stream::unfold(start, move |(watched, mut revision, last)| async move {
-        if let Some(last) = last {
-            tokio::time::sleep_until(last + every).await;
-            if let Ok(changed) = tokio::time::timeout(LOOK_AGAIN, revision.changed()).await {
-                changed.ok()?;
-            }
-        }
-        revision.mark_unchanged();
-        Some(((), (watched, revision, Some(Instant::now()))))
-    })
-    .fuse()
-}
-
-/// A subscriber of metrics.
+/// A subscriber to metrics.
 struct Follower {
     hub: Hub,
     tenant: Tenant,
@@ -78,8 +31,78 @@ struct Follower {
     watched: Option<(VersionId, Arc<Watched>, watch::Receiver<i64>)>,
     /// The version and revision shown last.
     shown: Option<(VersionId, i64)>,
-    every: Duration,
+    interval: Duration,
     next: Instant,
+}
+
+/// A subscriber's own position in a version's log.
+struct LogReader {
+    tenant: Tenant,
+    version: VersionId,
+    watched: Arc<Watched>,
+    revision: watch::Receiver<i64>,
+    /// The last revision received; `None` until the present one has been read.
+    position: Option<i64>,
+}
+
+impl Hub {
+    /// The present metrics at once, then the latest after each change, at most one item per `interval`.
+    pub fn metrics(
+        &self,
+        tenant: Tenant,
+        followed: Followed,
+        interval: Duration,
+    ) -> impl Stream<Item = Result<Arc<Metrics>, StorageError>> + Send + use<> {
+        let subscriber = Follower {
+            hub: self.clone(),
+            tenant,
+            current: None,
+            watched: None,
+            shown: None,
+            interval,
+            next: Instant::now(),
+        };
+        stream::try_unfold((subscriber, followed), |(mut follower, followed)| async move {
+            let metrics = follower.next(followed).await?;
+            Ok(metrics.map(|metrics| (metrics, (follower, followed))))
+        })
+    }
+
+    /// Every change of the version after the revision `after`, in order; after the present revision if that is `None`.
+    pub fn changes(
+        &self,
+        tenant: Tenant,
+        version: VersionId,
+        after: Option<i64>,
+    ) -> impl Stream<Item = Result<Change, StorageError>> + Send + use<> {
+        let watched = self.watch(version);
+        let revision = watched.revision.subscribe();
+        let reader = LogReader { tenant, version, watched, revision, position: after };
+        let chunks = stream::try_unfold(reader, |mut reader| async move {
+            let chunk = reader.next().await?;
+            Ok::<_, StorageError>(chunk.map(|chunk| (chunk, reader)))
+        });
+        chunks.map_ok(|chunk| stream::iter(chunk.into_iter().map(Ok))).try_flatten()
+    }
+
+    /// An item at once, one after each change of the version, and one a second while nothing changes; at most one per
+    /// `interval`. For subscribers that then read something of their own.
+    pub fn ticks(&self, version: VersionId, interval: Duration) -> impl Stream<Item = ()> + Send + use<> {
+        let watched = self.watch(version);
+        let revision = watched.revision.subscribe();
+        let start = (watched, revision, None::<Instant>);
+        stream::unfold(start, move |(watched, mut revision, last)| async move {
+            if let Some(last) = last {
+                tokio::time::sleep_until(last + interval).await;
+                if let Ok(changed) = tokio::time::timeout(MAX_TICK_INTERVAL, revision.changed()).await {
+                    changed.ok()?;
+                }
+            }
+            revision.mark_unchanged();
+            Some(((), (watched, revision, Some(Instant::now()))))
+        })
+        .fuse()
+    }
 }
 
 impl Follower {
@@ -92,14 +115,14 @@ impl Follower {
             let newest = (version, metrics.head().revision);
             if self.shown != Some(newest) {
                 self.shown = Some(newest);
-                self.next = Instant::now() + self.every;
+                self.next = Instant::now() + self.interval;
                 return Ok(Some(metrics));
             }
-            self.change().await;
+            self.changed().await;
         }
     }
 
-    /// The version to show now; none where the conversation is not there.
+    /// The version to show now; `None` if the conversation does not exist.
     async fn version(&mut self, followed: Followed) -> Result<Option<VersionId>, StorageError> {
         let conversation = match followed {
             Followed::Version(version) => return Ok(Some(version)),
@@ -128,8 +151,8 @@ impl Follower {
         watched.metrics(&self.tenant, *version, wanted).await
     }
 
-    /// Waits until the version changes or another one is the current one.
-    async fn change(&mut self) {
+    /// Waits until the version changes or another version becomes the current one.
+    async fn changed(&mut self) {
         let Some((_, _, revision)) = &mut self.watched else { return };
         match &mut self.current {
             None => drop(revision.changed().await),
@@ -142,7 +165,7 @@ impl Follower {
 }
 
 impl Watched {
-    /// Metrics of at least the wanted revision: those read for another subscriber where they serve.
+    /// Metrics of at least the wanted revision, if possible those that were read for another subscriber.
     async fn metrics(
         &self,
         tenant: &Tenant,
@@ -154,7 +177,7 @@ impl Watched {
             if wanted >= 0 && metrics.head().revision >= wanted {
                 return Ok(Some(Arc::clone(metrics)));
             }
-            tokio::time::sleep_until(*read_at + READ_EVERY).await;
+            tokio::time::sleep_until(*read_at + MIN_READ_INTERVAL).await;
         }
         let Some(metrics) = metrics::find_many(tenant, &[version]).await?.remove(&version) else { return Ok(None) };
         let metrics = Arc::new(metrics);
@@ -163,44 +186,27 @@ impl Watched {
         Ok(Some(metrics))
     }
 
-    /// Changes behind a revision: from the shared tail where it reaches, otherwise from the log.
+    /// The changes after a revision: from the shared tail as far as it reaches, otherwise from the log.
     async fn changes(&self, tenant: &Tenant, version: VersionId, after: i64) -> Result<Vec<Change>, StorageError> {
-        let limit = CHANGES_AT_ONCE;
         let mut tail = self.tail.lock().await;
-        match tail.after(after, limit) {
-            Some(changes) if !changes.is_empty() => return Ok(changes),
-            // At the head: whoever comes first reads for all.
-            Some(_) => {
-                let changes = changes::after(tenant, version, after, limit as u64).await?;
-                tail.append(&changes);
-                return Ok(changes);
-            }
-            None => {}
+        if let Some(changes) = tail.after(after, BATCH_SIZE).filter(|changes| !changes.is_empty()) {
+            return Ok(changes);
         }
-        let empty = tail.head().is_none();
-        if !empty {
-            // Far behind: a reading of one's own, which keeps nobody waiting.
+        let read = changes::after(tenant, version, after, BATCH_SIZE as u64);
+        if tail.head().is_some_and(|head| head > after) {
+            // Too far behind for the tail: this subscriber reads for itself and makes nobody wait.
             drop(tail);
-            return changes::after(tenant, version, after, limit as u64).await;
+            return read.await;
         }
-        let changes = changes::after(tenant, version, after, limit as u64).await?;
+        // At the head, the first to come reads for all.
+        let changes = read.await?;
         tail.append(&changes);
         Ok(changes)
     }
 }
 
-/// A subscriber's own position in a version's log.
-struct LogReader {
-    tenant: Tenant,
-    version: VersionId,
-    watched: Arc<Watched>,
-    revision: watch::Receiver<i64>,
-    /// The last revision received; none before the present one was found out.
-    position: Option<i64>,
-}
-
 impl LogReader {
-    /// The next changes, waiting for them.
+    /// The next changes; waits until there are any. `None` if the version does not exist.
     async fn next(&mut self) -> Result<Option<Vec<Change>>, StorageError> {
         loop {
             self.revision.mark_unchanged();

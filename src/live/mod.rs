@@ -1,9 +1,9 @@
 //! The hub that subscribers listen to.
 //!
-//! A node reads each version's news once, however many clients watch. Whoever writes on this node wakes the hub right after
-//! the commit; for other nodes' commits one statement every few milliseconds reads the revisions of all versions that
-//! anybody watches here. No broker and no listener, hence nothing to lose. Metrics are conflated to the newest; changes are
-//! read from the log from each client's own position, so a slow client falls behind and catches up but loses nothing.
+//! A node reads what is new in a version once, however many clients watch it. Writers on this node wake the hub right after
+//! their commit. For commits of other nodes, a single statement polls the revisions of all versions that are watched here:
+//! there is no broker and no notification that could be lost. Metrics are conflated to the latest. Changes are read from the
+//! log, from each client's own position, so a slow client falls behind and catches up but misses nothing.
 
 mod follow;
 mod tail;
@@ -12,28 +12,25 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::Stream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::tail::Tail;
 use crate::domain::id::{ConversationId, VersionId};
 use crate::domain::metrics::Metrics;
-use crate::domain::user::Change;
-use crate::recorder::Wake;
 use crate::storage::ledger::Revisions;
-use crate::storage::{Database, StorageError, Tenant, changes};
+use crate::storage::{Database, StorageError, changes};
 
-/// What a subscriber of metrics follows.
+/// What a subscriber to metrics follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Followed {
     /// One version.
     Version(VersionId),
-    /// Whatever version of the conversation is the current one.
+    /// The conversation's current version, also after another one is published.
     Current(ConversationId),
 }
 
-/// Tells subscribers of changes. Cheap to clone.
+/// Notifies subscribers of changes. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub(Arc<Inner>);
 
@@ -45,59 +42,43 @@ struct Inner {
 
 /// A version that somebody watches on this node.
 struct Watched {
-    /// The newest revision known here.
+    /// The latest revision known on this node; -1 before any is known.
     revision: watch::Sender<i64>,
-    /// The newest metrics read, and when.
+    /// The latest metrics that were read, and when.
     metrics: tokio::sync::Mutex<Option<(tokio::time::Instant, Arc<Metrics>)>>,
-    /// The newest changes read.
+    /// The latest changes that were read.
     tail: tokio::sync::Mutex<Tail>,
 }
 
 impl Hub {
-    /// A hub over `db`, without watchers.
+    /// A hub over `db`, without subscribers.
     pub fn new(db: Database) -> Self {
         Self(Arc::new(Inner { db, versions: Mutex::default(), currents: Mutex::default() }))
     }
 
-    /// Looks for other nodes' commits every `poll` until `shutdown`, while anybody watches.
-    pub async fn poll(self, poll: Duration, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(poll);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = ticks.tick() => self.look().await,
+    /// Wakes the subscribers of versions that a commit of this node changed.
+    pub fn wake(&self, revisions: &Revisions) {
+        let versions = self.0.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        for (version, revision) in revisions {
+            if let Some(watched) = versions.get(version) {
+                watched.advance(*revision);
             }
         }
     }
 
-    /// The present metrics at once, then the newest after each change, never faster than `every`.
-    pub fn metrics(
-        &self,
-        tenant: Tenant,
-        followed: Followed,
-        every: Duration,
-    ) -> impl Stream<Item = Result<Arc<Metrics>, StorageError>> + Send + use<> {
-        follow::metrics(self.clone(), tenant, followed, every)
+    /// Polls for other nodes' commits every `interval` until `shutdown`. While nobody watches, no statement is sent.
+    pub async fn poll(self, interval: Duration, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => self.refresh().await,
+            }
+        }
     }
 
-    /// Every change of the version behind `after`, in order; behind the present revision where it is none.
-    pub fn changes(
-        &self,
-        tenant: Tenant,
-        version: VersionId,
-        after: Option<i64>,
-    ) -> impl Stream<Item = Result<Change, StorageError>> + Send + use<> {
-        follow::changes(self, tenant, version, after)
-    }
-
-    /// An item at once, after each change of the version, and now and then without one, never faster than `every`: for
-    /// whoever then reads something of their own.
-    pub fn ticks(&self, version: VersionId, every: Duration) -> impl Stream<Item = ()> + Send + use<> {
-        follow::ticks(self, version, every)
-    }
-
-    /// The version's entry; it stays while anybody holds it.
+    /// The version's entry, which lives as long as anybody holds it.
     fn watch(&self, version: VersionId) -> Arc<Watched> {
         let mut versions = self.0.versions.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(versions.entry(version).or_default())
@@ -108,15 +89,15 @@ impl Hub {
         currents.entry(conversation).or_insert_with(|| watch::Sender::new(None)).subscribe()
     }
 
-    /// Reads the news of whatever is watched, and forgets what no longer is.
-    async fn look(&self) {
+    /// Reads what changed of everything watched here, and drops what nobody watches any more.
+    async fn refresh(&self) {
         let (versions, conversations) = (self.watched_versions(), self.watched_conversations());
-        if let Err(error) = self.look_at(&versions, &conversations).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the revisions of watched versions were not read");
+        if let Err(error) = self.read_news(&versions, &conversations).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot read the revisions of watched versions");
         }
     }
 
-    async fn look_at(&self, versions: &[VersionId], conversations: &[ConversationId]) -> Result<(), StorageError> {
+    async fn read_news(&self, versions: &[VersionId], conversations: &[ConversationId]) -> Result<(), StorageError> {
         if !versions.is_empty() {
             let revisions = changes::revisions(&self.0.db, versions).await?;
             self.wake(&revisions.into_iter().collect());
@@ -143,17 +124,6 @@ impl Hub {
         let mut currents = self.0.currents.lock().unwrap_or_else(PoisonError::into_inner);
         currents.retain(|_, sender| sender.receiver_count() > 0);
         currents.keys().copied().collect()
-    }
-}
-
-impl Wake for Hub {
-    fn wake(&self, revisions: &Revisions) {
-        let versions = self.0.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        for (version, revision) in revisions {
-            if let Some(watched) = versions.get(version) {
-                watched.advance(*revision);
-            }
-        }
     }
 }
 

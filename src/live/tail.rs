@@ -1,39 +1,39 @@
-//! The newest changes of a watched version, so that clients at the log's head share one reading.
+//! The latest changes of a watched version, so that clients at the head of the log share one read.
 
 use std::collections::VecDeque;
 
 use crate::domain::user::Change;
 
-/// How many changes are kept: a client further behind reads the log for itself.
-const KEPT: usize = 2_048;
+/// The most changes that are kept. A client that is further behind reads the log for itself.
+const MAX_LENGTH: usize = 2_048;
 
-/// Consecutive changes, up to the newest that was read.
+/// Consecutive changes, up to the latest that was read.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
     changes: VecDeque<Change>,
 }
 
 impl Tail {
-    /// The changes behind a revision, as far as they are here; `None` where the tail does not reach so far back.
+    /// Up to `limit` changes after a revision; `None` if the tail does not reach that far back.
     pub(super) fn after(&self, revision: i64, limit: usize) -> Option<Vec<Change>> {
         let first = self.changes.front()?.revision;
         let skipped = usize::try_from(revision.checked_add(1)?.checked_sub(first)?).ok()?;
         Some(self.changes.iter().skip(skipped).take(limit).cloned().collect())
     }
 
-    /// The revision of its newest change.
+    /// The revision of its latest change; `None` if it is empty.
     pub(super) fn head(&self) -> Option<i64> {
         self.changes.back().map(|change| change.revision)
     }
 
-    /// Appends changes that follow its head; a tail that they do not follow begins anew with them.
+    /// Appends changes. If they do not directly follow the head, what was there before is dropped, so that there is no gap.
     pub(super) fn append(&mut self, changes: &[Change]) {
         let follows = changes.first().zip(self.head()).is_some_and(|(first, head)| first.revision == head + 1);
         if !follows && !changes.is_empty() {
             self.changes.clear();
         }
         self.changes.extend(changes.iter().cloned());
-        let excess = self.changes.len().saturating_sub(KEPT);
+        let excess = self.changes.len().saturating_sub(MAX_LENGTH);
         self.changes.drain(..excess);
     }
 }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn it_serves_those_near_the_head_and_sends_others_to_the_log() {
+    fn it_serves_clients_near_the_head_and_sends_others_to_the_log() {
         let mut tail = Tail::default();
         assert_eq!(tail.after(0, 10), None);
         tail.append(&changes(5..8));
@@ -74,12 +74,12 @@ mod tests {
     }
 
     #[test]
-    fn it_never_holds_a_gap_nor_more_than_its_size() {
+    fn it_has_no_gaps_and_a_bounded_length() {
         let mut tail = Tail::default();
         tail.append(&changes(1..4));
         tail.append(&changes(9..11));
         assert_eq!(tail.after(3, 10), None);
         tail.append(&changes(11..3_000));
-        assert_eq!((tail.changes.len(), tail.head()), (KEPT, Some(2_999)));
+        assert_eq!((tail.changes.len(), tail.head()), (MAX_LENGTH, Some(2_999)));
     }
 }

@@ -1,4 +1,4 @@
-//! Draining a workspace's queue, batch by batch.
+//! Draining the queue of a workspace, batch by batch.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use super::{Inner, RecordError, Recorded};
 use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::WorkspaceId;
 use crate::storage::record::{self, Batch, Offered};
-use crate::storage::{FaultKind, StorageError, Tenant, parked};
+use crate::storage::{FaultKind, StorageError, Tenant, parked, retry_races};
 
-/// How often a batch that lost a race is begun again before it counts as failed.
-const RACES: u32 = 10;
+/// How often a batch that lost a race is retried before it counts as failed.
+const MAX_RETRIES: u32 = 10;
 
 impl Inner {
-    /// Records what waits until nothing does.
+    /// Records the queued facts until the queue is empty.
     pub(super) async fn drain(&self, workspace: WorkspaceId) {
         let tenant = Tenant::new(self.db.clone(), workspace);
         while let Some(pending) = self.queues.take(workspace, self.settings.batch_facts) {
@@ -25,10 +25,10 @@ impl Inner {
         }
     }
 
-    /// Records facts, splitting what fails until the fact that fails alone is found.
+    /// Records facts. A batch that fails because of its data is split until the offending fact is isolated, which is kept.
     async fn record_all(&self, tenant: &Tenant, offered: Vec<Offered>) -> Result<Vec<Recorded>, StorageError> {
         let mut recorded = Vec::with_capacity(offered.len());
-        // A stack of parts still to be recorded, the first on top.
+        // A stack of parts that are still to be recorded, with the first on top.
         let mut parts = vec![offered];
         while let Some(mut part) = parts.pop() {
             match self.record_once(tenant, &part).await {
@@ -38,7 +38,7 @@ impl Inner {
                 }
                 Err(error) if !matches!(error.kind(), FaultKind::Data | FaultKind::Taken) => return Err(error),
                 Err(error) if part.len() == 1 => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "a fact cannot be recorded and is kept");
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot record a fact; it is kept");
                     self.keep(tenant, &part).await?;
                     recorded.push(Recorded::Kept);
                 }
@@ -52,23 +52,17 @@ impl Inner {
     }
 
     async fn record_once(&self, tenant: &Tenant, offered: &[Offered]) -> Result<Batch, StorageError> {
-        let mut races = 0;
-        loop {
-            match record::batch(tenant, offered, self.settings.parking, self.now()).await {
-                Err(error) if error.kind().may_pass_at_once() && races < RACES => races += 1,
-                result => return result,
-            }
-        }
+        retry_races(MAX_RETRIES, || record::batch(tenant, offered, self.settings.parking, self.now())).await
     }
 
-    /// Wakes the watchers, and offers again what waited for what is known now.
+    /// Wakes the subscribers, and offers again the parked facts whose keys became known.
     async fn committed(&self, tenant: &Tenant, batch: Batch) {
-        self.watchers.wake(&batch.revisions);
-        // The queue is being drained by our caller, so no task needs to be started.
+        self.hub.wake(&batch.revisions);
+        // The caller is draining the queue, so no task has to be started.
         self.offer_waiting(tenant, &batch.known).await;
     }
 
-    /// Offers again what waits for these keys; `true` where somebody must begin to drain the queue.
+    /// Offers again the facts that are parked for these keys. Returns whether a task must be started to drain the queue.
     pub(super) async fn offer_waiting(&self, tenant: &Tenant, known: &[String]) -> bool {
         if known.is_empty() {
             return false;
@@ -77,14 +71,14 @@ impl Inner {
             Ok(offered) if offered.is_empty() => false,
             Ok(offered) => self.queues.push(tenant.workspace(), Pending { offered, waiting: None }),
             Err(error) => {
-                // The sweeper finds them.
-                tracing::warn!(error = &error as &dyn std::error::Error, "parked facts were not read");
+                // The sweeper will find them.
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot read parked facts");
                 false
             }
         }
     }
 
-    /// Keeps a fact that no transaction takes, as it came.
+    /// Keeps a fact that cannot be recorded, as it arrived.
     async fn keep(&self, tenant: &Tenant, part: &[Offered]) -> Result<(), StorageError> {
         let kept = |one: &Offered| {
             let payload = serde_json::to_string(&one.fact).unwrap_or_default();
@@ -101,14 +95,14 @@ fn answer(pending: Vec<Pending>, recorded: Vec<Recorded>) {
     for one in pending {
         let mine = recorded.by_ref().take(one.offered.len()).collect();
         if let Some((reply, _)) = one.waiting {
-            // Whoever asked may have left; the facts are recorded all the same.
+            // The request may have been dropped meanwhile; the facts are recorded anyway.
             let _ = reply.send(Ok(mine));
         }
     }
 }
 
 fn refuse(pending: Vec<Pending>, error: &Arc<StorageError>) {
-    tracing::error!(error = error.as_ref() as &dyn std::error::Error, "facts were not recorded");
+    tracing::error!(error = error.as_ref() as &dyn std::error::Error, "cannot record facts");
     for (reply, _) in pending.into_iter().filter_map(|one| one.waiting) {
         let _ = reply.send(Err(RecordError::Storage(Arc::clone(error))));
     }

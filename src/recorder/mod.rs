@@ -1,11 +1,12 @@
-//! The recorder: facts in, one commit for many, then wake the watchers.
+//! The recorder: group commit of facts.
 //!
-//! While a workspace's last commit runs, what concurrent requests bring in collects; the next transaction takes all of it
-//! (up to a batch), and every request is answered after the commit. So a fact alone costs its share of a commit, and a
-//! version's row is locked by few large transactions instead of many small ones. Workspaces go side by side.
+//! While a workspace's last commit runs, the facts of concurrent requests are queued. The next transaction takes all of them
+//! (up to the size of a batch), and every request is answered after the commit that covers it. So each fact costs only its
+//! share of a commit, and a version's row is locked by a few large transactions instead of many small ones. Workspaces are
+//! independent of each other.
 //!
-//! Merging is idempotent, so a batch that fails is simply tried again: in halves, until the fact that fails alone is found.
-//! That one is kept as it came, and the rest succeeds.
+//! Merging is idempotent, so a batch that fails is simply retried in halves, until the fact that fails by itself is isolated.
+//! That one is kept as it arrived, and the rest succeed.
 
 mod batch;
 mod queue;
@@ -25,26 +26,27 @@ use crate::domain::book::Applied;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::WorkspaceId;
+use crate::live::Hub;
 use crate::storage::ledger::Revisions;
 use crate::storage::parked::{self, Parking};
 use crate::storage::record::Offered;
 use crate::storage::{Database, StorageError, Tenant};
 
-/// What became of a fact.
+/// The result of recording a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// Merged, or known already.
+    /// It was merged, or was known already.
     Merged,
-    /// It names something not known yet, and waits for it.
+    /// It refers to something that is not known yet, and waits for it.
     Parked,
-    /// It was kept as it came: it could not be understood, or belongs nowhere.
+    /// It was kept as it arrived, because it could not be understood or belongs to nothing.
     Kept,
 }
 
-/// Why facts were not recorded. They may be offered again: merging twice changes nothing.
+/// Why facts were not recorded. They can safely be submitted again, since merging is idempotent.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RecordError {
-    /// Too many facts wait already.
+    /// Too many facts are waiting already.
     #[error("too many facts are waiting to be recorded")]
     Full,
     /// The database failed.
@@ -55,59 +57,47 @@ pub enum RecordError {
     Closed,
 }
 
-/// Whom a commit wakes. The recorder does not know who listens.
-pub trait Wake: Send + Sync + 'static {
-    /// Tells that this node committed changes.
-    fn wake(&self, revisions: &Revisions);
-}
-
-/// How the recorder works.
+/// The settings of the recorder.
 #[derive(Debug, Clone, Copy)]
 pub struct RecorderSettings {
-    /// How many facts may wait in all; more are refused, so that the provider keeps them.
+    /// The most facts that may wait, over all workspaces. Beyond that, requests are refused, and the provider retries.
     pub queue_facts: usize,
-    /// How many facts go into one transaction.
+    /// The most facts in one transaction.
     pub batch_facts: usize,
-    /// How long facts that name something unknown wait.
+    /// How long facts wait that refer to something unknown.
     pub parking: Parking,
-    /// How often parked facts are looked through.
-    pub sweep: Duration,
+    /// The time between two sweeps of the parked facts.
+    pub sweep_interval: Duration,
 }
 
-/// The door for facts. Cheap to clone.
+/// Records facts. Cheap to clone.
 #[derive(Clone)]
 pub struct Recorder(Arc<Inner>);
 
 struct Inner {
     db: Database,
-    watchers: Arc<dyn Wake>,
+    hub: Hub,
     clock: Arc<dyn Clock>,
     tasks: TaskTracker,
     settings: RecorderSettings,
     queues: Queues,
-    places: Arc<Semaphore>,
+    /// One permit for each fact that may still be queued.
+    capacity: Arc<Semaphore>,
 }
 
 impl Recorder {
-    /// A recorder that writes to `db` and then wakes `watchers`. Its work runs on `tasks`.
-    pub fn new(
-        db: Database,
-        watchers: impl Wake,
-        clock: Arc<dyn Clock>,
-        tasks: TaskTracker,
-        settings: RecorderSettings,
-    ) -> Self {
-        let places = Arc::new(Semaphore::new(settings.queue_facts));
-        let watchers = Arc::new(watchers);
-        Self(Arc::new(Inner { db, watchers, clock, tasks, settings, queues: Queues::default(), places }))
+    /// A recorder that writes to `db` and then wakes the subscribers of `hub`. Its work runs on `tasks`.
+    pub fn new(db: Database, hub: Hub, clock: Arc<dyn Clock>, tasks: TaskTracker, settings: RecorderSettings) -> Self {
+        let capacity = Arc::new(Semaphore::new(settings.queue_facts));
+        Self(Arc::new(Inner { db, hub, clock, tasks, settings, queues: Queues::default(), capacity }))
     }
 
-    /// Looks through parked facts again and again until `shutdown`.
+    /// Sweeps the parked facts regularly until `shutdown`.
     pub async fn sweep(self, shutdown: CancellationToken) {
         sweep::run(&self, shutdown).await;
     }
 
-    /// Records facts of one workspace and answers once they are committed: one answer for each, in order.
+    /// Records facts of one workspace, and returns a result for each, in order, once they are committed.
     pub async fn record(&self, workspace: WorkspaceId, facts: Vec<Fact>) -> Result<Vec<Recorded>, RecordError> {
         if facts.is_empty() {
             return Ok(Vec::new());
@@ -115,16 +105,16 @@ impl Recorder {
         self.offer(workspace, facts.into_iter().map(Offered::fresh).collect()).await
     }
 
-    /// Keeps what cannot be told to any workspace.
+    /// Keeps payloads that cannot be assigned to a workspace.
     pub async fn keep(&self, kept: &[Kept]) -> Result<(), RecordError> {
         let keep = parked::keep_unknown(&self.0.db, kept, self.0.clock.now());
         keep.await.map_err(|error| RecordError::Storage(Arc::new(error)))
     }
 
-    /// Does what follows a commit, for another writer of this node: wakes the watchers of these versions, and offers again
-    /// what waited for these keys.
+    /// Does what has to follow a commit of another writer on this node: wakes the subscribers of the changed versions, and
+    /// offers again the facts that are parked for the keys that became known.
     pub async fn committed(&self, workspace: WorkspaceId, revisions: &Revisions, known: &[String]) {
-        self.0.watchers.wake(revisions);
+        self.0.hub.wake(revisions);
         let tenant = Tenant::new(self.0.db.clone(), workspace);
         if self.0.offer_waiting(&tenant, known).await {
             self.0.tasks.spawn(drain(Arc::clone(&self.0), workspace));
@@ -132,9 +122,9 @@ impl Recorder {
     }
 
     async fn offer(&self, workspace: WorkspaceId, offered: Vec<Offered>) -> Result<Vec<Recorded>, RecordError> {
-        let places = self.0.places(offered.len())?;
+        let permit = self.0.reserve(offered.len())?;
         let (reply, answer) = oneshot::channel();
-        if self.0.queues.push(workspace, Pending { offered, waiting: Some((reply, places)) }) {
+        if self.0.queues.push(workspace, Pending { offered, waiting: Some((reply, permit)) }) {
             self.0.tasks.spawn(drain(Arc::clone(&self.0), workspace));
         }
         answer.await.unwrap_or(Err(RecordError::Closed))
@@ -162,16 +152,16 @@ impl Inner {
         self.clock.now()
     }
 
-    /// Places in the queue for so many facts. They are held until the facts are recorded, also when their client leaves.
-    fn places(&self, facts: usize) -> Result<OwnedSemaphorePermit, RecordError> {
+    /// Reserves room in the queue for some facts. It is held until they are recorded, even if the client disconnects.
+    fn reserve(&self, facts: usize) -> Result<OwnedSemaphorePermit, RecordError> {
         let facts = u32::try_from(facts.min(self.settings.queue_facts)).map_err(|_| RecordError::Full)?;
-        Arc::clone(&self.places).try_acquire_many_owned(facts).map_err(|_| RecordError::Full)
+        Arc::clone(&self.capacity).try_acquire_many_owned(facts).map_err(|_| RecordError::Full)
     }
 }
 
-/// Drains a workspace's queue to its end, whatever happens to a batch on the way.
+/// Drains the queue of a workspace, even if recording a batch panics.
 async fn drain(inner: Arc<Inner>, workspace: WorkspaceId) {
     while AssertUnwindSafe(inner.drain(workspace)).catch_unwind().await.is_err() {
-        tracing::error!("recording a batch panicked; its requests are refused");
+        tracing::error!("recording a batch panicked; its requests fail");
     }
 }

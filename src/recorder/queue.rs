@@ -1,4 +1,4 @@
-//! What waits to be recorded, by workspace.
+//! The queues of facts that wait to be recorded, one per workspace.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -9,22 +9,22 @@ use super::{RecordError, Recorded};
 use crate::domain::id::WorkspaceId;
 use crate::storage::record::Offered;
 
-/// A request's facts. Those that we offer again ourselves have nobody waiting.
+/// The facts of a request, or parked facts that are offered again, for which nobody waits.
 pub(super) struct Pending {
     pub(super) offered: Vec<Offered>,
-    /// Whoever waits for the answer, and the places that the facts take.
+    /// Where to send the results, and the facts' permit for the queue.
     pub(super) waiting: Option<(Reply, OwnedSemaphorePermit)>,
 }
 
-/// Where the answer goes.
+/// The channel for the results.
 pub(super) type Reply = oneshot::Sender<Result<Vec<Recorded>, RecordError>>;
 
-/// A queue per workspace. A workspace is in the map exactly while a task drains its queue.
+/// A queue per workspace. A workspace is in the map exactly as long as a task is draining its queue.
 #[derive(Default)]
 pub(super) struct Queues(Mutex<HashMap<WorkspaceId, VecDeque<Pending>>>);
 
 impl Queues {
-    /// Adds a request; tells whether a task must be started to drain the queue.
+    /// Adds a request. Returns whether a task must be started to drain the queue.
     pub(super) fn push(&self, workspace: WorkspaceId, pending: Pending) -> bool {
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = !queues.contains_key(&workspace);
@@ -32,8 +32,8 @@ impl Queues {
         idle
     }
 
-    /// Takes whole requests of together at most `facts` facts, or a single larger one; `None`, and the workspace is idle,
-    /// where nothing waits.
+    /// Takes whole requests with at most `facts` facts in total, or a single larger request. `None` if the queue is empty; the
+    /// workspace is then idle.
     pub(super) fn take(&self, workspace: WorkspaceId, facts: usize) -> Option<Vec<Pending>> {
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queues.get_mut(&workspace)?;

@@ -1,5 +1,5 @@
-//! The sweeper: offers parked facts again whose time is up, and those whose message was made known by another node at the
-//! very moment at which they were parked, or by one that died before it looked.
+//! The sweeper offers parked facts again whose time is up. It also offers those whose message became known on another node at
+//! the very moment at which they were parked, or on a node that died before it offered them itself.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::storage::StorageError;
 use crate::storage::parked::{self, Parked};
 use crate::storage::record::Offered;
 
-/// How many parked facts are looked at in one go.
+/// The most parked facts that are read at a time.
 const BATCH_SIZE: usize = 500;
 
-/// For how long after its parking a fact is looked at again and again. What makes it known is committed within moments, or
-/// else looks for it itself.
+/// How long after it was parked a fact is checked in each sweep. A concurrent transaction that makes its key known commits
+/// within moments; a later one finds the parked fact itself.
 const RECENT: Duration = Duration::from_mins(1);
 
-/// Sweeps until `shutdown`. The first time it looks at everything: what a node that died has left is not recent.
+/// Sweeps until `shutdown`. The first sweep checks all parked facts, since those that a dead node left are not recent.
 pub(super) async fn run(recorder: &Recorder, shutdown: CancellationToken) {
-    let mut ticks = tokio::time::interval(recorder.0.settings.sweep);
+    let mut ticks = tokio::time::interval(recorder.0.settings.sweep_interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut since = Timestamp::MIN;
     loop {
@@ -34,7 +34,7 @@ pub(super) async fn run(recorder: &Recorder, shutdown: CancellationToken) {
         match sweep(recorder, since).await {
             Ok(()) => since = recorder.0.now().minus(RECENT),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "parked facts were not read");
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot read parked facts");
             }
         }
     }
@@ -44,7 +44,7 @@ async fn sweep(recorder: &Recorder, since: Timestamp) -> Result<(), StorageError
     let (db, now) = (&recorder.0.db, recorder.0.now());
     let expired = parked::expired(db, now, BATCH_SIZE).await?;
     if !expired.is_empty() {
-        tracing::info!(parked.expired = expired.len(), "parked facts are given up");
+        tracing::info!(parked.expired = expired.len(), "parked facts expired");
     }
     offer(recorder, expired).await;
     let mut behind = Uuid::nil();
@@ -57,7 +57,7 @@ async fn sweep(recorder: &Recorder, since: Timestamp) -> Result<(), StorageError
     }
 }
 
-/// Offers facts again; those that are not recorded now stay parked until the next time.
+/// Offers facts again. Those that cannot be recorded now stay parked until the next sweep.
 async fn offer(recorder: &Recorder, parked: Vec<Parked>) {
     let mut by_workspace: HashMap<WorkspaceId, Vec<Offered>> = HashMap::new();
     for one in parked {
@@ -65,7 +65,7 @@ async fn offer(recorder: &Recorder, parked: Vec<Parked>) {
     }
     for (workspace, offered) in by_workspace {
         if let Err(error) = recorder.offer(workspace, offered).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "parked facts were not recorded");
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot record parked facts");
         }
     }
 }

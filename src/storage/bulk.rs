@@ -1,7 +1,7 @@
-//! Many rows in one statement, of a text that does not depend on how many, so that both databases prepare it once.
+//! Bulk writes: many rows in a statement whose text does not depend on their number, so that it is prepared only once.
 //!
-//! PostgreSQL takes one array per column, SQLite one JSON document. Drivers' arrays cannot hold nulls, so there a null
-//! travels as a value that the column's type never has, and becomes null again in the statement.
+//! PostgreSQL takes an array per column, SQLite a single JSON document. The driver's arrays cannot contain nulls, so a null is
+//! passed as a value that the column never has, and the statement turns it back into null.
 
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
@@ -9,28 +9,28 @@ use uuid::Uuid;
 
 use crate::domain::clock::Timestamp;
 
-/// A table to be written in bulk.
+/// A table that is written in bulk.
 pub(super) struct Bulk {
     /// The table's name.
     pub(super) table: &'static str,
     /// Its columns, in the order of the data.
     pub(super) columns: &'static [(&'static str, Kind)],
-    /// The key's columns.
+    /// The columns of the key, separated by commas.
     pub(super) key: &'static str,
-    /// What happens to a row that exists already.
+    /// What to do about a row that exists already.
     pub(super) on_conflict: OnConflict,
 }
 
-/// What happens to a row that exists already.
+/// What to do about a row that exists already.
 #[derive(Clone, Copy)]
 pub(super) enum OnConflict {
-    /// All its columns but the key's are overwritten.
+    /// Overwrite all of its columns except the key.
     Overwrite,
-    /// It stays as it is, whatever uniqueness it breaks.
+    /// Keep it as it is, whichever unique constraint the new row violates.
     Keep,
 }
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Uuid,
@@ -41,7 +41,7 @@ pub(super) enum Kind {
     Bool,
 }
 
-/// One value of a row.
+/// The value of a column.
 #[derive(Debug, Clone)]
 pub(super) enum Datum {
     Uuid(Option<Uuid>),
@@ -50,24 +50,24 @@ pub(super) enum Datum {
     Bool(bool),
 }
 
-/// How many rows go into one statement on SQLite: enough that its cost is the rows', few enough that no parameter grows huge.
+/// The most rows in a statement on SQLite: enough to make its fixed cost negligible, few enough to keep the parameter small.
 const ROWS_PER_STATEMENT: usize = 2_000;
 
-/// How many bytes of parameters go into one statement on PostgreSQL. sqlx 0.9.0 leaves Nagle's algorithm on, and what does
-/// not fit one TLS record of 16 KiB then waits some 40 ms for the server's delayed acknowledgement; many small statements
-/// are faster by far. Once a release sets `TCP_NODELAY`, this can grow.
+/// The most bytes of parameters in a statement on PostgreSQL. sqlx 0.9.0 does not turn off Nagle's algorithm, so whatever does
+/// not fit into one TLS record of 16 KiB waits about 40 ms for the server's delayed acknowledgement. Many small statements are
+/// much faster. This can be increased once sqlx sets `TCP_NODELAY`.
 const BYTES_PER_STATEMENT: usize = 15_000;
 
-/// Stands for null in an array of numbers; no column has it.
+/// Represents null in an array of numbers; no column contains this value.
 const NO_NUMBER: i64 = i64::MIN;
 
 impl Bulk {
-    /// Inserts the rows; nothing for none.
+    /// Inserts rows. Without rows, no statement is sent.
     pub(super) async fn write(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>]) -> Result<(), DbErr> {
         self.run(db, rows, &self.insert(db.get_database_backend())).await
     }
 
-    /// Overwrites rows that exist, in the columns named here and no others.
+    /// Updates existing rows, in the listed columns only.
     pub(super) async fn overwrite(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>]) -> Result<(), DbErr> {
         self.run(db, rows, &self.update(db.get_database_backend())).await
     }
@@ -103,14 +103,14 @@ impl Bulk {
         format!("UPDATE {table} SET {sets} FROM ({source}) AS given WHERE {table}.{key} = given.{key}")
     }
 
-    /// Every column but the key's, set to what a source has.
+    /// Assigns every column except the key from `source`.
     fn sets(&self, source: &str) -> String {
         let key: Vec<_> = self.key.split(", ").collect();
         let others = self.columns.iter().map(|(name, _)| *name).filter(|name| !key.contains(name));
         others.map(|name| format!("{name} = {source}.{name}")).collect::<Vec<_>>().join(", ")
     }
 
-    /// The rows as a query.
+    /// The subquery that returns the rows.
     fn source(&self, backend: DbBackend) -> String {
         match backend {
             DbBackend::Sqlite => self.json_source(),
@@ -121,7 +121,7 @@ impl Bulk {
     fn json_source(&self) -> String {
         let value = |(at, (name, kind)): (usize, &(&str, Kind))| format!("{} AS {name}", kind.json_value(at));
         let values: Vec<_> = self.columns.iter().enumerate().map(value).collect();
-        // SQLite wants a WHERE before ON CONFLICT, to tell it from a join's ON.
+        // SQLite requires a WHERE before ON CONFLICT, which it would otherwise parse as the ON of a join.
         format!("SELECT {} FROM json_each($1) WHERE true", values.join(", "))
     }
 
@@ -143,7 +143,7 @@ impl Bulk {
 }
 
 impl Kind {
-    /// The value at a place of a JSON row, as SQLite reads it.
+    /// The SQLite expression for the value at an index of a JSON row.
     fn json_value(self, at: usize) -> String {
         match self {
             Self::Uuid => format!("unhex(value ->> {at})"),
@@ -151,7 +151,7 @@ impl Kind {
         }
     }
 
-    /// The value of an array's column, as PostgreSQL reads it, with its null restored.
+    /// The PostgreSQL expression for the value of an array's column, with nulls restored.
     fn array_value(self, at: usize) -> String {
         match self {
             Self::Uuid => format!("NULLIF(c{at}, '{}')", Uuid::nil()),
@@ -184,37 +184,37 @@ impl Kind {
 }
 
 impl Datum {
-    /// A key.
+    /// An id that is never null.
     pub(super) fn id(id: impl Into<Uuid>) -> Self {
         Self::Uuid(Some(id.into()))
     }
 
-    /// A number that is always there.
+    /// A number that is never null.
     pub(super) fn number(number: impl Into<i64>) -> Self {
         Self::Number(Some(number.into()))
     }
 
     /// A number that may be null.
-    pub(super) fn perhaps(number: Option<impl Into<i64>>) -> Self {
+    pub(super) fn optional(number: Option<impl Into<i64>>) -> Self {
         Self::Number(number.map(Into::into))
     }
 
-    /// A time.
+    /// A time that is never null.
     pub(super) const fn at(at: Timestamp) -> Self {
         Self::Number(Some(at.micros()))
     }
 
     /// A time that may be null.
-    pub(super) fn perhaps_at(at: Option<Timestamp>) -> Self {
+    pub(super) fn optional_time(at: Option<Timestamp>) -> Self {
         Self::Number(at.map(Timestamp::micros))
     }
 
-    /// A text that is always there.
+    /// A text that is never null.
     pub(super) fn text(text: impl Into<String>) -> Self {
         Self::Text(Some(text.into()))
     }
 
-    /// How many bytes it takes in a PostgreSQL array.
+    /// Its size in a PostgreSQL array, in bytes.
     fn bytes(&self) -> usize {
         const LENGTH: usize = 4;
         LENGTH
@@ -226,7 +226,7 @@ impl Datum {
             }
     }
 
-    /// As an element of a PostgreSQL array: a text has one character before it, so that the empty array element is null.
+    /// Its value as an element of a PostgreSQL array. Texts are prefixed with a character, so that an empty element means null.
     fn without_null(&self) -> Value {
         match self {
             Self::Uuid(uuid) => Value::Uuid(Some(uuid.unwrap_or_default())),
@@ -246,7 +246,31 @@ impl Datum {
     }
 }
 
-/// The rows in parts of at most so many bytes, and of at least one row.
+impl From<Option<i64>> for Datum {
+    fn from(number: Option<i64>) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Option<i32>> for Datum {
+    fn from(number: Option<i32>) -> Self {
+        Self::optional(number)
+    }
+}
+
+impl From<Option<i16>> for Datum {
+    fn from(number: Option<i16>) -> Self {
+        Self::optional(number)
+    }
+}
+
+impl From<Option<String>> for Datum {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// Splits rows into chunks of at most this many bytes, but at least one row.
 fn chunks(mut rows: &[Vec<Datum>], bytes: usize) -> Vec<&[Vec<Datum>]> {
     let mut chunks = Vec::new();
     while !rows.is_empty() {
@@ -274,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_parted_by_their_bytes_and_none_is_lost() {
+    fn rows_are_split_by_size_and_none_is_lost() {
         let row = |length: usize| vec![Datum::number(1), Datum::text("x".repeat(length))];
         let rows: Vec<_> = [10, 10, 10, 500, 10, 10].map(row).into();
         let sizes: Vec<_> = chunks(&rows, 60).iter().map(|chunk| chunk.len()).collect();

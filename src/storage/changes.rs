@@ -1,4 +1,4 @@
-//! The log of a version's changes, and the revisions that watchers follow.
+//! The log of a version's changes, and the revisions that subscribers follow.
 
 use super::Database;
 use super::query::Query;
@@ -7,7 +7,7 @@ use super::{Found, StorageError, Tenant};
 use crate::domain::id::{ConversationId, VersionId};
 use crate::domain::user::{Change, ChangeKinds};
 
-/// The changes of a version behind a revision, in order, at most `limit`.
+/// The changes of a version after a revision, in order, at most `limit`.
 pub async fn after(
     tenant: &Tenant,
     version: VersionId,
@@ -23,7 +23,7 @@ pub async fn after(
     query.all(sql, read).await
 }
 
-/// The present revisions of versions that are watched on this node, of whatever workspace.
+/// The present revisions of versions, in any workspace, that are watched on this node.
 pub async fn revisions(db: &Database, versions: &[VersionId]) -> Found<VersionId, i64> {
     let mut query = Query::anywhere(db);
     let among = query.among("id", versions);
@@ -32,7 +32,7 @@ pub async fn revisions(db: &Database, versions: &[VersionId]) -> Found<VersionId
     Ok(revisions.into_iter().collect())
 }
 
-/// The current versions of conversations that are watched on this node, of whatever workspace.
+/// The current versions of conversations, in any workspace, that are watched on this node.
 pub async fn current_versions(db: &Database, conversations: &[ConversationId]) -> Found<ConversationId, VersionId> {
     let mut query = Query::anywhere(db);
     let among = query.among("conversations.id", conversations);

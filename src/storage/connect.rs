@@ -1,6 +1,7 @@
 //! Connections: pools, their settings, and transactions.
 //!
-//! SQLite has one writer, so it gets a pool of one connection for writing and another for reading; PostgreSQL has one pool.
+//! SQLite allows a single writer, so it has a pool with one connection for writing, and another pool for reading. PostgreSQL has
+//! one pool.
 
 use std::time::Duration;
 
@@ -11,12 +12,12 @@ use sea_orm::{
 
 use super::StorageError;
 
-/// How long a statement waits for SQLite's writer before it fails.
+/// How long to wait for SQLite's single writer.
 const SQLITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request waits for a connection to PostgreSQL before it fails. While the server is away, every request does.
+/// How long to wait for a connection to PostgreSQL. While the server is unavailable, every request waits this long.
 const POSTGRES_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The database, connected.
+/// A connected database. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
     reader: DatabaseConnection,
@@ -34,17 +35,17 @@ impl Database {
         Ok(Self { reader, writer })
     }
 
-    /// Brings the schema up to date, under a lock: several nodes may start at once.
+    /// Brings the schema up to date. Several nodes may do so at the same time.
     pub async fn migrate(&self) -> Result<(), StorageError> {
         Ok(migration::run(&self.writer).await?)
     }
 
-    /// Where reads go.
+    /// The connections for reads.
     pub(super) const fn reader(&self) -> &DatabaseConnection {
         &self.reader
     }
 
-    /// Where single-statement writes go.
+    /// The connections for writes of a single statement.
     pub(super) const fn writer(&self) -> &DatabaseConnection {
         &self.writer
     }
@@ -53,13 +54,13 @@ impl Database {
         self.reader.get_database_backend()
     }
 
-    /// Whether the database answers.
+    /// Checks that the database answers.
     pub async fn ping(&self) -> Result<(), StorageError> {
         Ok(self.reader.ping().await?)
     }
 
-    /// Begins a transaction that writes. On SQLite it holds the only writer from its first moment, so that it never fails
-    /// half-way for having read first.
+    /// Begins a writing transaction. On SQLite it takes the writer's lock immediately, so that it cannot fail later when its
+    /// first write follows a read.
     pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
             isolation_level: None,
@@ -69,16 +70,16 @@ impl Database {
         self.writer.begin_with_options(options).await
     }
 
-    /// Lets a test see every statement that is read with.
+    /// Lets a test observe all statements that read.
     #[cfg(test)]
     pub(super) fn observe(&mut self, see: impl Fn(&sea_orm::Statement) + Send + Sync + 'static) {
         self.reader.set_metric_callback(move |info| see(info.statement));
     }
 
-    /// Begins a transaction in which all reads see one instant.
+    /// Begins a transaction in which all reads see the same snapshot.
     pub(super) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
         match self.backend() {
-            // Its transactions always do.
+            // Transactions of SQLite always do.
             DbBackend::Sqlite => self.reader.begin().await,
             _ => self.reader.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await,
         }
@@ -94,23 +95,23 @@ async fn open(url: &str, connections: u32) -> Result<DatabaseConnection, Storage
         .connect_timeout(timeout)
         .test_before_acquire(false)
         .sqlx_logging(false)
-        // Statements have one text for any values, and one plan serves them all. Planning anew, which PostgreSQL prefers
-        // where it guesses a little less work, was measured to cost more than reading a page.
+        // A statement has the same text for all values, and one plan suits them all. Replanning, which PostgreSQL does if it
+        // expects slightly less work, was measured to cost more than reading a page.
         .map_sqlx_postgres_opts(|options| options.options([("plan_cache_mode", "force_generic_plan")]))
         .map_sqlx_sqlite_opts(|options| {
             options
                 .foreign_keys(true)
                 .busy_timeout(SQLITE_TIMEOUT)
                 .pragma("journal_mode", "WAL")
-                // With group commit the full safety costs nothing: what is acknowledged survives a power cut.
+                // What is acknowledged survives a power failure. With group commit this costs nothing.
                 .pragma("synchronous", "FULL")
                 // Fewer, larger checkpoints: measured 1.6 to 2.8 times the writes of the default 1,000 pages.
                 .pragma("wal_autocheckpoint", "10000")
-                // In KiB, for each connection that comes to need so much.
+                // In KiB, and per connection that needs this much.
                 .pragma("cache_size", "-16384")
         });
     sea_orm::Database::connect(options).await.map_err(|error| match error {
-        // It repeats the URL, and with it the password.
+        // The error contains the URL, including the password.
         DbErr::Conn(RuntimeErr::Internal(_)) => StorageError::Url,
         error => error.into(),
     })

@@ -1,13 +1,13 @@
-//! Contacts: who is meant by a phone, a WhatsApp id or the provider's id of a user.
+//! Contacts: resolving phone numbers, WhatsApp ids and the provider's user ids to people.
 
 use std::collections::{BTreeSet, HashMap};
 
 use entity::contacts;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::given::Given;
-use super::rows::{some_time, time};
+use super::query::Query;
+use super::row;
 use super::{StorageError, Tenant, dialect};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::{ContactKey, ProfileName};
@@ -15,7 +15,7 @@ use crate::domain::fact::Person;
 use crate::domain::id::{ContactId, WorkspaceId, new_key};
 use crate::domain::phone::Phone;
 
-/// A contact as it is known.
+/// A contact as it is stored.
 #[derive(Debug, Clone)]
 pub(super) struct Contact {
     pub(super) id: ContactId,
@@ -24,7 +24,7 @@ pub(super) struct Contact {
     opted_out_at: Option<Timestamp>,
 }
 
-/// Contacts by each of the names that they have.
+/// Contacts by each of their identifiers.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     by_wa_id: HashMap<String, ContactId>,
@@ -51,8 +51,8 @@ const CONTACTS: Bulk = Bulk {
 };
 
 impl Directory {
-    /// The contact that a key names: WhatsApp's id before the provider's, and both before the phone, which may be spelt
-    /// otherwise than WhatsApp does.
+    /// The contact to which a key refers. The WhatsApp id takes precedence over the provider's user id, and both over the
+    /// phone number, which may differ from WhatsApp's spelling.
     pub(super) fn find(&self, key: &ContactKey) -> Option<ContactId> {
         let by_wa_id = key.wa_id.as_ref().and_then(|wa_id| self.by_wa_id.get(wa_id));
         let by_user_id = || key.provider_user_id.as_ref().and_then(|user_id| self.by_user_id.get(user_id));
@@ -79,8 +79,8 @@ impl Directory {
     }
 }
 
-/// Finds the contacts that these keys name and makes those that are missing: in a short transaction of its own, in the
-/// order of the keys, before any version is locked.
+/// Finds the contacts to which these keys refer, and creates missing ones in the order of the keys. This is a short transaction
+/// of its own, before any version is locked.
 pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp) -> Result<Directory, StorageError> {
     let mut directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
     let missing: BTreeSet<_> = keys.iter().filter(|key| directory.find(key).is_none()).collect();
@@ -98,7 +98,7 @@ pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp
         rows.push(row(tenant.workspace(), &contact));
         made.enter(contact);
     }
-    // Another node may make the same contact at the same moment: whoever comes second keeps the first one's row.
+    // Another node may create the same contact at the same moment; the first row is kept.
     let insert = Bulk { on_conflict: OnConflict::Keep, ..CONTACTS };
     insert.write(tenant.database().writer(), &rows).await?;
     directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
@@ -111,23 +111,23 @@ pub(super) async fn by_ids(
     workspace: WorkspaceId,
     ids: &[ContactId],
 ) -> Result<Directory, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let ids = given.any_id("id", ids);
-    load(db, given, &format!("workspace_id = {workspace} AND {ids}"), "").await
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let ids = query.among("id", ids);
+    load(query, &format!("workspace_id = {workspace} AND {ids}"), "").await
 }
 
-/// Reads contacts by their ids and keeps others from changing them, always in the same order.
+/// Reads contacts by their ids and locks them, always in the same order.
 async fn lock(db: &DatabaseTransaction, workspace: WorkspaceId, ids: &[ContactId]) -> Result<Directory, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let ids = given.any_id("id", ids);
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let ids = query.among("id", ids);
     let lock = dialect::for_update(db.get_database_backend());
-    load(db, given, &format!("workspace_id = {workspace} AND {ids}"), lock).await
+    load(query, &format!("workspace_id = {workspace} AND {ids}"), lock).await
 }
 
-/// Writes what was learnt of people, merged with what other transactions wrote meanwhile. A name that another contact holds
-/// already stays with that one.
+/// Writes what became known about people, merged with what other transactions wrote meanwhile. An identifier that another
+/// contact already has stays with that contact.
 pub(super) async fn learn(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
@@ -159,20 +159,20 @@ async fn read(
     let wa_ids: Vec<_> = keys.iter().filter_map(|key| key.wa_id.as_deref()).collect();
     let user_ids: Vec<_> = keys.iter().filter_map(|key| key.provider_user_id.as_deref()).collect();
     let phones: Vec<_> = keys.iter().filter_map(|key| key.phone.as_ref().map(Phone::as_str)).collect();
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
     let names = [("wa_id", wa_ids), ("provider_user_id", user_ids), ("phone", phones)];
-    let given_names = names.iter().filter(|(_, texts)| !texts.is_empty());
-    let ways: Vec<_> = given_names.map(|(column, texts)| given.any_text(column, texts)).collect();
+    let present = names.iter().filter(|(_, texts)| !texts.is_empty());
+    let ways: Vec<_> = present.map(|(column, texts)| query.among_texts(column, texts)).collect();
     if ways.is_empty() {
         return Ok(Directory::default());
     }
-    load(db, given, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), "").await
+    load(query, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), "").await
 }
 
-async fn load(db: &impl ConnectionTrait, given: Given, condition: &str, lock: &str) -> Result<Directory, StorageError> {
+async fn load(query: Query<'_, impl ConnectionTrait>, condition: &str, lock: &str) -> Result<Directory, StorageError> {
     let sql = format!("SELECT * FROM contacts WHERE {condition} ORDER BY id DESC {lock}");
-    let rows = contacts::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    let rows = query.models::<contacts::Model>(sql).await?;
     let mut directory = Directory::default();
     for row in rows {
         directory.enter(contact(row)?);
@@ -181,14 +181,14 @@ async fn load(db: &impl ConnectionTrait, given: Given, condition: &str, lock: &s
 }
 
 fn contact(row: contacts::Model) -> Result<Contact, StorageError> {
-    let name = time(row.name_at)?.zip(row.name).map(|(at, name)| ProfileName { at, name });
+    let name = row.name_at.map(row::time).transpose()?.zip(row.name).map(|(at, name)| ProfileName { at, name });
     let key =
         ContactKey { phone: row.phone.map(Phone::stored), wa_id: row.wa_id, provider_user_id: row.provider_user_id };
     Ok(Contact {
         id: row.id.into(),
         person: Person { key, name },
-        created_at: some_time(row.created_at)?,
-        opted_out_at: time(row.opted_out_at)?,
+        created_at: row::time(row.created_at)?,
+        opted_out_at: row.opted_out_at.map(row::time).transpose()?,
     })
 }
 
@@ -201,8 +201,8 @@ fn row(workspace: WorkspaceId, contact: &Contact) -> Vec<Datum> {
         Datum::Text(key.wa_id.clone()),
         Datum::Text(key.provider_user_id.clone()),
         Datum::Text(name.as_ref().map(|name| name.name.clone())),
-        Datum::perhaps_at(name.as_ref().map(|name| name.at)),
-        Datum::perhaps_at(contact.opted_out_at),
+        Datum::optional_time(name.as_ref().map(|name| name.at)),
+        Datum::optional_time(contact.opted_out_at),
         Datum::at(contact.created_at),
     ]
 }

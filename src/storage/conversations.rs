@@ -10,7 +10,8 @@ use super::row::Row;
 use super::source::Source;
 use super::{Found, StorageError, Tenant, dialect};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{Conversation, ConversationFilter, Direction, Version, fold_name};
+use crate::domain::code::Coded;
+use crate::domain::conversation::{Conversation, ConversationFilter, Version, fold_name};
 use crate::domain::id::{ConversationId, VersionId, new_key};
 use crate::domain::page::{Key, Page, Slice};
 
@@ -22,12 +23,12 @@ pub(super) const CONVERSATIONS: Source<Conversation> = Source {
     read,
 };
 
-/// What conversations can be ordered by.
+/// The orders of conversations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConversationOrder {
-    /// When they were created.
+    /// By the time of creation.
     Created,
-    /// Their names, bytewise.
+    /// By name, compared bytewise.
     Name,
 }
 
@@ -50,7 +51,7 @@ pub async fn create(tenant: &Tenant, conversation: &Conversation, first: &Versio
     Ok(transaction.commit().await?)
 }
 
-/// Publishes the next version; `None` where the conversation is not there. The version's number is found under the
+/// Publishes the next version; `None` if the conversation does not exist. The version's number is determined under the
 /// conversation's lock, so concurrent calls get consecutive numbers.
 pub async fn publish(
     tenant: &Tenant,
@@ -59,7 +60,7 @@ pub async fn publish(
     now: Timestamp,
 ) -> Result<Option<Version>, StorageError> {
     let transaction = tenant.database().begin().await?;
-    // Counting first takes the lock, which holds until the commit.
+    // Incrementing the count locks the row until the commit.
     let count = Expr::col(conversations::Column::Versions).add(1);
     one(tenant, conversation).col_expr(conversations::Column::Versions, count).exec(&transaction).await?;
     let Some(number) = count_versions(&transaction, tenant, conversation).await? else { return Ok(None) };
@@ -69,7 +70,7 @@ pub async fn publish(
     Ok(Some(version))
 }
 
-/// Archives a conversation, keeping the time of an earlier archiving; `false` where it is not there.
+/// Archives a conversation; if it is archived already, the earlier time is kept. `false` if it does not exist.
 pub async fn archive(tenant: &Tenant, id: ConversationId, now: Timestamp) -> Result<bool, StorageError> {
     let archived = Expr::col(conversations::Column::ArchivedAt).if_null(now.micros());
     let update = one(tenant, id).col_expr(conversations::Column::ArchivedAt, archived);
@@ -101,7 +102,7 @@ pub async fn count(tenant: &Tenant, filter: &ConversationFilter) -> Result<i64, 
     for condition in conditions(&mut query, filter) {
         sql = format!("{sql} AND {condition}");
     }
-    query.number(sql).await
+    Ok(query.number(sql).await?.unwrap_or_default())
 }
 
 impl ConversationOrder {
@@ -172,7 +173,7 @@ fn read(row: &mut Row<'_>) -> Result<Conversation, StorageError> {
         id: row.id()?,
         line: row.id()?,
         name: row.value()?,
-        direction: row.code("direction", Direction::from_code)?,
+        direction: row.code()?,
         created_at: row.time()?,
         archived_at: row.optional_time()?,
         current_version: row.id()?,

@@ -1,6 +1,6 @@
 //! Deployments, each with the facts of its first message.
 
-use super::facts::{self, fact_columns};
+use super::facts::{self, fact_list, select_facts};
 use super::pages::{List, Lists};
 use super::query::Query;
 use super::row::Row;
@@ -10,16 +10,15 @@ use crate::domain::deployment::Deployment;
 use crate::domain::id::{DeploymentId, MessageId, UserId};
 use crate::domain::merge::{DeploymentFacts, MessageFacts, Session};
 use crate::domain::page::{Key, Page, Slice};
-use crate::domain::standing::SessionStatus;
 
 const DEPLOYMENTS: Source<Deployment> = Source {
     table: "deployments",
     columns: concat!(
         "deployments.id, deployments.user_id, deployments.send_id, deployments.number, deployments.queued_at, ",
-        fact_columns!("deployments"),
+        fact_list!(select_facts => "deployments"),
         ", deployments.dispatched_at, deployments.answered_at, deployments.finished_at, ",
         "deployments.session_status, deployments.session_at, messages.id, ",
-        fact_columns!("messages"),
+        fact_list!(select_facts => "messages"),
     ),
     joins: "LEFT JOIN messages ON messages.deployment_id = deployments.id AND messages.first",
     read,
@@ -77,7 +76,7 @@ fn read(row: &mut Row<'_>) -> Result<Deployment, StorageError> {
 
 fn read_facts(row: &mut Row<'_>) -> Result<DeploymentFacts, StorageError> {
     Ok(DeploymentFacts {
-        named: facts::read(row)?,
+        reported: facts::read(row)?,
         dispatched: row.optional_time()?,
         answered: row.optional_time()?,
         finished: row.optional_time()?,
@@ -86,7 +85,7 @@ fn read_facts(row: &mut Row<'_>) -> Result<DeploymentFacts, StorageError> {
 }
 
 fn read_session(row: &mut Row<'_>) -> Result<Option<Session>, StorageError> {
-    let status = row.optional_code("session status", SessionStatus::from_code)?;
+    let status = row.optional_code()?;
     Ok(row.optional_time()?.zip(status).map(|(at, status)| Session { at, status }))
 }
 

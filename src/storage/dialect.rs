@@ -1,9 +1,7 @@
-//! What must differ between SQLite and PostgreSQL, side by side.
+//! The differences between SQLite and PostgreSQL, side by side.
 //!
-//! Lists are one value in both, so that a statement has one text whatever the number of keys: an array in PostgreSQL, a
-//! JSON array in SQLite, where ids are blobs and so travel as hexadecimal digits.
-
-use std::fmt::Display;
+//! A list is a single value on both, so that the text of a statement does not depend on the number of keys: an array on
+//! PostgreSQL, and a JSON array on SQLite, where ids are blobs and are therefore passed in hexadecimal.
 
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::ArrayType;
@@ -12,7 +10,7 @@ use sea_orm::{DbBackend, Value};
 use super::pages::Parts;
 use super::query::Place;
 
-/// A list of ids as one value.
+/// A list of ids as a single value.
 pub(super) fn ids(backend: DbBackend, ids: impl Iterator<Item = Uuid>) -> Value {
     match backend {
         DbBackend::Sqlite => json(ids.map(|id| id.simple().to_string())),
@@ -20,7 +18,7 @@ pub(super) fn ids(backend: DbBackend, ids: impl Iterator<Item = Uuid>) -> Value 
     }
 }
 
-/// A list of numbers as one value.
+/// A list of numbers as a single value.
 pub(super) fn numbers(backend: DbBackend, numbers: &[i64]) -> Value {
     match backend {
         DbBackend::Sqlite => json(numbers.iter().copied()),
@@ -28,15 +26,15 @@ pub(super) fn numbers(backend: DbBackend, numbers: &[i64]) -> Value {
     }
 }
 
-/// That a column is one of a list of ids.
-pub(super) fn among_ids(backend: DbBackend, column: &str, ids: impl Display) -> String {
+/// The condition that a column is one of a list of ids.
+pub(super) fn among_ids(backend: DbBackend, column: &str, ids: Place) -> String {
     match backend {
         DbBackend::Sqlite => format!("{column} IN (SELECT unhex(value) FROM json_each({ids}))"),
         _ => format!("{column} = ANY({ids})"),
     }
 }
 
-/// A list of texts as one value.
+/// A list of strings as a single value.
 pub(super) fn texts(backend: DbBackend, texts: &[&str]) -> Value {
     match backend {
         DbBackend::Sqlite => json(texts.iter().copied()),
@@ -44,16 +42,8 @@ pub(super) fn texts(backend: DbBackend, texts: &[&str]) -> Value {
     }
 }
 
-/// That a column is one of a list of texts.
-pub(super) fn among_texts(backend: DbBackend, column: &str, texts: impl Display) -> String {
-    match backend {
-        DbBackend::Sqlite => format!("{column} IN (SELECT value FROM json_each({texts}))"),
-        _ => format!("{column} = ANY({texts})"),
-    }
-}
-
-/// Locks the rows that a SELECT finds against other writers, but not against references to them. SQLite's writing
-/// transaction is alone already.
+/// The clause that locks the rows of a SELECT against other writers, but not against new references to them. SQLite needs
+/// none, as it has a single writing transaction.
 pub(super) const fn for_update(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Sqlite => "",
@@ -61,15 +51,15 @@ pub(super) const fn for_update(backend: DbBackend) -> &'static str {
     }
 }
 
-/// That a column is one of a list of numbers.
-pub(super) fn among_numbers(backend: DbBackend, column: &str, numbers: Place) -> String {
+/// The condition that a column is one of a list of numbers or strings.
+pub(super) fn among_values(backend: DbBackend, column: &str, values: Place) -> String {
     match backend {
-        DbBackend::Sqlite => format!("{column} IN (SELECT value FROM json_each({numbers}))"),
-        _ => format!("{column} = ANY({numbers})"),
+        DbBackend::Sqlite => format!("{column} IN (SELECT value FROM json_each({values}))"),
+        _ => format!("{column} = ANY({values})"),
     }
 }
 
-/// That a text contains a part, byte by byte; no character of the part is a wildcard.
+/// The condition that a column contains a string, compared bytewise and without wildcards.
 pub(super) fn contains(backend: DbBackend, column: &str, part: Place) -> String {
     match backend {
         DbBackend::Sqlite => format!("instr({column}, {part}) > 0"),
@@ -77,7 +67,7 @@ pub(super) fn contains(backend: DbBackend, column: &str, part: Place) -> String 
     }
 }
 
-/// One page of each of many parents, none of whose lists is read further than its page reaches.
+/// Selects a page for each of many parents, without reading any of their lists beyond the page.
 pub(super) fn page_of_each(backend: DbBackend, parts: &Parts, parents: Place) -> String {
     match backend {
         DbBackend::Sqlite => page_by_row_numbers(parts, parents),
@@ -85,7 +75,7 @@ pub(super) fn page_of_each(backend: DbBackend, parts: &Parts, parents: Place) ->
     }
 }
 
-/// SQLite has no lateral join. But it looks up rows by a list of row numbers that it makes anew for each parent.
+/// SQLite has no lateral join, but it can look up rows by a list of row numbers that a correlated subquery selects per parent.
 fn page_by_row_numbers(parts: &Parts, parents: Place) -> String {
     let Parts { table, columns, joins, order, .. } = parts;
     let rows = parts.limited(&format!("{table}.rowid AS row_number, {table}.{order}, {table}.id"), "");

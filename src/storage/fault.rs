@@ -1,32 +1,46 @@
-//! Drivers' errors, turned into the questions that callers have.
+//! What the drivers' errors mean for callers.
 
 use sea_orm::{DbErr, RuntimeErr};
 
 use super::StorageError;
 
-/// What a fault of the database means for whoever made the call.
+/// What an error of the database means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A race was lost; the same call succeeds when begun again.
+    /// A race was lost. The same call succeeds when it is retried.
     Race,
-    /// Something unique is taken. As somebody may have taken it since it was looked up, the same call may find it when begun
-    /// again; one that never does is at fault itself.
+    /// A unique constraint was violated. If another transaction inserted the row after it was looked up, the same call finds it
+    /// when it is retried; otherwise the call itself is at fault.
     Taken,
-    /// The database is away or overloaded; the same call succeeds later.
+    /// The database is unavailable or overloaded. The same call succeeds later.
     Outage,
     /// The data of the call is at fault.
     Data,
 }
 
 impl FaultKind {
-    /// Whether the same call may succeed when begun again at once.
+    /// Whether the same call may succeed when it is retried immediately.
     pub const fn may_pass_at_once(self) -> bool {
         matches!(self, Self::Race | Self::Taken)
     }
 }
 
+/// Runs `work`, and runs it again up to `max_retries` times while it fails for a reason that may not persist.
+pub async fn retry_races<T, F>(max_retries: u32, mut work: impl FnMut() -> F) -> Result<T, StorageError>
+where
+    F: Future<Output = Result<T, StorageError>>,
+{
+    for _ in 0..max_retries {
+        match work().await {
+            Err(error) if error.kind().may_pass_at_once() => {}
+            result => return result,
+        }
+    }
+    work().await
+}
+
 impl StorageError {
-    /// What the fault means for the caller.
+    /// What the error means for the caller.
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Overtaken => FaultKind::Race,
@@ -50,7 +64,8 @@ fn kind(error: &DbErr) -> FaultKind {
     }
 }
 
-/// PostgreSQL's codes are classes of five letters and digits, SQLite's are numbers whose low byte is the class.
+/// PostgreSQL's codes have five letters and digits, of which the first two are the class. SQLite's are numbers whose low byte
+/// is the class.
 fn kind_of_code(code: &str) -> FaultKind {
     match code {
         // serialization failure, deadlock

@@ -1,25 +1,24 @@
 //! Filters of the users table as SQL.
 //!
-//! A filter is two-valued, SQL has three values: every leaf here is true or false and never null, so that `NOT` means
-//! what the filter means. Each names only the table `users`; what lies in another is asked for by `EXISTS`. Codes
-//! are part of the text, since there are few and the planner then knows how rare each is.
+//! Filters are two-valued and SQL is three-valued, so every leaf here is true or false but never null, which makes `NOT` mean the
+//! same in both. Conditions refer only to the table `users`, and to other tables by `EXISTS`. Codes are part of the text, since
+//! there are few of them, and the planner then knows how rare each one is.
 
 use super::query::Query;
-use crate::domain::failure::FailureReason;
+use crate::domain::code::Coded;
 use crate::domain::filter::{TimeRange, UserFilter};
 use crate::domain::id::SendId;
-use crate::domain::standing::{DeploymentStatus, SessionStatus, Stage};
 
-/// That a user matches.
+/// The condition that a user matches a filter.
 pub(super) fn condition(query: &mut Query<'_>, filter: &UserFilter) -> String {
     match filter {
         UserFilter::All(filters) => every(query, filters),
         UserFilter::Any(filters) => any(query, filters),
         UserFilter::Not(filter) => format!("NOT ({})", condition(query, filter)),
-        UserFilter::Status(values) => one_of("users.status", codes(values, DeploymentStatus::code)),
-        UserFilter::Stage(values) => some_or_none("users.stage", values, Stage::code),
-        UserFilter::Session(values) => some_or_none("users.session_status", values, SessionStatus::code),
-        UserFilter::Failure(values) => known_one_of("users.failure_reason", codes(values, FailureReason::code)),
+        UserFilter::Status(values) => one_of("users.status", codes(values)),
+        UserFilter::Stage(values) => some_or_none("users.stage", values),
+        UserFilter::Session(values) => some_or_none("users.session_status", values),
+        UserFilter::Failure(values) => known_one_of("users.failure_reason", codes(values)),
         UserFilter::Phone(prefix) => phone(query, prefix),
         UserFilter::Deployed(range) => in_range(query, "users.deployed_at", range),
         UserFilter::Activity(range) => activity(query, range),
@@ -28,8 +27,8 @@ pub(super) fn condition(query: &mut Query<'_>, filter: &UserFilter) -> String {
     }
 }
 
-/// The branches of a filter that asks for one of several values of a column with an index in the order of deployment:
-/// one condition for each value. Of several such columns, the one with the fewest values.
+/// The branches of a filter that requires one of several values of a column that is indexed in the order of deployment: a
+/// condition for each value. If there are several such columns, the one with the fewest values is used.
 pub(super) fn branches(filter: &UserFilter) -> Vec<String> {
     conjuncts(filter).into_iter().filter_map(values_by_index).min_by_key(Vec::len).unwrap_or_default()
 }
@@ -43,10 +42,10 @@ fn conjuncts(filter: &UserFilter) -> Vec<&UserFilter> {
 
 fn values_by_index(filter: &UserFilter) -> Option<Vec<String>> {
     let (column, mut codes): (_, Vec<i16>) = match filter {
-        UserFilter::Status(values) => ("users.status", codes(values, DeploymentStatus::code).collect()),
-        UserFilter::Stage(values) => ("users.stage", known(values, Stage::code)?),
-        UserFilter::Session(values) => ("users.session_status", known(values, SessionStatus::code)?),
-        UserFilter::Failure(values) => ("users.failure_reason", codes(values, FailureReason::code).collect()),
+        UserFilter::Status(values) => ("users.status", codes(values).collect()),
+        UserFilter::Stage(values) => ("users.stage", known(values)?),
+        UserFilter::Session(values) => ("users.session_status", known(values)?),
+        UserFilter::Failure(values) => ("users.failure_reason", codes(values).collect()),
         _ => return None,
     };
     codes.sort_unstable();
@@ -54,13 +53,13 @@ fn values_by_index(filter: &UserFilter) -> Option<Vec<String>> {
     Some(codes.into_iter().map(|code| format!("{column} = {code}")).collect())
 }
 
-fn codes<T: Copy>(values: &[T], code: fn(T) -> i16) -> impl Iterator<Item = i16> {
-    values.iter().map(move |&value| code(value))
+fn codes<T: Coded>(values: &[T]) -> impl Iterator<Item = i16> {
+    values.iter().map(|&value| value.code())
 }
 
-/// The codes of values none of which asks for users without one: those have no index.
-fn known<T: Copy>(values: &[Option<T>], code: fn(T) -> i16) -> Option<Vec<i16>> {
-    values.iter().map(|value| value.map(code)).collect()
+/// The codes of values; `None` if users without a value match, too, since the index does not contain them.
+fn known<T: Coded>(values: &[Option<T>]) -> Option<Vec<i16>> {
+    values.iter().map(|value| value.map(T::code)).collect()
 }
 
 fn every(query: &mut Query<'_>, filters: &[UserFilter]) -> String {
@@ -85,13 +84,13 @@ fn one_of(column: &str, codes: impl Iterator<Item = i16>) -> String {
     }
 }
 
-/// That a column that may be null is one of some values.
+/// The condition that a nullable column has one of some values.
 fn known_one_of(column: &str, codes: impl Iterator<Item = i16>) -> String {
     format!("({column} IS NOT NULL AND {})", one_of(column, codes))
 }
 
-fn some_or_none<T: Copy>(column: &str, values: &[Option<T>], code: fn(T) -> i16) -> String {
-    let some = known_one_of(column, values.iter().flatten().map(|&value| code(value)));
+fn some_or_none<T: Coded>(column: &str, values: &[Option<T>]) -> String {
+    let some = known_one_of(column, values.iter().flatten().map(|&value| value.code()));
     if values.iter().any(Option::is_none) { format!("({column} IS NULL OR {some})") } else { some }
 }
 
@@ -106,7 +105,7 @@ fn phone(query: &mut Query<'_>, prefix: &str) -> String {
     )
 }
 
-/// That a contact's phone begins with a text, as the range of such texts in bytewise order, which an index answers.
+/// The condition that a contact's phone begins with a text: a range in bytewise order, for which an index can be used.
 fn begins_with(query: &mut Query<'_>, prefix: &str) -> String {
     let from = query.bind(prefix);
     match successor(prefix) {
@@ -115,11 +114,11 @@ fn begins_with(query: &mut Query<'_>, prefix: &str) -> String {
     }
 }
 
-/// The first text behind all that begin with `prefix`; none where there is no such text.
+/// The least text that is greater than all texts with this prefix; `None` if there is none.
 fn successor(prefix: &str) -> Option<String> {
     let mut kept = prefix.chars();
     while let Some(last) = kept.next_back() {
-        // The next character in order, which steps over the gap of the surrogates.
+        // The next character, skipping the surrogates.
         if let Some(next) = (last..=char::MAX).nth(1) {
             return Some(format!("{}{next}", kept.as_str()));
         }
@@ -128,7 +127,7 @@ fn successor(prefix: &str) -> Option<String> {
 }
 
 fn activity(query: &mut Query<'_>, range: &TimeRange) -> String {
-    // 0 stands for no activity.
+    // 0 means no activity.
     match range {
         TimeRange { from: None, to: None } => "TRUE".to_owned(),
         _ => format!("(users.activity_at > 0 AND {})", in_range(query, "users.activity_at", range)),

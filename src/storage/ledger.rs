@@ -1,24 +1,24 @@
-//! The one door by which users change: lock their versions, then move the tally, append to the log, set the revision.
+//! The only way to change users: lock their versions, then move the tally, append to the log and set the revision.
 //!
-//! The version is the unit of consistency. Its row is locked first and in the order of ids, so log order is commit order,
-//! numbers have no gaps, and two transactions never wait for each other in a circle. SQLite has one writer, whose
-//! transaction is the lock.
+//! The version is the unit of consistency. Versions are locked first, in the order of their ids, so the log is in the order of
+//! commits, its numbers have no gaps, and transactions cannot deadlock. SQLite has a single writer, whose transaction is the
+//! lock.
 
 use std::collections::{BTreeMap, HashMap};
 
 use entity::{send_tally, tally, versions};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::DatabaseTransaction;
 
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::given::Given;
-use super::{StorageError, dialect};
+use super::query::Query;
+use super::{StorageError, dialect, row};
 use crate::domain::book::{SendMove, UserMove};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{SendId, UserId, VersionId, WorkspaceId};
 use crate::domain::standing::{Cell, DeploymentStatus};
 use crate::domain::tally::Tally;
 
-/// Versions locked by a transaction.
+/// The versions that a transaction has locked.
 #[derive(Debug, Default)]
 pub(super) struct Locked(BTreeMap<VersionId, Head>);
 
@@ -28,7 +28,7 @@ struct Head {
     deployments: i64,
 }
 
-/// The revisions at which a transaction leaves the versions that it changed.
+/// The versions that a transaction changed, with their new revisions.
 pub type Revisions = Vec<(VersionId, i64)>;
 
 const TALLY: Bulk = Bulk {
@@ -67,22 +67,22 @@ const CHANGES: Bulk = Bulk {
 };
 
 impl Locked {
-    /// Locks the versions for which the condition holds.
-    pub(super) async fn lock(db: &DatabaseTransaction, given: Given, condition: &str) -> Result<Self, StorageError> {
-        let lock = dialect::for_update(db.get_database_backend());
+    /// Locks the versions that match a condition.
+    pub(super) async fn lock(query: Query<'_, DatabaseTransaction>, condition: &str) -> Result<Self, StorageError> {
+        let lock = dialect::for_update(query.backend());
         let sql = format!("SELECT * FROM versions WHERE {condition} ORDER BY id {lock}");
-        let rows = versions::Model::find_by_statement(given.statement(sql)).all(db).await?;
+        let rows = query.models::<versions::Model>(sql).await?;
         let head =
             |row: versions::Model| (row.id.into(), Head { revision: row.revision, deployments: row.total_deployments });
         Ok(Self(rows.into_iter().map(head).collect()))
     }
 
-    /// Whether a version is among them.
+    /// Whether a version is locked.
     pub(super) fn holds(&self, version: VersionId) -> bool {
         self.0.contains_key(&version)
     }
 
-    /// The numbers that the moves' changes get, in the order of the moves, each with its version.
+    /// The revision of each user's change, in the order of the moves within their versions.
     pub(super) fn number(&self, moves: &[(VersionId, &UserMove)]) -> HashMap<UserId, i64> {
         let mut next: HashMap<VersionId, i64> = self.0.iter().map(|(&id, head)| (id, head.revision)).collect();
         let mut numbers = HashMap::with_capacity(moves.len());
@@ -94,8 +94,8 @@ impl Locked {
         numbers
     }
 
-    /// Moves the tallies of the versions, appends one change per move and sets the revisions. `deployments` are the
-    /// attempts that were added to each version.
+    /// Moves the tallies of the versions, appends a change per move, and sets the revisions. `deployments` is the number of
+    /// deployments that were added to each version.
     pub(super) async fn append(
         &mut self,
         db: &DatabaseTransaction,
@@ -117,7 +117,7 @@ impl Locked {
                 Datum::id(user.user),
                 Datum::at(now),
                 Datum::number(user.kinds.bits()),
-                Datum::perhaps(user.before.map(Cell::code)),
+                Datum::optional(user.before.map(Cell::code)),
                 Datum::number(user.after.code()),
             ]
         };
@@ -169,21 +169,21 @@ impl Locked {
         for version in changed {
             let Some(head) = self.0.get_mut(&version) else { continue };
             head.deployments += deployments.get(&version).copied().unwrap_or_default();
-            let mut given = Given::new(db.get_database_backend());
-            let (revision, at) = (given.value(head.revision), given.value(now.micros()));
-            let (total, id) = (given.value(head.deployments), given.value(version.0));
+            let mut query = Query::on(db);
+            let (revision, at) = (query.bind(head.revision), query.bind(now.micros()));
+            let (total, id) = (query.bind(head.deployments), query.bind(version.0));
             let sql = format!(
                 "UPDATE versions SET revision = {revision}, changed_at = {at}, total_deployments = {total} WHERE id = {id}"
             );
-            db.execute_raw(given.statement(sql)).await?;
+            query.execute(sql).await?;
             revisions.push((version, head.revision));
         }
         Ok(revisions)
     }
 }
 
-/// Moves the tallies of sends, and completes the sends whose last deployment left the queue. Call it while the sends'
-/// versions are locked: a send's deployments are all of one version.
+/// Moves the tallies of sends, and completes the sends whose last deployment left the queue. The versions of the sends must be
+/// locked; all deployments of a send belong to the same version.
 pub(super) async fn move_sends(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
@@ -218,10 +218,10 @@ async fn complete(db: &DatabaseTransaction, sends: &[SendId], now: Timestamp) ->
     if sends.is_empty() {
         return Ok(());
     }
-    let mut given = Given::new(db.get_database_backend());
-    let (now, sends) = (given.value(now.micros()), given.any_id("id", sends));
+    let mut query = Query::on(db);
+    let (now, sends) = (query.bind(now.micros()), query.among("id", sends));
     let sql = format!("UPDATE sends SET completed_at = {now} WHERE completed_at IS NULL AND {sends}");
-    db.execute_raw(given.statement(sql)).await?;
+    query.execute(sql).await?;
     Ok(())
 }
 
@@ -229,12 +229,11 @@ pub(super) async fn read_tallies(
     db: &DatabaseTransaction,
     ids: &[VersionId],
 ) -> Result<HashMap<VersionId, Tally>, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let ids = given.any_id("version_id", ids);
-    let statement = given.statement(format!("SELECT * FROM tally WHERE {ids}"));
-    let mut tallies: HashMap<VersionId, Tally> = HashMap::new();
-    for row in tally::Model::find_by_statement(statement).all(db).await? {
-        tallies.entry(row.version_id.into()).or_default().add(cell(row.cell)?, row.users);
+    let mut query = Query::on(db);
+    let ids = query.among("version_id", ids);
+    let mut tallies: HashMap<_, Tally> = HashMap::new();
+    for row in query.models::<tally::Model>(format!("SELECT * FROM tally WHERE {ids}")).await? {
+        tallies.entry(row.version_id.into()).or_default().add(row::cell(row.cell)?, row.users);
     }
     Ok(tallies)
 }
@@ -243,16 +242,11 @@ pub(super) async fn read_send_tallies(
     db: &DatabaseTransaction,
     ids: &[SendId],
 ) -> Result<HashMap<SendId, Tally>, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let ids = given.any_id("send_id", ids);
-    let statement = given.statement(format!("SELECT * FROM send_tally WHERE {ids}"));
-    let mut tallies: HashMap<SendId, Tally> = HashMap::new();
-    for row in send_tally::Model::find_by_statement(statement).all(db).await? {
-        tallies.entry(row.send_id.into()).or_default().add(cell(row.cell)?, row.deployments);
+    let mut query = Query::on(db);
+    let ids = query.among("send_id", ids);
+    let mut tallies: HashMap<_, Tally> = HashMap::new();
+    for row in query.models::<send_tally::Model>(format!("SELECT * FROM send_tally WHERE {ids}")).await? {
+        tallies.entry(row.send_id.into()).or_default().add(row::cell(row.cell)?, row.deployments);
     }
     Ok(tallies)
-}
-
-pub(super) fn cell(code: i32) -> Result<Cell, StorageError> {
-    Cell::from_code(code).ok_or(StorageError::Corrupt("cell"))
 }

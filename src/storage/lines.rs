@@ -19,7 +19,7 @@ const LINES: Source<Line> = Source {
     read,
 };
 
-/// Creates a line; `false` where its provider's id is taken, in whatever workspace.
+/// Creates a line; `false` if its provider's id is taken, in any workspace.
 pub async fn create(tenant: &Tenant, line: &Line, now: Timestamp) -> Result<bool, StorageError> {
     let row = lines::ActiveModel {
         id: Set(line.id.0),
@@ -58,7 +58,7 @@ fn read(row: &mut Row<'_>) -> Result<Line, StorageError> {
     })
 }
 
-/// Whose line the provider's id of a number names, in whatever workspace; it never changes.
+/// The workspace and line with the provider's id of a number, which never change. `None` if there is no such line.
 pub async fn owner(db: &Database, phone_number_id: &str) -> Result<Option<(WorkspaceId, LineId)>, StorageError> {
     let mut query = Query::anywhere(db);
     let id = query.bind(phone_number_id);

@@ -1,13 +1,13 @@
-//! Messages: a user's history, and a deployment's part of it.
+//! Messages: the history of a user, and of a deployment.
 
-use super::facts::{self, fact_columns};
+use super::facts::{self, fact_list, select_facts};
 use super::pages::{List, Lists};
 use super::query::Query;
 use super::row::Row;
 use super::source::{self, Source};
 use super::{Found, StorageError, Tenant};
 use crate::domain::id::{DeploymentId, MessageId, UserId};
-use crate::domain::message::{Message, MessageKind, Sender};
+use crate::domain::message::Message;
 use crate::domain::page::{Key, Page, Slice};
 
 const MESSAGES: Source<Message> = Source {
@@ -15,7 +15,7 @@ const MESSAGES: Source<Message> = Source {
     columns: concat!(
         "messages.id, messages.user_id, messages.deployment_id, messages.sender, messages.kind, messages.text, ",
         "messages.payload, messages.provider_message_id, messages.at, ",
-        fact_columns!("messages"),
+        fact_list!(select_facts => "messages"),
     ),
     joins: "",
     read,
@@ -80,7 +80,7 @@ pub async fn counts_of_deployments(tenant: &Tenant, deployments: &[DeploymentId]
     Ok(source::with_absent(deployments, counts))
 }
 
-/// The messages that these changes of a user's version added, in the order recorded (then by time and key).
+/// The messages of a user that these changes of the version added, by revision, then time, then id.
 pub async fn added_by(tenant: &Tenant, user: UserId, revisions: &[i64]) -> Result<Vec<Message>, StorageError> {
     let mut query = Query::of(tenant);
     let user = query.bind(user.0);
@@ -89,7 +89,7 @@ pub async fn added_by(tenant: &Tenant, user: UserId, revisions: &[i64]) -> Resul
     query.all(format!("{added} ORDER BY messages.revision, messages.at, messages.id"), MESSAGES.read).await
 }
 
-/// A deployment's messages are found by way of its user's history, which has the index.
+/// Restricts messages to a deployment and its user, because the index is by user.
 fn of_deployment(deployment: &str) -> String {
     format!(
         "messages.deployment_id = {deployment} AND messages.user_id = \
@@ -102,8 +102,8 @@ fn read(row: &mut Row<'_>) -> Result<Message, StorageError> {
         id: row.id()?,
         user: row.id()?,
         deployment: row.id()?,
-        sender: row.code("sender", Sender::from_code)?,
-        kind: row.code("message kind", MessageKind::from_code)?,
+        sender: row.code()?,
+        kind: row.code()?,
         text: row.value()?,
         payload: row.value()?,
         provider_message_id: row.value()?,

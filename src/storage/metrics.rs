@@ -1,4 +1,4 @@
-//! Tallies of versions, read together with the revision.
+//! The metrics of versions: tallies, read together with the revision.
 
 use super::conversations::CONVERSATIONS;
 use super::query::Query;
@@ -18,7 +18,7 @@ const COLUMNS: &str = "versions.id, versions.number, versions.revision, \
     (SELECT string_agg(tally.cell || ':' || tally.users, ',') FROM tally \
      WHERE tally.version_id = versions.id AND tally.users > 0)";
 
-/// The metrics of versions: one statement, so each version's figures and revision are of one instant.
+/// The metrics of versions, in one statement, so that each version's figures and revision are of the same instant.
 pub async fn find_many(tenant: &Tenant, versions: &[VersionId]) -> Found<VersionId, Metrics> {
     let mut query = Query::of(tenant);
     let among = query.among("versions.id", versions);

@@ -1,8 +1,8 @@
-//! The only user of SeaORM and of `entity/`. It speaks domain types, in and out.
+//! Storage: the only user of SeaORM and of `entity/`. Its functions take and return domain types.
 //!
-//! Tenant data is reached through a [`Tenant`], so a query that is not scoped to a workspace looks wrong. Reads load by many
-//! keys at once (they are what loaders call) or by keyset pages; they take one statement each, whatever the number of keys.
-//! Writes that change users go through one door, `ledger`. Where the two databases must differ stands in `dialect`.
+//! Tenant data is accessed through a [`Tenant`], so that a query without a workspace looks wrong. Reads load many keys at once
+//! for loaders, or keyset pages, in one statement each. All changes of users go through `ledger`. The differences between the
+//! two databases are in `dialect`.
 
 mod bulk;
 pub mod changes;
@@ -14,7 +14,6 @@ mod dialect;
 mod facts;
 mod fault;
 mod filter;
-mod given;
 pub mod ledger;
 pub mod lines;
 pub mod messages;
@@ -28,7 +27,6 @@ mod row;
 mod rows;
 pub mod sends;
 mod source;
-pub mod submit;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -40,49 +38,49 @@ pub mod versions;
 use std::collections::HashMap;
 
 pub use connect::Database;
-pub use fault::FaultKind;
+pub use fault::{FaultKind, retry_races};
 
 use crate::domain::id::WorkspaceId;
 
-/// A database seen from inside one workspace: what every read and write of tenant data takes.
+/// A database restricted to one workspace, as all reads and writes of tenant data require it.
 #[derive(Clone)]
 pub struct Tenant {
     db: Database,
     workspace: WorkspaceId,
 }
 
-/// A fault of the database.
+/// An error of the storage.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// The database is away, overloaded, or refused a statement.
+    /// The database is unavailable or overloaded, or rejected a statement.
     #[error("the database failed")]
     Database(#[from] sea_orm::DbErr),
-    /// The database's address is none.
-    #[error("the database's URL is not valid: it is sqlite://path?mode=rwc or postgres://user:password@host/database")]
+    /// The database URL is not valid.
+    #[error("the database URL is not valid; expected sqlite://path?mode=rwc or postgres://user:password@host/database")]
     Url,
-    /// What the batch touches was made known by another node meanwhile; the same batch succeeds when begun again.
-    #[error("another node was faster")]
+    /// Another node changed what the batch affects while it was being prepared. The same batch succeeds when it is retried.
+    #[error("a concurrent transaction of another node was faster")]
     Overtaken,
-    /// A row holds what no version of this program writes.
-    #[error("the database holds a {0} that has no meaning")]
+    /// A row contains something that no version of this program writes; the text names what it is.
+    #[error("the database holds an invalid {0}")]
     Corrupt(&'static str),
 }
 
-/// What a load by many keys finds: absent keys are simply missing.
+/// The result of loading many keys; keys that were not found are absent.
 pub type Found<K, V> = Result<HashMap<K, V>, StorageError>;
 
 impl Tenant {
-    /// The workspace's view of the database.
+    /// The database, restricted to a workspace.
     pub const fn new(db: Database, workspace: WorkspaceId) -> Self {
         Self { db, workspace }
     }
 
-    /// The workspace.
+    /// The workspace to which access is restricted.
     pub const fn workspace(&self) -> WorkspaceId {
         self.workspace
     }
 
-    /// The database it is in.
+    /// The unrestricted database.
     pub const fn database(&self) -> &Database {
         &self.db
     }

@@ -1,8 +1,8 @@
-//! Keyset pages in SQL: of one list, or of the lists of many parents in one statement.
+//! Keyset pages in SQL, of a single list or of the lists of many parents in one statement.
 //!
-//! A page begins at a place by comparing rows, `(value, id) > ($2, $3)`, which an index answers at any depth; the same
-//! written with `or` would read from the list's beginning. The limit is part of the text and not a value, because
-//! PostgreSQL plans a statement anew at every call while it cannot see how few rows are wanted.
+//! A page begins with a row comparison, `(value, id) > ($2, $3)`, for which an index can be used at any depth; the equivalent
+//! with `OR` would read from the start of the list. The limit is part of the text, because otherwise PostgreSQL cannot see how
+//! few rows are wanted, and plans the statement anew at every call.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,35 +15,35 @@ use super::source::Source;
 use super::{Found, StorageError, Tenant, dialect};
 use crate::domain::page::{Key, Page, Slice, SortValue};
 
-/// Things in an order.
+/// A list in an order.
 pub(super) struct List<T: 'static> {
     /// What is listed.
     pub(super) source: &'static Source<T>,
-    /// The column ordered by. The id, which settles ties, follows it.
+    /// The column that the list is ordered by, with the id to break ties.
     pub(super) order: &'static str,
-    /// Whether the greatest comes first.
+    /// Whether the order is descending.
     pub(super) descending: bool,
-    /// The place of a thing.
+    /// The key of an element.
     pub(super) key: fn(&T) -> Key,
 }
 
-/// Such a list for each parent.
+/// A list for each of many parents.
 pub(super) struct Lists<P, T: 'static> {
-    /// How each is ordered.
+    /// The list of each parent.
     pub(super) list: List<T>,
-    /// That a row belongs to the parent of this name.
+    /// The condition that a row belongs to a parent, given an expression for the parent's id.
     pub(super) within: fn(&str) -> String,
-    /// The parent of a thing.
+    /// The parent of an element.
     pub(super) parent: fn(&T) -> P,
 }
 
-/// Which part of a list is asked for; all of it by default.
+/// A restriction of a list; by default there is none.
 #[derive(Default)]
 pub(super) struct Narrowed {
-    /// What holds for the table's rows.
+    /// Conditions on the table's rows.
     pub(super) conditions: Vec<String>,
-    /// Conditions that exclude each other and of which, as follows from the others, one holds. Each is read from an index
-    /// of its own, in order, and no further than a page reaches.
+    /// Mutually exclusive conditions, of which one holds for every row that meets the other conditions. The rows of each are
+    /// read in order from an index, and no further than a page reaches.
     pub(super) branches: Vec<String>,
 }
 
@@ -51,11 +51,11 @@ pub(super) struct Narrowed {
 pub(super) struct Parts {
     /// The table.
     pub(super) table: &'static str,
-    /// What is read.
+    /// The columns to read.
     pub(super) columns: &'static str,
-    /// The joins that this needs.
+    /// The joins that the columns need.
     pub(super) joins: &'static str,
-    /// The column ordered by.
+    /// The column that the list is ordered by.
     pub(super) order: &'static str,
     direction: &'static str,
     limit: usize,
@@ -94,21 +94,21 @@ impl<T> List<T> {
         }
     }
 
-    /// That a row lies below or above a place.
+    /// The condition that a row is below or above a key.
     fn beyond(&self, query: &mut Query<'_>, key: &Key, below: bool) -> String {
         let (table, sign) = (self.source.table, if below { "<" } else { ">" });
         let (value, id) = bind_key(query, key);
         format!("({table}.{}, {table}.id) {sign} ({value}, {id})", self.order)
     }
 
-    /// Whether rows are read from the greatest to the least.
+    /// Whether rows are read in descending order.
     const fn falls(&self, page: &Page) -> bool {
         self.descending != page.backward
     }
 
     fn slice(&self, rows: Vec<T>, page: &Page) -> Slice<T> {
         let mut rows: Vec<_> = rows.into_iter().map(|row| ((self.key)(&row), row)).collect();
-        // Most often they come in order, which costs no more than to see it. SQL promises it for a single list only.
+        // SQL guarantees the order for a single list only. Usually the rows are in order anyway, and sorting them is cheap.
         if self.falls(page) {
             rows.sort_by(|(one, _), (other, _)| other.cmp(one));
         } else {
@@ -122,12 +122,12 @@ impl<P, T> Lists<P, T>
 where
     P: Copy + Ord + Hash + Into<Uuid>,
 {
-    /// A page of each parent's list, empty where it has no such rows.
+    /// A page of each parent's list; it may be empty.
     pub(super) async fn pages(&self, tenant: &Tenant, parents: &[P], page: &Page) -> Found<P, Slice<T>> {
         self.narrowed_pages(Query::of(tenant), Narrowed::default(), parents, page).await
     }
 
-    /// A page of a part of each parent's list. The query has the values of what narrows it.
+    /// A page of each parent's restricted list. The query contains the values of the restriction.
     pub(super) async fn narrowed_pages(
         &self,
         mut query: Query<'_>,
@@ -164,7 +164,7 @@ impl Parts {
         if self.branches.len() < 2 {
             return self.branch(columns, joins, None);
         }
-        // Each branch is limited by itself, so that together they are few enough to sort.
+        // Each branch has its own limit, so that there are few rows to sort.
         let branches: Vec<_> = self.branches.iter().map(|branch| self.branch(columns, joins, Some(branch))).collect();
         let union = branches.join(") AS branch UNION ALL SELECT * FROM (");
         format!("SELECT * FROM ({union}) AS branch ORDER BY {order} {direction}, id {direction} LIMIT {limit}")

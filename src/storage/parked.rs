@@ -1,13 +1,13 @@
-//! Parked facts, which wait for what they name, and kept payloads, which were not understood.
+//! Parked facts, which wait for something to become known, and kept payloads, which were not understood.
 
 use std::time::Duration;
 
 use entity::parked;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use sha2::{Digest, Sha256};
 
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::given::Given;
+use super::query::Query;
 use super::record::Offered;
 use super::{Database, StorageError, Tenant};
 use crate::domain::book::Applied;
@@ -15,21 +15,21 @@ use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::{LineId, WorkspaceId, kept_key, new_key};
 
-/// How long facts that name something unknown wait for it.
+/// How long facts wait for something unknown to which they refer.
 #[derive(Debug, Clone, Copy)]
 pub struct Parking {
-    /// Messages: then they are attributed by time.
+    /// For messages, which are then attributed by time.
     pub messages: Duration,
-    /// All others: then they are dropped.
+    /// For all other facts, which are then dropped.
     pub others: Duration,
 }
 
 /// A parked fact that is to be offered again.
 #[derive(Debug, Clone)]
 pub struct Parked {
-    /// Whose it is.
+    /// The workspace of the fact.
     pub workspace: WorkspaceId,
-    /// The fact, where it was parked, and whether its time is up.
+    /// The fact, its parked row, and whether its time is up.
     pub offered: Offered,
 }
 
@@ -61,7 +61,7 @@ const KEPT: Bulk = Bulk {
     on_conflict: OnConflict::Keep,
 };
 
-/// Parks the facts that must wait, keeps those that belong nowhere, and clears the places of those that no longer wait.
+/// Parks the facts that must wait, keeps those that belong to nothing, and deletes the rows of those that no longer wait.
 pub(super) async fn set_aside<'a>(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
@@ -85,36 +85,36 @@ pub(super) async fn set_aside<'a>(
     clear(db, workspace, &settled).await
 }
 
-/// Keeps what cannot be told to any workspace.
+/// Keeps payloads that cannot be assigned to a workspace.
 pub async fn keep_unknown(db: &Database, kept: &[Kept], now: Timestamp) -> Result<(), StorageError> {
     let rows: Vec<_> = kept.iter().map(|one| keep(None, &one.reason, &one.payload, now)).collect();
     Ok(KEPT.write(db.writer(), &rows).await?)
 }
 
-/// The parked facts that wait for one of these keys.
+/// The facts that are parked for one of these keys.
 pub async fn waiting_for(tenant: &Tenant, keys: &[String]) -> Result<Vec<Offered>, StorageError> {
     let db = tenant.database().reader();
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(tenant.workspace().0);
-    let keys = given.any_text("key", &keys.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut query = Query::on(db);
+    let workspace = query.bind(tenant.workspace().0);
+    let keys = query.among_texts("key", &keys.iter().map(String::as_str).collect::<Vec<_>>());
     let sql = format!("SELECT * FROM parked WHERE workspace_id = {workspace} AND {keys}");
-    let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    let rows = query.models::<parked::Model>(sql).await?;
     rows.into_iter().map(|row| Ok(read(&row, Timestamp::MIN)?.offered)).collect()
 }
 
-/// Parked facts of any workspace whose time is up.
+/// Parked facts in any workspace whose time is up, at most `limit`.
 pub async fn expired(db: &Database, now: Timestamp, limit: usize) -> Result<Vec<Parked>, StorageError> {
     let db = db.reader();
-    let mut given = Given::new(db.get_database_backend());
-    let (until, limit) = (given.value(now.micros()), given.value(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let mut query = Query::on(db);
+    let (until, limit) = (query.bind(now.micros()), query.bind(i64::try_from(limit).unwrap_or(i64::MAX)));
     let sql = format!("SELECT * FROM parked WHERE expires_at <= {until} ORDER BY expires_at LIMIT {limit}");
-    let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    let rows = query.models::<parked::Model>(sql).await?;
     rows.iter().map(|row| read(row, now)).collect()
 }
 
-/// Facts of any workspace that were parked `since` an instant and may be placed by now: the message that they wait for is
-/// known, or they wait for a deployment of their contact, which only an attempt can tell. Behind the place of another, in
-/// the order of their places.
+/// Facts in any workspace that were parked at or after `since` and may be applicable now: the message that they wait for is
+/// known, or they wait for a deployment of their contact, which only an attempt can find out. In the order of their rows' ids,
+/// after the id `behind`, at most `limit`.
 pub async fn placeable(
     db: &Database,
     since: Timestamp,
@@ -123,16 +123,16 @@ pub async fn placeable(
     limit: usize,
 ) -> Result<Vec<Parked>, StorageError> {
     let db = db.reader();
-    let mut given = Given::new(db.get_database_backend());
-    let (since, behind) = (given.value(since.micros()), given.value(behind));
+    let mut query = Query::on(db);
+    let (since, behind) = (query.bind(since.micros()), query.bind(behind));
     let (line, limit) =
-        (given.value(format!("{}%", LineId::PREFIX)), given.value(i64::try_from(limit).unwrap_or(i64::MAX)));
+        (query.bind(format!("{}%", LineId::PREFIX)), query.bind(i64::try_from(limit).unwrap_or(i64::MAX)));
     let sql = format!(
         "SELECT p.* FROM parked p WHERE p.parked_at >= {since} AND p.id > {behind} AND (p.key LIKE {line} OR EXISTS \
          (SELECT 1 FROM messages m WHERE m.workspace_id = p.workspace_id AND m.provider_message_id = p.key)) \
          ORDER BY p.id LIMIT {limit}"
     );
-    let rows = parked::Model::find_by_statement(given.statement(sql)).all(db).await?;
+    let rows = query.models::<parked::Model>(sql).await?;
     rows.iter().map(|row| read(row, now)).collect()
 }
 
@@ -140,11 +140,10 @@ async fn clear(db: &impl ConnectionTrait, workspace: WorkspaceId, places: &[uuid
     if places.is_empty() {
         return Ok(());
     }
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let places = given.any_id("id", places);
-    db.execute_raw(given.statement(format!("DELETE FROM parked WHERE workspace_id = {workspace} AND {places}")))
-        .await?;
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let places = query.among("id", places);
+    query.execute(format!("DELETE FROM parked WHERE workspace_id = {workspace} AND {places}")).await?;
     Ok(())
 }
 
@@ -174,7 +173,7 @@ fn park(
     ])
 }
 
-/// A message is kept even where it was never learnt to whom it belongs; a status of nothing says nothing.
+/// A message is kept even if it could not be attributed. Any other fact is of no use without its subject.
 fn given_up(workspace: WorkspaceId, fact: &Fact, now: Timestamp) -> Result<Option<Vec<Datum>>, StorageError> {
     if !matches!(fact, Fact::Message(_)) {
         return Ok(None);
@@ -182,7 +181,7 @@ fn given_up(workspace: WorkspaceId, fact: &Fact, now: Timestamp) -> Result<Optio
     Ok(Some(keep(Some(workspace), "unattributed_message", &written(fact)?, now)))
 }
 
-/// What could not be understood is a fact only to be kept.
+/// The row of a fact that was not understood, and is only kept.
 fn as_it_came(workspace: WorkspaceId, fact: &Fact, now: Timestamp) -> Option<Vec<Datum>> {
     match fact {
         Fact::Kept(Kept { reason, payload }) => Some(keep(Some(workspace), reason, payload, now)),
@@ -190,7 +189,7 @@ fn as_it_came(workspace: WorkspaceId, fact: &Fact, now: Timestamp) -> Option<Vec
     }
 }
 
-/// The same payload is kept once, however often it comes: its key is made of what it is.
+/// The row of a kept payload. Its key is derived from its content, so the same payload is kept only once.
 fn keep(workspace: Option<WorkspaceId>, reason: &str, payload: &str, now: Timestamp) -> Vec<Datum> {
     vec![
         Datum::id(kept_key(workspace, reason, payload)),

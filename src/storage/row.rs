@@ -1,13 +1,14 @@
-//! Rows as they are read: column by column in the order of the statement, each with the meaning that the domain gives it.
+//! Reading rows: column by column in the order of the statement, converted to the domain's types.
 //!
-//! By position and not by name, because that is what costs least where pages are read by the thousand; the columns
-//! stand beside the function that reads them.
+//! Columns are read by position rather than by name, because that is the cheapest way and pages are read by the thousand. The
+//! list of columns is next to the function that reads them.
 
 use sea_orm::prelude::Uuid;
 use sea_orm::{QueryResult, TryGetable};
 
 use super::StorageError;
 use crate::domain::clock::Timestamp;
+use crate::domain::code::Coded;
 use crate::domain::standing::Cell;
 
 /// A row, read from its first column to its last.
@@ -17,12 +18,12 @@ pub(super) struct Row<'r> {
 }
 
 impl<'r> Row<'r> {
-    /// The row before its first column.
+    /// A row, positioned before its first column.
     pub(super) const fn new(result: &'r QueryResult) -> Self {
         Self { result, next: 0 }
     }
 
-    /// The next column as the database holds it.
+    /// The next column, as the database returns it.
     pub(super) fn value<T: TryGetable>(&mut self) -> Result<T, StorageError> {
         let value = self.result.try_get_by_index(self.next)?;
         self.next += 1;
@@ -49,19 +50,14 @@ impl<'r> Row<'r> {
         self.value::<Option<i64>>()?.map(time).transpose()
     }
 
-    /// A number that stands for a value of the domain; `what` says of which kind.
-    pub(super) fn code<T>(&mut self, what: &'static str, of: fn(i16) -> Option<T>) -> Result<T, StorageError> {
-        of(self.value()?).ok_or(StorageError::Corrupt(what))
+    /// A value of an enum.
+    pub(super) fn code<T: Coded>(&mut self) -> Result<T, StorageError> {
+        code(self.value()?)
     }
 
-    /// Such a number that may be null.
-    pub(super) fn optional_code<T>(
-        &mut self,
-        what: &'static str,
-        of: fn(i16) -> Option<T>,
-    ) -> Result<Option<T>, StorageError> {
-        let code = self.value::<Option<i16>>()?;
-        code.map(|code| of(code).ok_or(StorageError::Corrupt(what))).transpose()
+    /// A value of an enum that may be null.
+    pub(super) fn optional_code<T: Coded>(&mut self) -> Result<Option<T>, StorageError> {
+        self.value::<Option<i16>>()?.map(code).transpose()
     }
 
     /// A tally's cell.
@@ -75,10 +71,17 @@ impl<'r> Row<'r> {
     }
 }
 
-fn time(micros: i64) -> Result<Timestamp, StorageError> {
+/// A time as it is stored.
+pub(super) fn time(micros: i64) -> Result<Timestamp, StorageError> {
     Timestamp::from_micros(micros).ok_or(StorageError::Corrupt("time"))
 }
 
-fn cell(code: i32) -> Result<Cell, StorageError> {
+/// A value of an enum as it is stored.
+pub(super) fn code<T: Coded>(code: i16) -> Result<T, StorageError> {
+    T::from_code(code).ok_or(StorageError::Corrupt(T::NAME))
+}
+
+/// A tally's cell as it is stored.
+pub(super) fn cell(code: i32) -> Result<Cell, StorageError> {
     Cell::from_code(code).ok_or(StorageError::Corrupt("cell"))
 }

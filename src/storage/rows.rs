@@ -1,27 +1,27 @@
-//! The rows that a book is made of, read and written.
+//! Conversions between the rows of the database and the entries of a book.
 
 use entity::{deployments, messages, users};
-use sea_orm::{FromQueryResult, QueryResult};
+use sea_orm::FromQueryResult;
 
 use super::StorageError;
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::row::Row;
+use super::facts::{self, fact_list, facts_of_model, write_facts};
+use super::row::{self, Row};
 use crate::domain::book::{DeploymentEntry, MessageEntry, Said, UserEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::code::Coded;
 use crate::domain::fact::Content;
-use crate::domain::failure::{ProviderFailure, Refusal};
 use crate::domain::id::WorkspaceId;
-use crate::domain::merge::{DeploymentFacts, MessageFacts, Session, Variables};
+use crate::domain::merge::{DeploymentFacts, Session, Variables};
 use crate::domain::message::MessageKind;
 use crate::domain::standing::Cell;
 
-/// A deployment's row with what its line and its first message add.
+/// A deployment's row, with a column of its line.
 #[derive(Debug, FromQueryResult)]
 pub(super) struct DeploymentRow {
     #[sea_orm(nested)]
     pub(super) row: deployments::Model,
-    /// Whether another system sends on its line.
+    /// Whether another system sends on the line.
     pub(super) external: bool,
 }
 
@@ -45,7 +45,7 @@ pub(super) const USERS: Bulk = Bulk {
     on_conflict: OnConflict::Overwrite,
 };
 
-/// What changes of a user.
+/// The columns of a user that change.
 pub(super) const USER_STANDINGS: Bulk = Bulk {
     table: "users",
     columns: &[
@@ -65,7 +65,7 @@ pub(super) const USER_STANDINGS: Bulk = Bulk {
 /// The deployments table, as a batch writes it.
 pub(super) const DEPLOYMENTS: Bulk = Bulk {
     table: "deployments",
-    columns: &[
+    columns: fact_list!(write_facts =>
         ("id", Kind::Uuid),
         ("workspace_id", Kind::Uuid),
         ("user_id", Kind::Uuid),
@@ -81,19 +81,7 @@ pub(super) const DEPLOYMENTS: Bulk = Bulk {
         ("finished_at", Kind::BigInt),
         ("session_status", Kind::SmallInt),
         ("session_at", Kind::BigInt),
-        ("accepted_at", Kind::BigInt),
-        ("held_at", Kind::BigInt),
-        ("sent_at", Kind::BigInt),
-        ("delivered_at", Kind::BigInt),
-        ("read_at", Kind::BigInt),
-        ("failed_at", Kind::BigInt),
-        ("failed_code", Kind::Int),
-        ("failed_reason", Kind::SmallInt),
-        ("failed_text", Kind::Text),
-        ("refused_at", Kind::BigInt),
-        ("refused_reason", Kind::SmallInt),
-        ("unknown_at", Kind::BigInt),
-    ],
+    ),
     key: "id",
     on_conflict: OnConflict::Overwrite,
 };
@@ -101,7 +89,7 @@ pub(super) const DEPLOYMENTS: Bulk = Bulk {
 /// The messages table, as a batch writes it.
 pub(super) const MESSAGES: Bulk = Bulk {
     table: "messages",
-    columns: &[
+    columns: fact_list!(write_facts =>
         ("id", Kind::Uuid),
         ("workspace_id", Kind::Uuid),
         ("user_id", Kind::Uuid),
@@ -115,104 +103,33 @@ pub(super) const MESSAGES: Bulk = Bulk {
         ("at", Kind::BigInt),
         ("first", Kind::Bool),
         ("revision", Kind::BigInt),
-        ("accepted_at", Kind::BigInt),
-        ("held_at", Kind::BigInt),
-        ("sent_at", Kind::BigInt),
-        ("delivered_at", Kind::BigInt),
-        ("read_at", Kind::BigInt),
-        ("failed_at", Kind::BigInt),
-        ("failed_code", Kind::Int),
-        ("failed_reason", Kind::SmallInt),
-        ("failed_text", Kind::Text),
-        ("refused_at", Kind::BigInt),
-        ("refused_reason", Kind::SmallInt),
-        ("unknown_at", Kind::BigInt),
-    ],
+    ),
     key: "id",
     on_conflict: OnConflict::Overwrite,
 };
 
-/// What changes of a message whose content stays.
+/// The columns that change of a message whose content stays the same.
 pub(super) const MESSAGE_PROGRESS: Bulk = Bulk {
     table: "messages",
-    columns: &[
+    columns: fact_list!(write_facts =>
         ("id", Kind::Uuid),
         ("provider_message_id", Kind::Text),
         ("at", Kind::BigInt),
         ("first", Kind::Bool),
-        ("accepted_at", Kind::BigInt),
-        ("held_at", Kind::BigInt),
-        ("sent_at", Kind::BigInt),
-        ("delivered_at", Kind::BigInt),
-        ("read_at", Kind::BigInt),
-        ("failed_at", Kind::BigInt),
-        ("failed_code", Kind::Int),
-        ("failed_reason", Kind::SmallInt),
-        ("failed_text", Kind::Text),
-        ("refused_at", Kind::BigInt),
-        ("refused_reason", Kind::SmallInt),
-        ("unknown_at", Kind::BigInt),
-    ],
+    ),
     key: "id",
     on_conflict: OnConflict::Overwrite,
 };
 
-/// Reads the message-fact columns, which messages and deployments share.
-macro_rules! message_facts {
-    ($row:expr) => {
-        MessageFacts {
-            accepted: time($row.accepted_at)?,
-            held: time($row.held_at)?,
-            sent: time($row.sent_at)?,
-            delivered: time($row.delivered_at)?,
-            read: time($row.read_at)?,
-            failed: match (time($row.failed_at)?, coded($row.failed_reason)?) {
-                (Some(at), Some(reason)) => Some(ProviderFailure {
-                    at,
-                    code: $row.failed_code,
-                    reason,
-                    text: $row.failed_text.clone().unwrap_or_default(),
-                }),
-                _ => None,
-            },
-            refused: match (time($row.refused_at)?, coded($row.refused_reason)?) {
-                (Some(at), Some(reason)) => Some(Refusal { at, reason }),
-                _ => None,
-            },
-            unknown: time($row.unknown_at)?,
-        }
-    };
-}
-
-/// A time read from a column.
-pub(super) fn time(micros: Option<i64>) -> Result<Option<Timestamp>, StorageError> {
-    micros.map(|micros| Timestamp::from_micros(micros).ok_or(StorageError::Corrupt("time"))).transpose()
-}
-
-/// A time read from a column that is never null.
-pub(super) fn some_time(micros: i64) -> Result<Timestamp, StorageError> {
-    Timestamp::from_micros(micros).ok_or(StorageError::Corrupt("time"))
-}
-
-/// A word read from a column of codes.
-pub(super) fn coded<T: Coded>(code: Option<i16>) -> Result<Option<T>, StorageError> {
-    code.map(|code| T::of_code(code).ok_or(StorageError::Corrupt("code"))).transpose()
-}
-
-/// A word read from a column of codes that is never null.
-pub(super) fn some_coded<T: Coded>(code: i16) -> Result<T, StorageError> {
-    T::of_code(code).ok_or(StorageError::Corrupt("code"))
-}
-
 pub(super) fn message_entry(row: messages::Model) -> Result<MessageEntry, StorageError> {
-    let facts = message_facts!(row);
-    let content = Content { at: some_time(row.at)?, kind: some_coded(row.kind)?, text: row.text, payload: row.payload };
+    let facts = fact_list!(facts_of_model => row)?;
+    let content = Content { at: row::time(row.at)?, kind: row::code(row.kind)?, text: row.text, payload: row.payload };
     Ok(MessageEntry {
         id: row.id.into(),
         user: row.user_id.into(),
         deployment: row.deployment_id.into(),
         line: row.line_id.into(),
-        sender: some_coded(row.sender)?,
+        sender: row::code(row.sender)?,
         content,
         provider_message_id: row.provider_message_id,
         first: row.first,
@@ -221,14 +138,13 @@ pub(super) fn message_entry(row: messages::Model) -> Result<MessageEntry, Storag
     })
 }
 
-/// What a user wrote: deployment, time, the provider's id and kind.
-pub(super) fn said(row: &QueryResult) -> Result<Said, StorageError> {
-    let mut row = Row::new(row);
+/// Reads a user's message: deployment, time, the provider's id, and kind.
+pub(super) fn said(row: &mut Row<'_>) -> Result<Said, StorageError> {
     Ok(Said {
         deployment: row.id()?,
         at: row.time()?,
         provider_message_id: row.value()?,
-        answers: row.code("kind", MessageKind::from_code)?.answers(),
+        answers: row.code::<MessageKind>()?.answers(),
     })
 }
 
@@ -240,7 +156,7 @@ pub(super) fn message_progress(entry: &MessageEntry) -> Vec<Datum> {
         Datum::at(entry.content.at),
         Datum::Bool(entry.first),
     ];
-    row.extend(facts_row(&entry.facts));
+    row.extend(facts::data(&entry.facts));
     row
 }
 
@@ -261,17 +177,17 @@ pub(super) fn message_row(workspace: WorkspaceId, entry: &MessageEntry) -> Vec<D
         Datum::Bool(entry.first),
         Datum::number(entry.revision.unwrap_or_default()),
     ];
-    row.extend(facts_row(&entry.facts));
+    row.extend(facts::data(&entry.facts));
     row
 }
 
 pub(super) fn deployment_facts(row: &deployments::Model) -> Result<DeploymentFacts, StorageError> {
     Ok(DeploymentFacts {
-        named: message_facts!(row),
-        dispatched: time(row.dispatched_at)?,
-        answered: time(row.answered_at)?,
-        finished: time(row.finished_at)?,
-        session: match (time(row.session_at)?, coded(row.session_status)?) {
+        reported: fact_list!(facts_of_model => row)?,
+        dispatched: row.dispatched_at.map(row::time).transpose()?,
+        answered: row.answered_at.map(row::time).transpose()?,
+        finished: row.finished_at.map(row::time).transpose()?,
+        session: match (row.session_at.map(row::time).transpose()?, row.session_status.map(row::code).transpose()?) {
             (Some(at), Some(status)) => Some(Session { at, status }),
             _ => None,
         },
@@ -289,8 +205,8 @@ pub(super) fn deployment_entry(found: DeploymentRow) -> Result<DeploymentEntry, 
         line: row.line_id.into(),
         send: row.send_id.map(Into::into),
         number: row.number,
-        queued_at: some_time(row.queued_at)?,
-        began: time(row.began_at)?,
+        queued_at: row::time(row.queued_at)?,
+        began: row.began_at.map(row::time).transpose()?,
         made: row.send_id.is_some() && !found.external,
         first: None,
         variables: Variables::default(),
@@ -310,14 +226,14 @@ pub(super) fn deployment_row(workspace: WorkspaceId, entry: &DeploymentEntry) ->
         Datum::Uuid(entry.send.map(Into::into)),
         Datum::number(entry.number),
         Datum::at(entry.queued_at),
-        Datum::perhaps_at(facts.dispatched),
-        Datum::perhaps_at(entry.began),
-        Datum::perhaps_at(facts.answered),
-        Datum::perhaps_at(facts.finished),
-        Datum::perhaps(facts.session.map(|session| session.status.code())),
-        Datum::perhaps_at(facts.session.map(|session| session.at)),
+        Datum::optional_time(facts.dispatched),
+        Datum::optional_time(entry.began),
+        Datum::optional_time(facts.answered),
+        Datum::optional_time(facts.finished),
+        Datum::optional(facts.session.map(|session| session.status.code())),
+        Datum::optional_time(facts.session.map(|session| session.at)),
     ];
-    row.extend(facts_row(&facts.named));
+    row.extend(facts::data(&facts.reported));
     row
 }
 
@@ -327,14 +243,14 @@ pub(super) fn user_entry(row: &users::Model) -> Result<UserEntry, StorageError> 
         version: row.version_id.into(),
         contact: row.contact_id.into(),
         deployments: row.deployments,
-        deployed_at: some_time(row.deployed_at)?,
+        deployed_at: row::time(row.deployed_at)?,
         cell: Some(Cell {
-            status: some_coded(row.status)?,
-            stage: coded(row.stage)?,
-            session_status: coded(row.session_status)?,
-            failure_reason: coded(row.failure_reason)?,
+            status: row::code(row.status)?,
+            stage: row.stage.map(row::code).transpose()?,
+            session_status: row.session_status.map(row::code).transpose()?,
+            failure_reason: row.failure_reason.map(row::code).transpose()?,
         }),
-        activity: time((row.activity_at != 0).then_some(row.activity_at))?,
+        activity: Some(row::time(row.activity_at)?).filter(|&at| at > Timestamp::MIN),
     })
 }
 
@@ -353,27 +269,9 @@ pub(super) fn user_standing(entry: &UserEntry) -> Vec<Datum> {
         Datum::number(entry.deployments),
         Datum::at(entry.deployed_at),
         Datum::number(cell.status.code()),
-        Datum::perhaps(cell.stage.map(Coded::to_code)),
-        Datum::perhaps(cell.session_status.map(Coded::to_code)),
-        Datum::perhaps(cell.failure_reason.map(Coded::to_code)),
+        Datum::optional(cell.stage.map(Coded::code)),
+        Datum::optional(cell.session_status.map(Coded::code)),
+        Datum::optional(cell.failure_reason.map(Coded::code)),
         Datum::at(entry.activity.unwrap_or(Timestamp::MIN)),
-    ]
-}
-
-fn facts_row(facts: &MessageFacts) -> [Datum; 12] {
-    let failed = facts.failed.as_ref();
-    [
-        Datum::perhaps_at(facts.accepted),
-        Datum::perhaps_at(facts.held),
-        Datum::perhaps_at(facts.sent),
-        Datum::perhaps_at(facts.delivered),
-        Datum::perhaps_at(facts.read),
-        Datum::perhaps_at(failed.map(|failure| failure.at)),
-        Datum::perhaps(failed.and_then(|failure| failure.code)),
-        Datum::perhaps(failed.map(|failure| failure.reason.code())),
-        Datum::Text(failed.map(|failure| failure.text.clone())),
-        Datum::perhaps_at(facts.refused.map(|refusal| refusal.at)),
-        Datum::perhaps(facts.refused.map(|refusal| refusal.reason.code())),
-        Datum::perhaps_at(facts.unknown),
     ]
 }

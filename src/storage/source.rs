@@ -1,4 +1,4 @@
-//! What the reads of one kind of thing have in common: the columns, where they come from, and what they mean.
+//! What all reads of a kind of object have in common: its columns, their tables, and how to read them.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,26 +9,26 @@ use super::query::Query;
 use super::row::Row;
 use super::{Found, StorageError, Tenant};
 
-/// A kind of thing of a workspace, as it is read.
+/// How to read a kind of object in a workspace.
 pub(super) struct Source<T> {
-    /// The table that has a row for each; it has the columns `id` and `workspace_id`.
+    /// The table with a row per object, and with the columns `id` and `workspace_id`.
     pub(super) table: &'static str,
-    /// The columns, by table and name.
+    /// The columns to read, each with its table.
     pub(super) columns: &'static str,
-    /// The joins to what else the columns name; none may add or drop a row.
+    /// The joins that the columns need. They must not add or remove rows.
     pub(super) joins: &'static str,
     /// Reads the columns.
     pub(super) read: fn(&mut Row<'_>) -> Result<T, StorageError>,
 }
 
 impl<T> Source<T> {
-    /// Selects the workspace's things for which `condition` holds.
+    /// Selects the workspace's objects that match a condition.
     pub(super) fn select(&self, condition: &str) -> String {
         let Self { table, columns, joins, .. } = self;
         format!("SELECT {columns} FROM {table} {joins} WHERE {table}.workspace_id = $1 AND {condition}")
     }
 
-    /// Things by a key of theirs.
+    /// Finds objects by id.
     pub(super) async fn find_many<K>(&self, tenant: &Tenant, ids: &[K], id: fn(&T) -> K) -> Found<K, T>
     where
         K: Copy + Eq + Hash + Into<Uuid>,
@@ -40,7 +40,7 @@ impl<T> Source<T> {
     }
 }
 
-/// How many rows of a table belong to each parent, 0 included.
+/// The number of rows that each parent has in a table, including 0.
 pub(super) async fn counts<P>(tenant: &Tenant, table: &str, parent: &str, parents: &[P]) -> Found<P, i64>
 where
     P: Copy + Eq + Hash + From<Uuid> + Into<Uuid>,
@@ -52,7 +52,7 @@ where
     Ok(with_absent(parents, counts))
 }
 
-/// What was found for each key, and the default for those that nothing was found for.
+/// What was found for each key, and the default value for the other keys.
 pub(super) fn with_absent<K: Copy + Eq + Hash, V: Default>(
     keys: &[K],
     found: impl IntoIterator<Item = (K, V)>,

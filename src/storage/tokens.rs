@@ -1,4 +1,4 @@
-//! API tokens and the workspaces that they open.
+//! API tokens, and the workspaces to which they give access.
 
 use entity::{tokens, workspaces};
 use sea_orm::sea_query::Expr;
@@ -13,24 +13,24 @@ use crate::domain::id::{TokenId, WorkspaceId, new_key};
 /// A token without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Its id.
+    /// The token's id.
     pub id: TokenId,
-    /// The workspace that it opens.
+    /// The workspace to which it gives access.
     pub workspace: WorkspaceId,
     /// The workspace's name.
     pub workspace_name: String,
-    /// What it may do: bits, see `auth::Scopes`.
+    /// What it permits, as the bits of `auth::Scopes`.
     pub scopes: i16,
     /// When it was created.
     pub created_at: Timestamp,
-    /// When it was revoked, if it was.
+    /// When it was revoked; `None` while it is valid.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The workspace of a name, made where it is missing.
+/// The workspace with a name, which is created if it does not exist.
 pub async fn get_workspace(db: &Database, name: &str, now: Timestamp) -> Result<WorkspaceId, StorageError> {
     let row = workspaces::ActiveModel { id: Set(new_key()), name: Set(name.to_owned()), created_at: Set(now.micros()) };
-    // Whoever comes second inserts nothing and finds what the first inserted.
+    // A concurrent call may have inserted it; then nothing is inserted here.
     let insert = workspaces::Entity::insert(row).on_conflict_do_nothing_on([workspaces::Column::Name]);
     insert.exec_without_returning(db.writer()).await?;
     let named = workspaces::Entity::find().filter(workspaces::Column::Name.eq(name));
@@ -39,13 +39,13 @@ pub async fn get_workspace(db: &Database, name: &str, now: Timestamp) -> Result<
     Ok(workspace.ok_or_else(missing)?.id.into())
 }
 
-/// The workspace's own name.
+/// The name of the workspace.
 pub async fn workspace_name(tenant: &Tenant) -> Result<Option<String>, StorageError> {
     let name = workspaces::Entity::find_by_id(tenant.workspace().0).select_only().column(workspaces::Column::Name);
     Ok(name.into_tuple().one(tenant.database().reader()).await?)
 }
 
-/// Stores a token by the hash of its secret.
+/// Stores a token under the hash of its secret.
 pub async fn create(tenant: &Tenant, hash: &str, scopes: i16, now: Timestamp) -> Result<TokenId, StorageError> {
     let id = TokenId(new_key());
     let row = tokens::ActiveModel {
@@ -60,7 +60,7 @@ pub async fn create(tenant: &Tenant, hash: &str, scopes: i16, now: Timestamp) ->
     Ok(id)
 }
 
-/// The token in force with this hash.
+/// The valid token with this hash.
 pub async fn find_by_hash(db: &Database, hash: &str) -> Result<Option<Token>, StorageError> {
     let mut query = Query::anywhere(db);
     let hash = query.bind(hash);
@@ -68,12 +68,12 @@ pub async fn find_by_hash(db: &Database, hash: &str) -> Result<Option<Token>, St
     Ok(tokens.into_iter().next())
 }
 
-/// Every token, oldest first.
+/// All tokens of all workspaces, oldest first.
 pub async fn list(db: &Database) -> Result<Vec<Token>, StorageError> {
     Query::anywhere(db).all(format!("{} ORDER BY tokens.created_at, tokens.id", select("TRUE")), read).await
 }
 
-/// Revokes a token, keeping the time of an earlier revocation; `false` where there is none of this id.
+/// Revokes a token; if it is revoked already, the earlier time is kept. `false` if it does not exist.
 pub async fn revoke(db: &Database, id: TokenId, now: Timestamp) -> Result<bool, StorageError> {
     let revoked = Expr::col(tokens::Column::RevokedAt).if_null(now.micros());
     let update =

@@ -7,11 +7,10 @@ use super::row::Row;
 use super::source::{Source, with_absent};
 use super::{Found, StorageError, Tenant};
 use crate::domain::clock::Timestamp;
-use crate::domain::failure::FailureReason;
 use crate::domain::filter::UserFilter;
 use crate::domain::id::{UserId, VersionId};
 use crate::domain::page::{Key, Page, Slice};
-use crate::domain::standing::{Cell, DeploymentStatus, SessionStatus, Stage};
+use crate::domain::standing::Cell;
 use crate::domain::user::{User, UserOrder};
 
 const USERS: Source<User> = Source {
@@ -23,14 +22,14 @@ const USERS: Source<User> = Source {
     read,
 };
 
-/// Which users of a version are asked for, and in which order. Users pages of several versions in one go share it.
+/// The filter and order of a list of users. Pages of several versions with the same query are read in one statement.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UserQuery {
-    /// Which.
+    /// Which users to list.
     pub filter: UserFilter,
-    /// By what.
+    /// What to order them by.
     pub order: UserOrder,
-    /// Greatest first.
+    /// Whether the order is descending.
     pub descending: bool,
 }
 
@@ -39,7 +38,7 @@ pub async fn find_many(tenant: &Tenant, ids: &[UserId]) -> Found<UserId, User> {
     USERS.find_many(tenant, ids, |user| user.id).await
 }
 
-/// A page of each version's users.
+/// A page of the users of each version.
 pub async fn pages(
     tenant: &Tenant,
     versions: &[VersionId],
@@ -57,7 +56,7 @@ pub async fn pages(
     query.lists().narrowed_pages(statement, narrowed, versions, page).await
 }
 
-/// How many users of each version match, counted by the database. (A filter that cells decide is counted from the tally.)
+/// How many users of each version match a filter, counted by the database. (Callers count from the tally if cells decide.)
 pub async fn counts(tenant: &Tenant, versions: &[VersionId], filter: &UserFilter) -> Found<VersionId, i64> {
     let mut query = Query::of(tenant);
     let among = query.among("users.version_id", versions);
@@ -84,7 +83,7 @@ impl UserQuery {
     }
 }
 
-/// The last activity as it is stored: 0 where there is none, since an order's key is never null.
+/// The last activity as it is stored: 0 if there is none, since a sort key is never null.
 fn activity(user: &User) -> i64 {
     user.last_activity_at.unwrap_or(Timestamp::MIN).micros()
 }
@@ -99,10 +98,10 @@ fn read(row: &mut Row<'_>) -> Result<User, StorageError> {
         deployments: row.value()?,
         deployed_at: row.time()?,
         cell: Cell {
-            status: row.code("deployment status", DeploymentStatus::from_code)?,
-            stage: row.optional_code("stage", Stage::from_code)?,
-            session_status: row.optional_code("session status", SessionStatus::from_code)?,
-            failure_reason: row.optional_code("failure reason", FailureReason::from_code)?,
+            status: row.code()?,
+            stage: row.optional_code()?,
+            session_status: row.optional_code()?,
+            failure_reason: row.optional_code()?,
         },
         last_activity_at: Some(row.time()?).filter(|&at| at > Timestamp::MIN),
     })

@@ -1,59 +1,60 @@
-//! Recounting everything that is kept as a sum or a summary, from the facts alone.
+//! Verification: recomputing everything that is stored redundantly, from the facts alone.
 //!
-//! All is read in one snapshot, so it may run at any time, under load. What is recounted: where each user stands and when
-//! it answered, the tallies of versions and sends, the number of attempts, and that the log has no gap and ends where the
-//! tally stands.
+//! Everything is read in one snapshot, so it can run at any time, under load. It recomputes the cell of each user and the time
+//! of the earliest answer, the tallies of versions and sends, and the number of deployments, and checks that the log has no
+//! gaps and adds up to the tally.
 
 use std::collections::{BTreeMap, HashMap};
 
 use entity::{deployments, messages, users, versions};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
-use super::given::Given;
+use super::query::Query;
 use super::row::Row;
 use super::rows::{deployment_facts, message_entry, user_entry};
 use super::{Database, StorageError, ledger};
 use crate::domain::clock::Timestamp;
+use crate::domain::code::Coded;
 use crate::domain::id::{DeploymentId, SendId, UserId, VersionId};
 use crate::domain::merge::{DeploymentFacts, MessageFacts};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::standing::Cell;
 use crate::domain::tally::Tally;
 
-/// How many users are recounted in one go.
-const AT_ONCE: i64 = 1_000;
+/// The number of users that are verified at a time.
+const BATCH_SIZE: i64 = 1_000;
 
-/// Something kept differs from what the facts give.
+/// A difference between a stored value and its recomputation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What it is about: the id of a version, a send, a user or a deployment.
+    /// The id of the version, send, user or deployment.
     pub of: String,
-    /// Which figure differs.
+    /// The name of the value.
     pub what: String,
-    /// What is kept.
+    /// The stored value.
     pub kept: String,
-    /// What the facts give.
+    /// The value according to the facts.
     pub counted: String,
 }
 
-/// What a verification looked at and found.
+/// The result of a verification.
 #[derive(Debug, Default)]
 pub struct Verification {
-    /// How many versions were recounted.
+    /// How many versions were verified.
     pub versions: usize,
-    /// How many users were recounted.
+    /// How many users were verified.
     pub users: i64,
-    /// What differs; empty where all is well.
+    /// All differences; empty if everything is consistent.
     pub differences: Vec<Difference>,
 }
 
-/// Recounts every version of every workspace. `progress` is told of the users recounted so far.
+/// Verifies all versions of all workspaces. `progress` is called with the number of users verified so far.
 pub async fn run(db: &Database, progress: impl Fn(i64)) -> Result<Verification, StorageError> {
     let snapshot = db.snapshot().await?;
     let mut verifier = Verifier { db: &snapshot, found: Verification::default(), sends: HashMap::new() };
-    let ids = Given::new(snapshot.get_database_backend()).statement("SELECT * FROM versions ORDER BY id");
-    for version in versions::Model::find_by_statement(ids).all(&snapshot).await? {
+    let sql = "SELECT * FROM versions ORDER BY id".to_owned();
+    for version in Query::on(&snapshot).models::<versions::Model>(sql).await? {
         verifier.version(&version, &progress).await?;
     }
     verifier.sends().await?;
@@ -68,18 +69,18 @@ struct Verifier<'a> {
     sends: HashMap<SendId, Tally>,
 }
 
-/// What the facts of some users give.
+/// The deployments of some users, with their recomputed cells.
 struct Recount {
     deployments: Vec<(deployments::Model, Cell)>,
 }
 
-/// A message of the user's, with what decides whether it answers.
+/// A user's message, with what decides whether it is an answer.
 struct Turn {
     place: (Timestamp, Option<String>),
     kind: MessageKind,
-    /// Whether the user's own message began the deployment.
+    /// Whether a message of the user began the deployment.
     by_user: bool,
-    /// When there was something to answer; none where nothing was said to the user.
+    /// The time from which messages are answers; `None` if there was nothing to answer.
     since: Option<Timestamp>,
 }
 
@@ -87,16 +88,16 @@ impl Turn {
     fn read(row: &mut Row<'_>) -> Result<Self, StorageError> {
         Ok(Self {
             place: (row.time()?, row.value()?),
-            kind: row.code("kind", MessageKind::from_code)?,
+            kind: row.code()?,
             by_user: row.value()?,
             since: row.optional_time()?,
         })
     }
 
-    fn first_answer(mut talk: Vec<Self>) -> Option<Timestamp> {
-        talk.sort_by(|one, other| one.place.cmp(&other.place));
-        let skipped = usize::from(talk.first()?.by_user);
-        let answers = talk.into_iter().skip(skipped).filter(|turn| {
+    fn first_answer(mut turns: Vec<Self>) -> Option<Timestamp> {
+        turns.sort_by(|one, other| one.place.cmp(&other.place));
+        let skipped = usize::from(turns.first()?.by_user);
+        let answers = turns.into_iter().skip(skipped).filter(|turn| {
             let asked = turn.since.is_some_and(|since| since.seconds() <= turn.place.0.seconds());
             asked && turn.kind != MessageKind::Reaction
         });
@@ -127,24 +128,24 @@ impl Verifier<'_> {
     }
 
     async fn users_behind(&self, version: Uuid, (at, id): (i64, Uuid)) -> Result<Vec<users::Model>, StorageError> {
-        let mut given = Given::new(self.db.get_database_backend());
-        let (version, at, id, limit) = (given.value(version), given.value(at), given.value(id), given.value(AT_ONCE));
+        let mut query = Query::on(self.db);
+        let (version, at, id, limit) = (query.bind(version), query.bind(at), query.bind(id), query.bind(BATCH_SIZE));
         let sql = format!(
             "SELECT * FROM users WHERE version_id = {version} AND (deployed_at, id) > ({at}, {id}) \
              ORDER BY deployed_at, id LIMIT {limit}"
         );
-        Ok(users::Model::find_by_statement(given.statement(sql)).all(self.db).await?)
+        query.models(sql).await
     }
 
     async fn recount(&mut self, users: &[users::Model]) -> Result<Recount, StorageError> {
         let ids: Vec<UserId> = users.iter().map(|user| user.id.into()).collect();
         let firsts = self.first_messages(&ids).await?;
         let answers = self.answers(&ids).await?;
-        let mut given = Given::new(self.db.get_database_backend());
-        let ids = given.any_id("user_id", &ids);
-        let rows = given.statement(format!("SELECT * FROM deployments WHERE {ids} ORDER BY user_id, number"));
+        let mut query = Query::on(self.db);
+        let ids = query.among("user_id", &ids);
+        let sql = format!("SELECT * FROM deployments WHERE {ids} ORDER BY user_id, number");
         let mut counted = Vec::new();
-        for row in deployments::Model::find_by_statement(rows).all(self.db).await? {
+        for row in query.models::<deployments::Model>(sql).await? {
             let id: DeploymentId = row.id.into();
             let facts = DeploymentFacts { answered: answers.get(&id).copied(), ..deployment_facts(&row)? };
             let name = id.to_string();
@@ -159,31 +160,30 @@ impl Verifier<'_> {
     }
 
     async fn first_messages(&self, users: &[UserId]) -> Result<HashMap<DeploymentId, MessageFacts>, StorageError> {
-        let mut given = Given::new(self.db.get_database_backend());
-        let users = given.any_id("user_id", users);
-        let rows = given.statement(format!("SELECT * FROM messages WHERE first AND {users}"));
-        let rows = messages::Model::find_by_statement(rows).all(self.db).await?;
+        let mut query = Query::on(self.db);
+        let users = query.among("user_id", users);
+        let sql = format!("SELECT * FROM messages WHERE first AND {users}");
+        let rows = query.models::<messages::Model>(sql).await?;
         rows.into_iter().map(|row| message_entry(row).map(|entry| (entry.deployment, entry.facts))).collect()
     }
 
-    /// The earliest answer of each deployment, counted anew: at or after its first message in whole seconds, or where another
-    /// system never reported one, after its beginning; the message by which the user began is none.
+    /// Recomputes the earliest answer of each deployment: at or after its first message, in whole seconds, or its beginning if
+    /// another system never reported a first message. A message that began the deployment is not an answer.
     async fn answers(&self, users: &[UserId]) -> Result<HashMap<DeploymentId, Timestamp>, StorageError> {
-        let mut given = Given::new(self.db.get_database_backend());
-        let users = given.any_id("a.user_id", users);
-        let sender = given.value(Sender::User.code());
+        let mut query = Query::on(self.db);
+        let users = query.among("a.user_id", users);
+        let sender = query.bind(Sender::User.code());
         let sql = format!(
             "SELECT a.deployment_id, a.at, a.provider_message_id, a.kind, d.send_id IS NULL AS by_user, \
              COALESCE(f.at, CASE WHEN d.send_id IS NOT NULL THEN d.began_at END) AS since FROM messages a \
              JOIN deployments d ON d.id = a.deployment_id LEFT JOIN messages f ON f.deployment_id = d.id AND f.first \
              WHERE {users} AND a.sender = {sender}"
         );
-        let mut talks: HashMap<DeploymentId, Vec<Turn>> = HashMap::new();
-        for row in self.db.query_all_raw(given.statement(sql)).await? {
-            let mut row = Row::new(&row);
-            talks.entry(row.id()?).or_default().push(Turn::read(&mut row)?);
+        let mut turns: HashMap<DeploymentId, Vec<Turn>> = HashMap::new();
+        for (deployment, turn) in query.all(sql, |row| Ok((row.id()?, Turn::read(row)?))).await? {
+            turns.entry(deployment).or_default().push(turn);
         }
-        Ok(talks.into_iter().filter_map(|(id, talk)| Some((id, Turn::first_answer(talk)?))).collect())
+        Ok(turns.into_iter().filter_map(|(id, turns)| Some((id, Turn::first_answer(turns)?))).collect())
     }
 
     fn users(&mut self, users: &[users::Model], recount: &Recount, tally: &mut Tally) -> Result<(), StorageError> {
@@ -202,21 +202,21 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// The log has every number up to the revision once, and its moves add up to the tally.
+    /// Checks that the log has every number up to the revision exactly once, and that its moves add up to the tally.
     async fn log(&mut self, version: &versions::Model, name: &str, tally: &Tally) -> Result<(), StorageError> {
-        let mut given = Given::new(self.db.get_database_backend());
-        let id = given.value(version.id);
+        let mut query = Query::on(self.db);
+        let id = query.bind(version.id);
         let sql = format!(
             "SELECT cell_before, cell, COUNT(*), MAX(revision) FROM changes WHERE version_id = {id} GROUP BY cell_before, cell"
         );
         let (mut moved, mut count, mut last) = (Tally::default(), 0_i64, 0_i64);
-        for row in self.db.query_all_raw(given.statement(sql)).await? {
-            let (before, after): (Option<i32>, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            let (times, newest): (i64, i64) = (row.try_get_by_index(2)?, row.try_get_by_index(3)?);
+        let read =
+            |row: &mut Row<'_>| Ok((row.optional_cell()?, row.cell()?, row.value::<i64>()?, row.value::<i64>()?));
+        for (before, after, times, newest) in query.all(sql, read).await? {
             if let Some(before) = before {
-                moved.add(ledger::cell(before)?, -times);
+                moved.add(before, -times);
             }
-            moved.add(ledger::cell(after)?, times);
+            moved.add(after, times);
             count += times;
             last = last.max(newest);
         }
@@ -229,11 +229,8 @@ impl Verifier<'_> {
 
     async fn sends(&mut self) -> Result<(), StorageError> {
         let counted = std::mem::take(&mut self.sends);
-        let all =
-            Given::new(self.db.get_database_backend()).statement("SELECT send_id FROM send_tally GROUP BY send_id");
-        let rows = self.db.query_all_raw(all).await?;
-        let kept: Vec<SendId> =
-            rows.iter().map(|row| row.try_get_by_index::<Uuid>(0).map(Into::into)).collect::<Result<_, _>>()?;
+        let sql = "SELECT send_id FROM send_tally GROUP BY send_id".to_owned();
+        let kept: Vec<SendId> = Query::on(self.db).ids(sql).await?;
         let ids: std::collections::BTreeSet<SendId> = kept.into_iter().chain(counted.keys().copied()).collect();
         for chunk in ids.into_iter().collect::<Vec<_>>().chunks(500) {
             let mut kept = ledger::read_send_tallies(self.db, chunk).await?;

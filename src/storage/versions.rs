@@ -46,7 +46,7 @@ pub async fn find_by_number(
     let of_these = query.among("versions.conversation_id", &conversations);
     let numbered = query.among_numbers("versions.number", &numbers);
     let versions = query.all(VERSIONS.select(&format!("{of_these} AND {numbered}")), read).await?;
-    // Each of these conversations with each of these numbers is more than was asked for where they differ; they seldom do.
+    // The statement combines all conversations with all numbers. That may find more than was requested, but rarely does.
     let keyed = versions.into_iter().map(|version| ((version.conversation, version.number), version));
     Ok(keyed.filter(|(key, _)| wanted.contains(key)).collect())
 }
@@ -65,7 +65,7 @@ pub async fn counts(tenant: &Tenant, conversations: &[ConversationId]) -> Found<
     source::counts(tenant, "versions", "conversation_id", conversations).await
 }
 
-/// The names of the variables that occur among each version's users, by name.
+/// The names of the variables that each version's users have, in alphabetical order.
 pub async fn variable_names(tenant: &Tenant, versions: &[VersionId]) -> Found<VersionId, Vec<String>> {
     let mut query = Query::of(tenant);
     let among = query.among("version_id", versions);

@@ -1,8 +1,8 @@
-//! What the provider's answer to a call means: a pure reading of status, headers and body.
+//! The meaning of the provider's answer to a call, from its status, headers and body alone.
 //!
-//! The provider asks for logic built on the error's code, never on titles or HTTP statuses, so a readable code decides
-//! whatever the status says. The rest follows one rule, that no message is ever sent twice: only what certainly did not
-//! arrive may be sent again, and an answer that cannot be understood is an unknown outcome.
+//! The provider asks clients to rely on error codes, never on titles or HTTP statuses, so a readable code takes precedence over
+//! the status. Everything else follows from the rule that no message is ever sent twice: only what certainly did not arrive
+//! may be sent again, and an answer that cannot be understood is an unknown outcome.
 
 use std::time::Duration;
 
@@ -12,72 +12,72 @@ use super::error::ErrorObject;
 use super::ids::{provider_id, wa_id};
 use crate::domain::failure::FailureReason;
 
-/// What became of a call.
+/// The result of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The provider took the message.
+    /// The provider accepted the message.
     Accepted(Accepted),
-    /// The provider said no, with a code.
-    Refused(Refused),
-    /// The message certainly did not arrive: it may be sent again.
+    /// The provider rejected the message with an error code.
+    Rejected(Rejected),
+    /// The message certainly did not arrive, so it may be sent again.
     NotSent {
-        /// How long the provider asks us to wait, where it does.
+        /// How long the provider asks us to wait, if it does.
         retry_after: Option<Duration>,
     },
-    /// Nobody knows whether the message arrived: it must not be sent again by itself.
+    /// It is unknown whether the message arrived, so it must not be sent again automatically.
     Unknown,
 }
 
-/// The provider took the message. It says nothing about its being sent, let alone delivered.
+/// The provider accepted the message. That does not mean that it has been sent, let alone delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// The provider's id of the message.
     pub provider_message_id: String,
-    /// WhatsApp's id of the recipient's account, which may differ from the number sent to.
+    /// The recipient's WhatsApp id, whose digits may differ from those of the number.
     pub wa_id: Option<String>,
-    /// The provider's id of the recipient.
+    /// The provider's user id of the recipient.
     pub provider_user_id: Option<String>,
-    /// Whether the provider holds the message back, to judge the template's quality or because the template is paused.
-    /// If it drops the message later, it says so in a webhook.
+    /// Whether the provider holds the message back, to assess the template's quality or because the template is paused.
+    /// If it drops the message later, it reports that in a webhook.
     pub held: bool,
 }
 
-/// The provider said no.
+/// The provider rejected the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// The provider's code.
+pub struct Rejected {
+    /// The provider's error code.
     pub code: i32,
-    /// The provider's own words; they may be empty.
+    /// The provider's description; may be empty.
     pub text: String,
     /// What to do about it.
     pub action: Action,
-    /// How long the provider asks us to wait, where it does.
+    /// How long the provider asks us to wait, if it does.
     pub retry_after: Option<Duration>,
 }
 
-/// What to do about a refused message.
+/// What to do about a rejected message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// The message fails.
+    /// Fail the message.
     Fail,
-    /// It may succeed after a while; the whole line had better slow down.
+    /// Retry the message later; the whole line is being throttled.
     RetryLater,
-    /// It may succeed after a while; only this recipient has to wait.
+    /// Retry the message later; only its recipient is affected.
     RetryThisUserLater,
-    /// No message of this line can succeed: it stops, and its messages stay queued.
+    /// Stop the line, since none of its messages can succeed. They stay queued.
     StopLine,
 }
 
-/// The code of too many messages to one recipient.
+/// The code for too many messages to the same recipient.
 const PAIR_RATE_LIMIT: i32 = 131_056;
 
-/// The longest wait that is believed.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
+/// The longest wait that we accept from the provider.
+const MAX_WAIT: Duration = Duration::from_hours(24);
 
 const TOO_MANY_REQUESTS: u16 = 429;
 
 impl Action {
-    /// What to do about a call that was refused with `code`.
+    /// What to do about a call that was rejected with `code`.
     pub fn of_provider_code(code: i32) -> Self {
         match FailureReason::of_provider_code(code) {
             FailureReason::RateLimited if code == PAIR_RATE_LIMIT => Self::RetryThisUserLater,
@@ -89,16 +89,16 @@ impl Action {
 }
 
 impl Answer {
-    /// What an HTTP answer means.
+    /// The meaning of an HTTP response.
     pub(super) fn read(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let accepted = Some(&body).filter(|_| (200..300).contains(&status)).and_then(Accepted::read);
-        let refused = || Refused::read(&body, retry_after).map(Self::Refused);
-        let answer = accepted.map(Self::Accepted).or_else(refused);
+        let rejected = || Rejected::read(&body, retry_after).map(Self::Rejected);
+        let answer = accepted.map(Self::Accepted).or_else(rejected);
         answer.unwrap_or_else(|| Self::without_code(status, retry_after))
     }
 
-    /// What an HTTP answer without a readable code means.
+    /// The meaning of an HTTP response without a readable code.
     fn without_code(status: u16, retry_after: Option<Duration>) -> Self {
         if status == TOO_MANY_REQUESTS { Self::NotSent { retry_after } } else { Self::Unknown }
     }
@@ -119,17 +119,17 @@ impl Accepted {
     }
 }
 
-impl Refused {
+impl Rejected {
     fn read(body: &Value, retry_after: Option<Duration>) -> Option<Self> {
         let ErrorObject { code, text } = ErrorObject::read(body.get("error")?);
         code.map(|code| Self { code, text, action: Action::of_provider_code(code), retry_after })
     }
 }
 
-/// The wait that a `Retry-After` header asks for: a number of seconds, or a date, which counts from the answer's own.
+/// The wait requested by a `Retry-After` header: a number of seconds, or a date, which is relative to the response's `Date`.
 pub(super) fn retry_after(header: &str, date: Option<&str>) -> Option<Duration> {
     let seconds = header.trim().parse::<u64>().ok().map(Duration::from_secs);
-    seconds.or_else(|| between(date?, header)).map(|wait| wait.min(LONGEST_WAIT))
+    seconds.or_else(|| between(date?, header)).map(|wait| wait.min(MAX_WAIT))
 }
 
 fn between(date: &str, later: &str) -> Option<Duration> {
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    /// Every code of the provider's reference, and what a call refused with it leads to.
+    /// Every code of the provider's reference, and the action it leads to.
     const ACTIONS: [(Action, &[i32]); 4] = [
         (Action::RetryLater, &[4, 80_007, 130_429, 1, 2, 131_000, 131_016, 131_057, 133_004]),
         (Action::RetryThisUserLater, &[131_056]),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_means_accepted() {
+    fn a_message_id_means_accepted() {
         let body = json!({
             "messaging_product": "whatsapp",
             "contacts": [{"input": "+5511999", "wa_id": "551199", "user_id": "BR.1349"}],
@@ -239,10 +239,10 @@ mod tests {
     }
 
     #[test]
-    fn a_code_means_refused_whatever_the_http_status() {
+    fn a_code_means_rejected_whatever_the_http_status() {
         for status in [200, 400, 401, 403, 429, 500, 503] {
-            let Answer::Refused(refused) = read(status, &refusal(131_008)) else { panic!("{status}") };
-            assert_eq!((refused.code, refused.action), (131_008, Action::Fail));
+            let Answer::Rejected(rejected) = read(status, &refusal(131_008)) else { panic!("{status}") };
+            assert_eq!((rejected.code, rejected.action), (131_008, Action::Fail));
         }
     }
 
@@ -283,6 +283,6 @@ mod tests {
         assert_eq!(retry_after("Wed, 21 Oct 2026 07:27:00 GMT", date), Some(Duration::ZERO));
         assert_eq!(retry_after("Wed, 21 Oct 2026 07:28:05 GMT", None), None);
         assert_eq!(retry_after("soon", date), None);
-        assert_eq!(retry_after("18446744073709551615", None), Some(LONGEST_WAIT));
+        assert_eq!(retry_after("18446744073709551615", None), Some(MAX_WAIT));
     }
 }

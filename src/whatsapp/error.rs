@@ -1,22 +1,22 @@
-//! The provider's error objects, the same in answers and in webhooks: a code, and words in three places.
+//! The provider's error objects, which are the same in answers and in webhooks: a code, and descriptions in three places.
 
 use serde_json::Value;
 
-use crate::domain::input::{LONGEST_TEXT, check_text};
+use crate::domain::input::{MAX_TEXT_BYTES, check_text};
 
-/// An error as the provider tells it.
+/// An error as the provider reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ErrorObject {
-    /// The code; `None` where it cannot be read.
+    /// The error code; `None` if it is missing or not a 32-bit integer.
     pub(super) code: Option<i32>,
-    /// The most particular words given; they may be empty.
+    /// The most specific description given; may be empty.
     pub(super) text: String,
 }
 
 impl ErrorObject {
-    /// Reads what can be read of it.
+    /// Reads as much of an error object as possible.
     pub(super) fn read(error: &Value) -> Self {
-        Self { code: error.get("code").and_then(code), text: words(error) }
+        Self { code: error.get("code").and_then(code), text: description(error) }
     }
 }
 
@@ -28,19 +28,19 @@ fn code(code: &Value) -> Option<i32> {
     }
 }
 
-fn words(error: &Value) -> String {
+fn description(error: &Value) -> String {
     let details = error.get("error_data").and_then(|data| data.get("details"));
-    let told = [details, error.get("message"), error.get("title")];
-    let told = told.into_iter().flatten().filter_map(Value::as_str).find(|text| !text.is_empty());
-    told.map(storable).unwrap_or_default()
+    let descriptions = [details, error.get("message"), error.get("title")];
+    let description = descriptions.into_iter().flatten().filter_map(Value::as_str).find(|text| !text.is_empty());
+    description.map(storable).unwrap_or_default()
 }
 
-/// What can be stored of a text: an error counts more than the words that it comes with.
+/// The text without what cannot be stored. The error must not be lost because of its description.
 fn storable(text: &str) -> String {
-    if check_text(text, LONGEST_TEXT).is_ok() {
+    if check_text(text, MAX_TEXT_BYTES).is_ok() {
         return text.to_owned();
     }
-    let (kept, _) = text.split_at(text.floor_char_boundary(LONGEST_TEXT));
+    let (kept, _) = text.split_at(text.floor_char_boundary(MAX_TEXT_BYTES));
     kept.replace('\0', "")
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_particular_words_are_kept() {
+    fn the_most_specific_description_is_used() {
         let full = json!({"code": 1, "title": "t", "message": "m", "error_data": {"details": "d"}});
         for (error, words) in [
             (full, "d"),
@@ -65,13 +65,13 @@ mod tests {
     }
 
     #[test]
-    fn long_words_are_cut_at_a_character() {
-        let error = ErrorObject::read(&json!({"message": format!("a{}", "ü".repeat(LONGEST_TEXT))}));
-        assert_eq!(error.text.len(), LONGEST_TEXT - 1);
+    fn a_long_description_is_cut_between_characters() {
+        let error = ErrorObject::read(&json!({"message": format!("a{}", "ü".repeat(MAX_TEXT_BYTES))}));
+        assert_eq!(error.text.len(), MAX_TEXT_BYTES - 1);
     }
 
     #[test]
-    fn a_code_is_a_number_or_one_in_a_text() {
+    fn a_code_is_a_number_or_a_string_with_a_number() {
         for (code, read) in [
             (json!(131_026), Some(131_026)),
             (json!("190"), Some(190)),

@@ -1,19 +1,16 @@
-//! What ids of the provider's can be stored and looked up.
+//! Checks of the provider's ids: only those that can be stored are accepted.
 
-use crate::domain::input::{LONGEST_PROVIDER_ID, check_name};
+use crate::domain::contact::is_whatsapp_id;
+use crate::domain::input::{MAX_PROVIDER_ID_BYTES, check_name};
 
-/// The longest WhatsApp id: E.164 allows fifteen digits, the provider a few more.
-const LONGEST_WA_ID: usize = 20;
-
-/// An id of a message or of a user.
+/// The provider's id of a message or a user; `None` if it is blank, too long or has a NUL.
 pub(super) fn provider_id(text: &str) -> Option<String> {
-    check_name(text, LONGEST_PROVIDER_ID).ok().map(|()| text.to_owned())
+    check_name(text, MAX_PROVIDER_ID_BYTES).ok().map(|()| text.to_owned())
 }
 
-/// A WhatsApp id of an account: digits and nothing else.
+/// A WhatsApp id; `None` unless it has 1 to 20 digits and nothing else.
 pub(super) fn wa_id(text: &str) -> Option<String> {
-    let digits = !text.is_empty() && text.len() <= LONGEST_WA_ID && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.to_owned())
+    is_whatsapp_id(text).then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -21,18 +18,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_stored_is_no_id() {
+    fn ids_that_cannot_be_stored_are_rejected() {
         assert_eq!(provider_id("wamid.A").as_deref(), Some("wamid.A"));
-        for text in ["", " ", "a\u{0}", &"a".repeat(LONGEST_PROVIDER_ID + 1)] {
+        for text in ["", " ", "a\u{0}", &"a".repeat(MAX_PROVIDER_ID_BYTES + 1)] {
             assert_eq!(provider_id(text), None);
-        }
-    }
-
-    #[test]
-    fn a_whatsapp_id_is_digits() {
-        assert_eq!(wa_id("573001234567").as_deref(), Some("573001234567"));
-        for text in ["", "+573001234567", "CO.1349", "123456789012345678901", "１２３"] {
-            assert_eq!(wa_id(text), None, "{text}");
         }
     }
 }

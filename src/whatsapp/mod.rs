@@ -1,7 +1,7 @@
-//! WhatsApp's Cloud API: the client that calls it, the webhooks that it posts, and a simulator that stands in for it.
+//! WhatsApp's Cloud API: the client that calls it, the webhooks that it posts, and a simulator of it.
 //!
-//! The provider's names, codes and shapes end here: what leaves this module is facts and answers in the domain's words.
-//! It imports the domain and nothing else of ours; who a line or a message is, its callers find out.
+//! The provider's names, codes and formats are confined to this module, which returns facts and answers in the domain's terms.
+//! It does not use storage; callers resolve the ids of lines and messages.
 
 pub mod answer;
 pub mod client;

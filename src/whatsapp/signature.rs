@@ -1,4 +1,4 @@
-//! The signature on the provider's webhooks: an HMAC-SHA256 over the bytes of the body as they came.
+//! The signature of the provider's webhooks: an HMAC-SHA256 of the raw bytes of the body.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -8,9 +8,9 @@ pub const HEADER: &str = "x-hub-signature-256";
 
 const SCHEME: &str = "sha256=";
 
-/// Whether `header` is the signature of `body` under the app's `secret`, compared in constant time.
+/// Whether `header` is the signature of `body` with the app's `secret`, compared in constant time.
 ///
-/// Under an empty secret nothing is signed: anybody could have done it.
+/// With an empty secret no signature is valid, since anybody could compute it.
 pub fn verify(secret: &str, body: &[u8], header: &str) -> bool {
     let claimed = header.strip_prefix(SCHEME).and_then(|digits| hex::decode(digits).ok());
     match (claimed, mac(secret, body)) {
@@ -19,7 +19,7 @@ pub fn verify(secret: &str, body: &[u8], header: &str) -> bool {
     }
 }
 
-/// The header's value for `body`; `None` under an empty secret.
+/// The header's value for `body`; `None` if the secret is empty.
 pub fn sign(secret: &str, body: &[u8]) -> Option<String> {
     let mac = mac(secret, body)?;
     Some(format!("{SCHEME}{}", hex::encode(mac.finalize().into_bytes())))
@@ -42,7 +42,7 @@ mod tests {
     const SIGNED: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
     #[test]
-    fn known_vectors_are_signed_alike() {
+    fn known_vectors_are_signed_correctly() {
         assert_eq!(sign(SECRET, b"Hello, World!").as_deref(), Some(SIGNED));
         // RFC 4231, test case 2.
         assert_eq!(
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not() {
+    fn anything_else_is_not_verified() {
         assert!(!verify(SECRET, b"Hello, World", SIGNED));
         assert!(!verify("another secret", b"Hello, World!", SIGNED));
         let without_scheme = SIGNED.replace("sha256=", "");

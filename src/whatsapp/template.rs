@@ -1,38 +1,38 @@
-//! The one thing that we send: an approved template with its parameters filled in.
+//! The messages that we send: approved templates with their parameters filled in.
 
 use serde_json::{Value, json};
 
 use crate::domain::id::MessageId;
 use crate::domain::phone::Phone;
 
-/// Whom a message goes to.
+/// The recipient of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recipient {
-    /// A number, in E.164.
+    /// A phone number in E.164.
     Phone(Phone),
-    /// The provider's id of a user whose number is hidden.
+    /// The provider's user id of somebody whose number is hidden.
     User(String),
 }
 
-/// A template message to one person.
+/// A template message to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgoingTemplate {
-    /// Whom it goes to.
+    /// The recipient.
     pub recipient: Recipient,
     /// The template's name at the provider.
     pub name: String,
     /// The template's language code.
     pub language: String,
-    /// The values of the body's parameters, in their order.
+    /// The values of the body's parameters, in order.
     pub parameters: Vec<String>,
-    /// Our id of the message, which comes back with every status.
+    /// Our id of the message, which the provider returns with every status.
     pub callback: MessageId,
 }
 
 impl OutgoingTemplate {
     /// The body of the call.
     pub(super) fn body(&self) -> Value {
-        // A number keeps its plus: without one the provider prepends the business number's own country code.
+        // The number keeps its plus. Without it, the provider prepends the country code of the business number.
         let (key, recipient) = match &self.recipient {
             Recipient::Phone(phone) => ("to", phone.as_str()),
             Recipient::User(user_id) => ("recipient", user_id.as_str()),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_to_a_hidden_number_names_the_user() {
+    fn a_template_to_a_hidden_number_contains_the_user_id() {
         let body = template(Recipient::User("CO.1349".into()), &[]).body();
         assert_eq!(body["recipient"], "CO.1349");
         assert_eq!(body.get("to"), None);

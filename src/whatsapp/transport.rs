@@ -1,4 +1,4 @@
-//! How HTTP calls leave: one way for the client and for the simulator's webhooks.
+//! The HTTP client, shared by the Cloud API's client and the simulator's webhooks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,22 +8,22 @@ use reqwest::{Client, ClientBuilder, retry};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Connections idle for longer are not used again. Servers close theirs after a minute or so; a call that is written into
-/// a connection just being closed has an unknown outcome, so it pays to be the first to let go.
-const IDLE: Duration = Duration::from_secs(20);
+/// How long an idle connection is kept. Servers close theirs after about a minute. A call on a connection that is just being
+/// closed has an unknown outcome, so we close it first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Why a client cannot be built.
+/// Why the HTTP client cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// The cryptography offers no version of TLS.
+    /// The cryptography provider supports no version of TLS.
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
-    /// The HTTP client refuses its settings.
+    /// The HTTP client rejects its settings.
     #[error("cannot set up the HTTP client")]
     Http(#[from] reqwest::Error),
 }
 
-/// An HTTP client that does what it is told once: it follows no redirect, repeats nothing and asks no proxy.
+/// An HTTP client that makes each call exactly once: it follows no redirects, does not retry and uses no proxy.
 pub(crate) fn client(connect_timeout: Duration, call_timeout: Duration) -> Result<Client, TransportError> {
     let builder = ClientBuilder::new()
         .tls_backend_preconfigured(tls()?)
@@ -32,12 +32,12 @@ pub(crate) fn client(connect_timeout: Duration, call_timeout: Duration) -> Resul
         .retry(retry::never())
         .connect_timeout(connect_timeout)
         .timeout(call_timeout)
-        .pool_idle_timeout(IDLE);
+        .pool_idle_timeout(IDLE_TIMEOUT);
     Ok(builder.build()?)
 }
 
-/// TLS with the cryptography named here, not with whatever the process installed, and with Mozilla's roots built in: it
-/// works in an image without certificates.
+/// TLS with a fixed cryptography provider instead of the process's default, and with Mozilla's root certificates built in, so
+/// that it works in container images without certificates.
 fn tls() -> Result<ClientConfig, rustls::Error> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));

@@ -12,13 +12,13 @@ use super::wait::soon;
 #[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
-    /// Where the server is: `http://127.0.0.1:1234`.
+    /// The server's URL: `http://127.0.0.1:1234`.
     pub(crate) server: String,
     /// Who it says it is.
     pub(crate) token: Option<String>,
 }
 
-/// What the server answered.
+/// A server's answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -39,12 +39,12 @@ pub(crate) struct Refusal {
     pub(crate) code: String,
 }
 
-/// How a server asks for the body of a request that waits for that.
+/// How a server asks for the body of a request with `Expect: 100-continue`.
 const CONTINUE: [u8; 25] = *b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// An HTTP client that keeps nothing to itself.
+/// An HTTP client.
 pub(crate) fn http() -> reqwest::Client {
-    // Whoever comes second finds one installed already.
+    // It is installed already if another test was first.
     rustls::crypto::ring::default_provider().install_default().ok();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
@@ -60,20 +60,20 @@ impl Client {
         Self { token: token.map(str::to_owned), ..self.clone() }
     }
 
-    /// What a query or mutation answers; the test fails on any error.
+    /// The data of a query or mutation; the test fails on any error.
     pub(crate) async fn ask(&self, document: &str, variables: Value) -> Value {
         let answer = self.post(document, variables).await;
         assert_eq!(answer.body.get("errors"), None, "{document}");
         answer.body["data"].clone()
     }
 
-    /// What one field answers, whatever it is called; the test fails on any error.
+    /// The single field of a query's data; the test fails on any error.
     pub(crate) async fn ask_one(&self, document: &str, variables: Value) -> Value {
         let data = self.ask(document, variables).await;
         data.as_object().and_then(|fields| fields.values().next()).cloned().expect("a field was asked for")
     }
 
-    /// What a mutation answers that refuses nothing.
+    /// The payload of a mutation, which must have no user errors.
     pub(crate) async fn change(&self, document: &str, variables: Value) -> Value {
         let payload = self.ask_one(document, variables).await;
         assert_eq!(payload["userErrors"], json!([]), "{document}");
@@ -90,7 +90,7 @@ impl Client {
         self.post_body(json!({ "query": document, "variables": variables }).to_string()).await
     }
 
-    /// Sends a request to a server that may be away, or go away before it answers; then there is no answer.
+    /// Sends a request to a server that may be unavailable; `None` if there is no answer.
     pub(crate) async fn try_post(&self, document: &str, variables: Value) -> Option<Answer> {
         self.send("application/json", json!({ "query": document, "variables": variables }).to_string()).await.ok()
     }
@@ -109,7 +109,7 @@ impl Client {
         Ok(Answer { status, headers, body: response.json().await? })
     }
 
-    /// Begins a request, which the server is carrying out when this returns.
+    /// Begins a request; the server is processing it when this returns.
     pub(crate) async fn begin(&self, document: &str, variables: Value) -> Begun {
         let body = json!({ "query": document, "variables": variables }).to_string();
         let head = format!(
@@ -126,7 +126,7 @@ impl Client {
         Begun { stream, body }
     }
 
-    /// What a path answers.
+    /// The status and body of a path.
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, String) {
         let response = self.http.get(format!("{}{path}", self.server)).send().await.expect("the server answers");
         (response.status(), response.text().await.unwrap())
@@ -134,7 +134,7 @@ impl Client {
 }
 
 impl Begun {
-    /// Sends the body, and tells the whole answer of a server that closes the connection behind it.
+    /// Sends the body, and returns the whole answer of a server that then closes the connection.
     pub(crate) async fn finish(mut self) -> String {
         self.stream.write_all(self.body.as_bytes()).await.unwrap();
         let mut answer = String::new();

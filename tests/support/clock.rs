@@ -1,11 +1,11 @@
-//! The machine's clock, which a test can put forward.
+//! The system clock, which a test can put forward.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bluetick::domain::clock::{Clock, SystemClock, Timestamp};
 
-/// Runs as the machine's clock does, ahead of it by what was added.
+/// A clock that is ahead of the system clock by the sum of its advances.
 #[derive(Default)]
 pub(crate) struct TestClock(Mutex<Duration>);
 

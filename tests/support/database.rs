@@ -1,4 +1,4 @@
-//! A database for one test alone.
+//! A database for a single test.
 
 use std::sync::Arc;
 
@@ -18,12 +18,13 @@ pub(crate) enum Kind {
 pub(crate) struct Database {
     kind: Kind,
     url: String,
-    /// SQLite's file, which has to be one: a database in memory has no write-ahead log. It goes with the last clone.
+    /// The folder of SQLite's file. It must be a file, since a database in memory has no write-ahead log. It is removed with
+    /// the last clone.
     _folder: Option<Arc<TempDir>>,
 }
 
 impl Kind {
-    /// Why there can be no database of this kind here, if so.
+    /// Why no database of this kind is available, if so.
     pub(crate) fn missing(self) -> Option<&'static str> {
         let missing = self == Self::Postgres && server().is_none();
         missing.then_some("needs PostgreSQL: run scripts/test, or set TEST_DATABASE_URL")
@@ -62,7 +63,7 @@ impl Database {
         }
     }
 
-    /// Where it is.
+    /// Its URL.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -76,12 +77,12 @@ impl Database {
         count
     }
 
-    /// A connection of one's own.
+    /// A separate connection.
     pub(crate) async fn connect(&self) -> DatabaseConnection {
         sea_orm::Database::connect(&self.url).await.unwrap()
     }
 
-    /// Removes it, whoever is still connected.
+    /// Removes it, even if there are connections.
     pub(crate) async fn remove(self) {
         if self.kind == Kind::Postgres {
             let name = Url::parse(&self.url).unwrap().path().trim_start_matches('/').to_owned();

@@ -1,4 +1,4 @@
-//! The very binary, as its users run it.
+//! The binary, run as users run it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -19,14 +19,14 @@ use super::webhook::{APP_SECRET, body, signature};
 pub(crate) struct Binary {
     database: Database,
     folder: TempDir,
-    /// The port that it listens on, the same at every start.
+    /// The port on which it listens, the same at every start.
     port: u16,
-    /// Settings beside those that all tests have, by the names of their variables.
+    /// Additional settings, by the names of their environment variables.
     settings: Vec<(&'static str, String)>,
     http: reqwest::Client,
 }
 
-/// A command that goes on until it is ended, and is killed when this goes.
+/// A running command, which is killed when this is dropped.
 pub(crate) struct Process {
     child: Child,
     printed: Arc<Mutex<String>>,
@@ -46,12 +46,12 @@ impl Binary {
         self.settings.push((variable, value.into()));
     }
 
-    /// Where it serves: `http://127.0.0.1:1234`.
+    /// The server's URL: `http://127.0.0.1:1234`.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// A command, with nothing of the environment but what is needed.
+    /// A command with a minimal environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = bare(arguments);
         command
@@ -92,7 +92,7 @@ impl Binary {
         Client::new(&self.url(), token.trim())
     }
 
-    /// Posts a webhook; none where the server is away, or goes away before it answers.
+    /// Posts a webhook; `None` if there is no answer.
     pub(crate) async fn post(&self, payload: &Value) -> Option<StatusCode> {
         let body = body(payload);
         let request = self.http.post(format!("{}/webhooks/whatsapp", self.url()));
@@ -118,12 +118,12 @@ impl Process {
         Self { child, printed, readers: vec![answer, progress] }
     }
 
-    /// What it printed so far, on standard output and standard error.
+    /// Its output so far, on standard output and standard error.
     pub(crate) fn printed(&self) -> String {
         self.printed.lock().unwrap().clone()
     }
 
-    /// The first word that begins so, once it is printed.
+    /// Waits for a word with this beginning in the output.
     pub(crate) async fn prints(&self, beginning: &str) -> String {
         until(&format!("{beginning} is printed"), async || {
             let printed = self.printed();
@@ -133,7 +133,7 @@ impl Process {
         .await
     }
 
-    /// Ends the process as a power cut would.
+    /// Kills the process, like a power failure.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -145,7 +145,7 @@ impl Process {
         assert!(sent.success());
     }
 
-    /// How the process ended. All that it printed is known then.
+    /// Waits for the process to end. Its output is complete then.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let status = until("the process has ended", async || self.child.try_wait().unwrap()).await;
         self.readers.drain(..).for_each(|reader| reader.join().unwrap());
@@ -153,7 +153,7 @@ impl Process {
     }
 }
 
-/// Keeps what is printed, and passes it on to whoever looks at the test, so that a full pipe never stops the process.
+/// Collects the output and also prints it, so that a full pipe never blocks the process.
 fn keep(from: impl Read + Send + 'static, printed: Arc<Mutex<String>>) -> JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {

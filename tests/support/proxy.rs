@@ -1,4 +1,4 @@
-//! Something between a server and its PostgreSQL: it counts statements, and it can break.
+//! A proxy in front of PostgreSQL that counts statements and can be interrupted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,17 +8,17 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// A stand-in for a PostgreSQL server, which passes on what it is told.
+/// A proxy in front of a PostgreSQL server.
 pub(crate) struct Proxy {
-    /// Where the database is, through this.
+    /// The URL of the database through this proxy.
     pub(crate) url: String,
     statements: Arc<AtomicU64>,
     whole: watch::Sender<bool>,
 }
 
-/// What a client says first when it would rather have TLS.
+/// The code of a client's request for TLS.
 const TLS_REQUEST: u32 = 80_877_103;
-/// The messages by which a client has a statement carried out: `Execute` and `Query`.
+/// The types of the messages that execute a statement: `Execute` and `Query`.
 const STATEMENTS: [u8; 2] = *b"EQ";
 
 impl Proxy {
@@ -34,12 +34,12 @@ impl Proxy {
         Self { url: url.into(), statements, whole }
     }
 
-    /// How many statements were carried out.
+    /// How many statements were executed.
     pub(crate) fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Breaks every connection, and those still to be made.
+    /// Breaks all connections, including new ones.
     pub(crate) fn cut(&self) {
         self.whole.send_replace(false);
     }
@@ -76,7 +76,7 @@ async fn pass(mut client: TcpStream, server: (String, u16), statements: Arc<Atom
     server.set_nodelay(true)?;
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
-    // What is to be counted must be readable.
+    // Refuse TLS, so that messages can be counted.
     let mut first = first_message(&mut from_client).await?;
     while first.get(4..8) == Some(&TLS_REQUEST.to_be_bytes()[..]) {
         to_client.write_all(b"N").await?;

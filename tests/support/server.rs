@@ -1,4 +1,4 @@
-//! A server in this process, on a port of its own.
+//! A server in this process, on its own port.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,14 +16,14 @@ use super::database::Database;
 use super::trial::Fixture;
 use super::webhook::{APP_SECRET, body, signature};
 
-/// What the provider repeats when webhooks are set up, in all tests.
+/// The verify token for setting up webhooks, in all tests.
 pub(crate) const VERIFY_TOKEN: &str = "the verify token";
 
 /// A running server.
 pub(crate) struct Server {
     pub(crate) database: Database,
     pub(crate) clock: Arc<TestClock>,
-    /// Where it is: `http://127.0.0.1:1234`.
+    /// Its URL: `http://127.0.0.1:1234`.
     pub(crate) url: String,
     http: reqwest::Client,
     running: Mutex<Option<app::Server>>,
@@ -70,7 +70,7 @@ impl Server {
         }
     }
 
-    /// A client with a new token of a workspace, which is made where it is missing.
+    /// A client with a new token for a workspace, which is created if necessary.
     pub(crate) async fn client(&self, workspace: &str, scopes: &str) -> Client {
         let token = create_token(&self.storage, &SystemClock, workspace, scopes.parse().unwrap()).await.unwrap();
         Client::new(&self.url, token.token.expose())
@@ -83,7 +83,7 @@ impl Server {
         self.post_signed(body, Some(&signature)).await
     }
 
-    /// Posts a body under a signature, whatever they are.
+    /// Posts any body with any signature.
     pub(crate) async fn post_signed(&self, body: Vec<u8>, signature: Option<&str>) -> StatusCode {
         let request = self.http.post(format!("{}/webhooks/whatsapp", self.url));
         let request = request.header("content-type", "application/json");
@@ -91,12 +91,12 @@ impl Server {
         request.body(body).send().await.expect("the server answers").status()
     }
 
-    /// What is kept and counted because it was not understood, for a reason.
+    /// How many payloads are kept for a reason.
     pub(crate) async fn kept(&self, reason: &str) -> i64 {
         self.database.count(&format!("SELECT count(*) FROM kept WHERE reason = '{reason}'")).await
     }
 
-    /// What `verify` finds to differ.
+    /// The differences that `verify` finds.
     pub(crate) async fn differences(&self) -> Vec<bluetick::storage::verify::Difference> {
         bluetick::storage::verify::run(&self.storage, |_| {}).await.unwrap().differences
     }

@@ -17,7 +17,7 @@ pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 pub(crate) struct Subscription(Socket);
 
 impl Socket {
-    /// A socket that nobody has greeted on.
+    /// A socket without `connection_init`.
     pub(crate) async fn open(client: &Client) -> Self {
         let url = format!("{}/graphql/ws", client.server.replacen("http", "ws", 1));
         let mut request = url.into_client_request().unwrap();
@@ -25,7 +25,7 @@ impl Socket {
         Self(connect_async(request).await.expect("the server opens a socket").0)
     }
 
-    /// Says who the client is.
+    /// Sends `connection_init` with the client's token.
     pub(crate) async fn greet(&mut self, client: &Client) {
         let authorization = client.token.as_ref().map(|token| json!({ "Authorization": format!("Bearer {token}") }));
         self.say(&json!({ "type": "connection_init", "payload": authorization })).await;
@@ -35,7 +35,7 @@ impl Socket {
         self.0.send(Message::text(message.to_string())).await.expect("the socket is open");
     }
 
-    /// What the server says next; the close code where it closes instead.
+    /// The server's next message, or the close code if it closes the socket.
     pub(crate) async fn hear(&mut self) -> Result<Value, Option<u16>> {
         loop {
             match soon("message on the socket", self.0.next()).await {
@@ -62,7 +62,7 @@ impl Client {
 }
 
 impl Subscription {
-    /// The next frame's only field; none once the subscription has completed.
+    /// The single field of the next frame; `None` once the subscription has completed.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         let message = self.hear().await;
         match message["type"].as_str() {
@@ -76,7 +76,7 @@ impl Subscription {
         }
     }
 
-    /// The next frame for which a condition holds; those before it are passed over.
+    /// The next frame that meets a condition; earlier ones are skipped.
     pub(crate) async fn next_where(&mut self, condition: impl Fn(&Value) -> bool) -> Value {
         loop {
             let frame = self.next().await.expect("the subscription goes on");

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::database::{self, Database, Kind};
 
-/// A test that takes longer hangs.
-const LONGEST: Duration = Duration::from_secs(180);
+/// A test that takes longer is considered hung.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// What a test begins with, made on a fresh database.
 pub(crate) trait Fixture: Sized + 'static {
@@ -23,7 +23,7 @@ impl Fixture for Database {
     }
 }
 
-/// Lists a file's tests: those for both databases, those for one of them, and those that need none.
+/// Lists the tests of a file: those for both databases, those for one of them, and those without a database.
 macro_rules! tests {
     ($($on:ident: [$($test:ident),* $(,)?]),* $(,)?) => {
         pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
@@ -42,7 +42,7 @@ pub(crate) fn on_both_databases<F: Fixture>(name: &str, test: impl AsyncFn(F) + 
     vec![on(Kind::Sqlite, name, test), on(Kind::Postgres, name, test)]
 }
 
-/// A test of what only PostgreSQL can show.
+/// A test for PostgreSQL only.
 pub(crate) fn on_postgres<F: Fixture>(name: &str, test: impl AsyncFn(F) + Copy + Send + 'static) -> Vec<Trial> {
     vec![on(Kind::Postgres, name, test)]
 }
@@ -64,7 +64,7 @@ fn on<F: Fixture>(kind: Kind, name: &str, test: impl AsyncFn(F) + Copy + Send + 
     trial.with_ignored_flag(alone && kind.missing().is_some() && !kind.is_required())
 }
 
-/// Runs a test on a database of its own, which goes even where the test panics.
+/// Runs a test on its own database, which is removed even if the test panics.
 fn run_on<F: Fixture>(kind: Kind, test: impl AsyncFn(F)) -> Result<(), Failed> {
     let database = runtime()?.block_on(Database::create(kind));
     let made = database.clone();
@@ -76,10 +76,10 @@ fn run_on<F: Fixture>(kind: Kind, test: impl AsyncFn(F)) -> Result<(), Failed> {
 /// Runs a test, and ends whatever it left running.
 fn run(test: impl AsyncFnOnce()) -> std::io::Result<()> {
     let runtime = runtime()?;
-    let in_time = async { timeout(LONGEST, test()).await.is_ok() };
+    let in_time = async { timeout(TIMEOUT, test()).await.is_ok() };
     let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(in_time)));
     runtime.shutdown_timeout(Duration::from_secs(5));
-    assert!(outcome.unwrap_or_else(|panic| resume_unwind(panic)), "the test did not end within {LONGEST:?}");
+    assert!(outcome.unwrap_or_else(|panic| resume_unwind(panic)), "the test did not end within {TIMEOUT:?}");
     Ok(())
 }
 

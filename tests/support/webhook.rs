@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// What the provider signs with, in all tests.
+/// The app secret with which the provider signs, in all tests.
 pub(crate) const APP_SECRET: &str = "the secret of the app";
 
 /// A webhook about one line.
@@ -34,7 +34,7 @@ impl Webhook {
         self
     }
 
-    /// A profile, as it comes beside messages.
+    /// Adds a profile, as the provider does with messages.
     #[must_use]
     pub(crate) fn profile(mut self, wa_id: &str, name: &str) -> Self {
         self.contacts.push(json!({ "profile": { "name": name }, "wa_id": wa_id }));
@@ -68,12 +68,12 @@ pub(crate) fn status(wamid: &str, own: Option<&str>, name: &str, at: i64) -> Val
     if let Some(own) = own {
         status["biz_opaque_callback_data"] = json!(own);
     }
-    // The recipient is the contact's business; most tests do not say who it is.
+    // Most tests do not depend on the recipient, so it is not set.
     status.as_object_mut().unwrap().remove("recipient_id");
     status
 }
 
-/// A status that tells a failure.
+/// A status that reports a failure.
 pub(crate) fn failed(wamid: &str, own: Option<&str>, code: i32, at: i64) -> Value {
     let mut failed = status(wamid, own, "failed", at);
     failed["errors"] = json!([{

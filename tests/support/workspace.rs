@@ -1,4 +1,4 @@
-//! A workspace with a line, and what tests do in it again and again.
+//! A workspace with a line, and the operations that many tests need.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +14,7 @@ use super::server::Server;
 use super::trial::Fixture;
 use super::wait::until;
 
-/// A workspace on a server that nobody else uses, with a token that may do everything.
+/// A workspace on its own server, with a token that has all scopes.
 pub(crate) struct Workspace {
     pub(crate) server: Server,
     pub(crate) api: Client,
@@ -40,11 +40,11 @@ pub(crate) struct Person {
     pub(crate) deployment: String,
     /// The id of the latest deployment's first message.
     pub(crate) message: String,
-    /// The provider's id of that message; one made up where it has none yet.
+    /// The provider's id of that message, or an invented one if it has none yet.
     pub(crate) wamid: String,
 }
 
-/// A flow whose template asks for nothing.
+/// A flow whose template has no parameters.
 pub(crate) fn flow() -> Value {
     flow_with(&json!([]))
 }
@@ -122,26 +122,26 @@ impl Workspace {
         id_of(&payload["conversation"])
     }
 
-    /// Publishes another version with the same flow, and tells its number.
+    /// Publishes another version with the same flow, and returns its number.
     pub(crate) async fn publish(&self, conversation: &str) -> i64 {
         let input = json!({ "conversationId": conversation, "flow": flow() });
         let payload = self.api.change(PUBLISH_VERSION, json!({ "input": input })).await;
         payload["version"]["number"].as_i64().unwrap()
     }
 
-    /// Sends to users, and tells the send's id.
+    /// Sends to users, and returns the send's id.
     pub(crate) async fn send(&self, conversation: &str, users: Value) -> String {
         let payload = self.try_send(json!({ "conversationId": conversation, "users": users })).await;
         assert_eq!(payload["userErrors"], json!([]));
         id_of(&payload["send"])
     }
 
-    /// What `sendConversation` answers.
+    /// The payload of `sendConversation`.
     pub(crate) async fn try_send(&self, input: Value) -> Value {
         self.api.ask_one(SEND_CONVERSATION, json!({ "input": input })).await
     }
 
-    /// What `recordFacts` answers.
+    /// The payload of `recordFacts`.
     pub(crate) async fn try_record(&self, facts: Value) -> Value {
         self.api.ask_one(RECORD_FACTS, json!({ "facts": facts })).await
     }
@@ -192,7 +192,7 @@ impl Workspace {
         people
     }
 
-    /// The same, once the provider took every message.
+    /// The same, once the provider has accepted every message.
     pub(crate) async fn accepted_people(&self, conversation: &str) -> Vec<Person> {
         let accepted = async || {
             let metrics = self.metrics(conversation).await;
@@ -203,7 +203,7 @@ impl Workspace {
         self.people(conversation).await
     }
 
-    /// Sends to so many users, from the first number on, and tells who they are.
+    /// Sends to `count` users, from the first number on, and returns them.
     pub(crate) async fn send_to(&self, conversation: &str, first: usize, count: usize) -> Vec<Person> {
         self.send(conversation, recipients(first, count)).await;
         self.people(conversation).await

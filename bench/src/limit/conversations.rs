@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use bluetick::domain::code::Coded;
 use bluetick::domain::conversation::Direction;
 use bluetick::domain::id::ConversationId;
 use bluetick::domain::page::{Cursors, Key};

@@ -1,6 +1,7 @@
 //! Codes, ids and times as the API writes them.
 
 use bluetick::domain::clock::Timestamp;
+use bluetick::domain::code::Coded;
 use bluetick::domain::message::{MessageKind, Sender};
 use bluetick::domain::standing::{DeploymentStatus, Stage};
 

@@ -9,19 +9,19 @@ use crate::domain::merge::{DeploymentFacts, MessageFacts, VariableValue, merge_v
 use crate::domain::message::Sender;
 use crate::domain::user::ChangeKind;
 
-/// What became of a fact.
+/// The result of applying a fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
-    /// Merged, or known already.
+    /// It was merged, or was known already.
     Merged,
-    /// It must wait until what has this key is known.
+    /// It must wait until this key becomes known.
     Waits(String),
-    /// It belongs nowhere; the text says why, as a short constant.
+    /// It belongs to nothing; the constant says why.
     Nowhere(&'static str),
 }
 
 impl Book {
-    /// Applies a fact. `contact` is whom a message is from or to; other facts need none.
+    /// Applies a fact. `contact` is the user side of a message; other facts do not need it.
     pub fn apply(&mut self, workspace: WorkspaceId, fact: &Fact, contact: Option<ContactId>) -> Applied {
         match fact {
             Fact::Status(status) => self.apply_status(status),
@@ -50,7 +50,7 @@ impl Book {
         let name = match &status.of {
             Target::Message(name) => name,
             Target::Deployment(_) => {
-                let facts = DeploymentFacts { named: status.facts.clone(), ..DeploymentFacts::default() };
+                let facts = DeploymentFacts { reported: status.facts.clone(), ..DeploymentFacts::default() };
                 return self.apply_to_deployment(&status.of, &facts);
             }
         };
@@ -110,7 +110,7 @@ impl Book {
         if deployment.facts.dispatched.is_none_or(|known| at < known) {
             deployment.facts.dispatched = Some(at);
             deployment.began = Some(at);
-            // A queued message stands in the history where it was due; now it is known when it left.
+            // In the history, a queued message has the time at which it is due; now the time of sending is known.
             message.content.at = at;
             self.touched.progressed.insert(id);
             self.touched.deployments.insert(message.deployment);
@@ -164,10 +164,10 @@ impl Book {
         self.placed(id);
     }
 
-    /// Of two reports of one message the lesser content counts. A message of our own is not told by others.
+    /// Merges another report of a known message: the lesser content is kept. Reports do not change messages of our own.
     ///
-    /// It stays in the deployment where its first report placed it, even if another report by itself would have placed it
-    /// elsewhere: a session or a variable that named the deployment by this message could not follow it.
+    /// The message stays in the deployment to which its first report led, even if a later report alone would have led to
+    /// another one: a session or a variable that refers to the deployment by this message could not follow it.
     fn merge_content(&mut self, id: MessageId, fact: &MessageFact) {
         let Some(message) = self.messages.get_mut(&id) else { return };
         let (user, sender, deployment) = (message.user, message.sender, message.deployment);
@@ -185,15 +185,15 @@ impl Book {
         }
     }
 
-    /// Follows from where a reported message now stands: an activity and perhaps an answer of the user's, or perhaps the
-    /// first message.
+    /// Draws the consequences of a reported message's time and content: it may be an activity and an answer of the user's,
+    /// or the deployment's first message.
     fn placed(&mut self, id: MessageId) {
         self.touched.told.insert(id);
         let Some(message) = self.messages.get(&id).cloned() else { return };
         if message.sender == Sender::User {
             self.user_acted(&message);
         } else {
-            self.perhaps_first(&message);
+            self.reconsider_first(&message);
         }
     }
 
@@ -202,7 +202,7 @@ impl Book {
         self.user_active(message.user, at);
         let Some(deployment) = self.deployments.get(&message.deployment) else { return };
         if deployment.send.is_none() && deployment.began.is_some_and(|began| at <= began) {
-            // The least of what the user said began the deployment, and only that is no answer.
+            // The user's least message began the deployment; it alone does not count as an answer.
             self.touched.answers_moved.insert(message.deployment);
             return;
         }
@@ -220,7 +220,7 @@ impl Book {
         }
     }
 
-    fn perhaps_first(&mut self, message: &MessageEntry) {
+    fn reconsider_first(&mut self, message: &MessageEntry) {
         let Some(deployment) = self.deployments.get_mut(&message.deployment) else { return };
         let first = deployment.first.and_then(|id| self.messages.get(&id));
         if deployment.made || first.is_some_and(|first| first.id != message.id && first.place() <= message.place()) {
@@ -282,7 +282,7 @@ impl Book {
         self.touch_deployment_of_first(id);
     }
 
-    /// The deployment's own row stays as it is, but where it stands may change.
+    /// Marks a deployment whose own row does not change, but whose cell may.
     fn touch_deployment_of_first(&mut self, id: DeploymentId) {
         if let Some(user) = self.deployments.get(&id).map(|deployment| deployment.user) {
             self.touched.standing.insert(id);

@@ -1,4 +1,4 @@
-//! Which deployment a message belongs to.
+//! Attribution: which deployment a message belongs to.
 
 use super::{Book, DeploymentEntry, UserEntry};
 use crate::domain::clock::Timestamp;
@@ -8,24 +8,24 @@ use crate::domain::merge::{DeploymentFacts, Variables};
 use crate::domain::message::Sender;
 use crate::domain::user::ChangeKind;
 
-/// Where a message goes.
+/// The deployment of a message, if it can be determined.
 pub(super) enum Attribution {
-    /// To this deployment.
+    /// It belongs to this deployment.
     To(DeploymentId),
-    /// Nowhere yet: it waits for what has this key.
+    /// It cannot be attributed yet, and waits for this key to become known.
     Waits(String),
-    /// Nowhere.
+    /// It belongs to no deployment.
     Nowhere,
 }
 
-/// What a message waits for that another system sent to a contact whom no deployment on the line reaches yet: the
-/// contact's own message, which begins one, may still be on its way.
+/// The key for which a message waits that another system sent to a contact without a deployment on the line. The contact's
+/// own message, which begins one, may still be on its way.
 pub(super) fn contact_awaited(line: LineId, contact: ContactId) -> String {
     format!("{line}/{contact}")
 }
 
 impl Book {
-    /// Finds a message's deployment, or begins one.
+    /// Finds the deployment of a message, or begins one.
     pub(super) fn attribute(&mut self, message: &MessageFact, contact: ContactId) -> Attribution {
         if let Some(answered) = &message.in_reply_to {
             return match self.names.get(answered).and_then(|id| self.messages.get(id)) {
@@ -47,15 +47,16 @@ impl Book {
         self.begin(message.line, contact, at).map_or(Attribution::Nowhere, Attribution::To)
     }
 
-    /// The contact's latest deployment on the line that began, in whole seconds as the provider counts, not after `at`.
+    /// The contact's latest deployment on the line that did not begin after `at`, compared in whole seconds as the provider
+    /// counts.
     fn latest_begun(&self, line: LineId, contact: ContactId, at: Timestamp) -> Option<DeploymentId> {
         let on_line = self.deployments.values().filter(|one| one.line == line && one.contact == contact);
         let begun = on_line.filter_map(|one| Some((one.began?, one.id)));
         begun.filter(|(began, _)| began.seconds() <= at.seconds()).max().map(|(_, id)| id)
     }
 
-    /// Begins the one deployment that messages of the contact itself begin on the line, or moves its beginning to `at`,
-    /// which is before it. None where the line has no inbound conversation.
+    /// Begins the single deployment that the contact's own messages begin on the line, or moves its beginning to the earlier
+    /// time `at`. `None` if the line has no inbound conversation.
     fn begin(&mut self, line: LineId, contact: ContactId, at: Timestamp) -> Option<DeploymentId> {
         let begun =
             self.deployments.values().filter(|one| one.line == line && one.contact == contact && one.send.is_none());
@@ -101,8 +102,9 @@ impl Book {
         Some(id)
     }
 
-    /// Moves the beginning of a deployment that messages of the contact itself began to `at`, where that is before it: by
-    /// less than a second, by an earlier message that arrived later, or by an earlier report of the message that began it.
+    /// Moves the beginning of a deployment that the contact's own messages began to `at`, if that is earlier. This happens
+    /// within a second, if an earlier message arrives late, or if another report gives the message that began it an earlier
+    /// time.
     pub(super) fn begin_earlier(&mut self, id: DeploymentId, at: Timestamp) {
         let Some(deployment) = self.deployments.get_mut(&id) else { return };
         if deployment.send.is_some() || deployment.began.is_some_and(|began| began <= at) {
@@ -116,7 +118,7 @@ impl Book {
         }
         self.touched.known.insert(awaited);
         self.touched.deployments.insert(id);
-        // What began it until now may be an answer after all.
+        // The message that began it until now may be an answer after all.
         self.touched.answers_moved.insert(id);
         self.touch_user(user).add(ChangeKind::Deployed);
     }

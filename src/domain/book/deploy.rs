@@ -1,52 +1,52 @@
-//! Entering a new deployment: what a send does for each of its users.
+//! Adding a new deployment, as a send does for each of its users.
 
 use super::attribution::contact_awaited;
 use super::{Book, DeploymentEntry, MessageEntry, UserEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::Content;
-use crate::domain::failure::Refusal;
+use crate::domain::failure::OwnFailure;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId, new_key};
 use crate::domain::merge::{DeploymentFacts, MessageFacts, Variables};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::user::ChangeKind;
 
-/// A deployment to be made by a send.
+/// A deployment that a send creates.
 #[derive(Debug, Clone)]
 pub struct NewDeployment {
-    /// Its user's contact.
+    /// The contact it is for.
     pub contact: ContactId,
-    /// Its version.
+    /// The version to deploy.
     pub version: VersionId,
-    /// Its line.
+    /// The line to send on.
     pub line: LineId,
-    /// Its send.
+    /// The send that creates it.
     pub send: SendId,
-    /// When it is due.
+    /// When it is due to be sent.
     pub queued_at: Timestamp,
-    /// Its variables.
+    /// The variables given at the submission.
     pub variables: Variables,
-    /// Its first message's template and parameters as written JSON; none where another system sends, so that the first
-    /// message is whichever that system reports.
+    /// The template and parameters of the first message, as JSON text. `None` if another system sends; the first message is
+    /// then whichever that system reports.
     pub template: Option<String>,
-    /// Why it fails before anything is sent.
-    pub refused: Option<Refusal>,
+    /// Why it fails before anything is sent, if it does.
+    pub own_failure: Option<OwnFailure>,
 }
 
 impl Book {
-    /// Makes a deployment for the contact's user of the version, and that user where there is none yet. Returns the
-    /// deployment's first message, where one was made.
+    /// Adds a deployment for the contact's user of the version, and that user if it does not exist yet. Returns the
+    /// deployment's first message, if one was created.
     pub fn deploy(&mut self, mut new: NewDeployment) -> Option<MessageId> {
         let id: DeploymentId = new_key().into();
         let (user, number) = self.user_to_deploy(&new);
-        let refusal = MessageFacts { refused: new.refused, ..MessageFacts::default() };
+        let refusal = MessageFacts { own_failure: new.own_failure, ..MessageFacts::default() };
         let template = new.template.take();
         let first = template.map(|template| self.add_template(user, id, &new, (template, refusal.clone())));
-        let named = if first.is_some() { MessageFacts::default() } else { refusal };
+        let reported = if first.is_some() { MessageFacts::default() } else { refusal };
         self.touched.variables.extend(new.variables.keys().map(|name| (id, name.clone())));
         self.touched.deployments.insert(id);
         self.touched.standing.insert(id);
         if first.is_none() {
-            // The other system may have reported its message before it told us of the send.
+            // The other system may have reported its message before it reported the send.
             self.touched.known.insert(contact_awaited(new.line, new.contact));
         }
         self.deployments.insert(
@@ -63,7 +63,7 @@ impl Book {
                 began: first.is_none().then_some(new.queued_at),
                 made: first.is_some(),
                 first,
-                facts: DeploymentFacts { named, ..DeploymentFacts::default() },
+                facts: DeploymentFacts { reported, ..DeploymentFacts::default() },
                 variables: new.variables,
                 cell_before: None,
             },
@@ -71,7 +71,7 @@ impl Book {
         first
     }
 
-    /// The user and the number of its next deployment.
+    /// The user, created if necessary, and the number of the new deployment.
     fn user_to_deploy(&mut self, new: &NewDeployment) -> (UserId, i32) {
         let known = self.users_by_contact.get(&(new.version, new.contact)).copied();
         let (id, number) = match known.and_then(|id| self.users.get_mut(&id)) {

@@ -1,8 +1,8 @@
-//! The book: the part of a workspace that a batch of facts touches, and what the facts make of it.
+//! The book: the part of a workspace that a batch of facts affects, and how the facts change it.
 //!
-//! Storage opens a book with the rows that the facts name, the facts are applied one by one, and storage writes what became
-//! dirty. Nothing here reads or writes a database, so the same code runs in the recorder and in the property tests, which
-//! hold the law: any order and any duplication of the same facts ends in the same book.
+//! Storage opens a book with the rows to which the facts refer, the facts are applied one by one, and storage writes the rows
+//! that became dirty. Nothing here reads or writes a database, so the same code runs in the recorder and in the property
+//! tests, which check the law: the same facts, in any order and with any repetition, lead to the same book.
 
 mod apply;
 mod attribution;
@@ -26,133 +26,133 @@ pub use apply::Applied;
 pub use deploy::NewDeployment;
 pub use settle::{Said, SendMove, Settlement, UserMove};
 
-/// The rows that a batch touches. Everything is public to storage, which fills it and reads it back.
+/// The rows that a batch affects. The fields are public for storage, which fills them and reads them back.
 #[derive(Debug, Default)]
 pub struct Book {
-    /// Lines that messages are on.
+    /// The lines of messages.
     pub lines: HashMap<LineId, LineEntry>,
-    /// Users of the deployments below.
+    /// The users of the deployments below.
     pub users: HashMap<UserId, UserEntry>,
-    /// Deployments that facts name, directly or by a message, and those that a message by its contact may belong to.
+    /// The deployments to which facts refer, directly or by a message, and those to which a contact's message may belong.
     pub deployments: HashMap<DeploymentId, DeploymentEntry>,
-    /// Messages that facts name, and the first messages of the deployments.
+    /// The messages to which facts refer, and the first messages of the deployments.
     pub messages: HashMap<MessageId, MessageEntry>,
     /// Messages by the provider's id.
     pub names: HashMap<String, MessageId>,
-    /// People that messages are from and to.
+    /// The senders and recipients of messages.
     pub contacts: HashMap<ContactId, Person>,
-    /// Why deployments had failed when the book was opened.
+    /// The failures of deployments at the time when the book was opened.
     failures: HashMap<DeploymentId, Failure>,
     users_by_contact: HashMap<(VersionId, ContactId), UserId>,
     touched: Touched,
 }
 
-/// A line, as far as messages on it need it.
+/// What applying messages requires of a line.
 #[derive(Debug, Clone, Copy)]
 pub struct LineEntry {
-    /// The current version of the line's inbound conversation.
+    /// The current version of the line's inbound conversation, if it has one.
     pub inbound: Option<VersionId>,
 }
 
 /// A user's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserEntry {
-    /// Its id.
+    /// The user's id.
     pub id: UserId,
-    /// Its version.
+    /// The version of which this is a user.
     pub version: VersionId,
-    /// Its contact.
+    /// The contact who is the user.
     pub contact: ContactId,
-    /// How many deployments it has; the number of the latest.
+    /// How many deployments the user has, which is the number of the latest; at least 1.
     pub deployments: i32,
-    /// When the latest was due.
+    /// When the latest deployment was due.
     pub deployed_at: Timestamp,
-    /// Where it stands; none before it is first settled.
+    /// The user's cell; `None` until it is settled for the first time.
     pub cell: Option<Cell>,
-    /// Its own latest action.
+    /// The user's latest own action, if any.
     pub activity: Option<Timestamp>,
 }
 
 /// A deployment's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeploymentEntry {
-    /// Its id.
+    /// The deployment's id.
     pub id: DeploymentId,
-    /// Its user.
+    /// The user that it is for.
     pub user: UserId,
-    /// Its version.
+    /// The user's version.
     pub version: VersionId,
-    /// Its contact.
+    /// The user's contact.
     pub contact: ContactId,
-    /// Its line.
+    /// The line on which it runs.
     pub line: LineId,
-    /// Its send; none where an inbound message began it.
+    /// The send that created it; `None` if an inbound message did.
     pub send: Option<SendId>,
-    /// Its number within the user.
+    /// 1, 2, 3 … within the user.
     pub number: i32,
-    /// When it was due.
+    /// When it was due to be sent.
     pub queued_at: Timestamp,
-    /// From when on messages of its contact on its line belong to it.
+    /// The time from which messages of its contact on its line belong to it; `None` until it has begun.
     pub began: Option<Timestamp>,
-    /// Whether its first message was made with it, rather than being the earliest that another system reports.
+    /// Whether its first message was created with it, rather than being the earliest that another system reports.
     pub made: bool,
-    /// Its first message, where it has one yet.
+    /// Its first message, if it has one yet.
     pub first: Option<MessageId>,
-    /// What is known of it.
+    /// The facts of the deployment itself.
     pub facts: DeploymentFacts,
-    /// Its variables, as far as facts name them.
+    /// Those of its variables that the batch's facts set.
     pub variables: Variables,
-    /// Where it stood when the book was opened; none where it is new.
+    /// Its cell when the book was opened; `None` if it is new.
     pub cell_before: Option<Cell>,
 }
 
 /// A message's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageEntry {
-    /// Its id.
+    /// The message's id.
     pub id: MessageId,
-    /// Whose history it is in.
+    /// The user in whose history it is.
     pub user: UserId,
-    /// The deployment that it belongs to.
+    /// The deployment to which it belongs.
     pub deployment: DeploymentId,
-    /// The line that it was on.
+    /// The line on which it was sent or received.
     pub line: LineId,
     /// Who wrote it.
     pub sender: Sender,
-    /// What it says, and when.
+    /// What it says, and when it was written.
     pub content: Content,
-    /// The provider's id, once known.
+    /// The provider's id of the message, once it is known.
     pub provider_message_id: Option<String>,
     /// Whether it is its deployment's first message.
     pub first: bool,
-    /// How far it got.
+    /// The statuses and failures of an outgoing message.
     pub facts: MessageFacts,
-    /// The change that added it; none until the book is settled.
+    /// The number of the version's change that added it; `None` until it is written.
     pub revision: Option<i64>,
 }
 
-/// What became dirty, in orders that make a settlement repeatable.
+/// What became dirty, in ordered sets so that settling is deterministic.
 #[derive(Debug, Default)]
 struct Touched {
     users: BTreeMap<UserId, ChangeKinds>,
     deployments: BTreeSet<DeploymentId>,
-    /// Deployments that may stand elsewhere now, though their own rows may be as they were.
+    /// Deployments whose cell may have changed, whether or not their own rows did.
     standing: BTreeSet<DeploymentId>,
-    /// Messages that are new, or say something else.
+    /// Messages that are new or whose content changed.
     told: BTreeSet<MessageId>,
-    /// Messages that got further, or stand elsewhere in time.
+    /// Messages whose status or time changed.
     progressed: BTreeSet<MessageId>,
     variables: BTreeSet<(DeploymentId, String)>,
     contacts: BTreeSet<ContactId>,
-    /// Deployments whose answers must be looked through again: their first message, their beginning or an answer moved in
-    /// time.
+    /// Deployments whose earliest answer must be determined again, because the time of their first message, of their
+    /// beginning or of an answer changed.
     answers_moved: BTreeSet<DeploymentId>,
-    /// What parked facts may wait for and has become known.
+    /// Keys that became known and for which facts may be parked.
     known: BTreeSet<String>,
 }
 
 impl Book {
-    /// Enters a message with its provider's name.
+    /// Adds a message, and makes it known by the provider's id.
     pub fn enter_message(&mut self, message: MessageEntry) {
         if let Some(name) = &message.provider_message_id {
             self.names.insert(name.clone(), message.id);
@@ -160,14 +160,14 @@ impl Book {
         self.messages.insert(message.id, message);
     }
 
-    /// Enters a deployment as it stands before the batch: call it after its first message was entered.
+    /// Adds a deployment as it is before the batch. Its first message must have been added already.
     pub fn enter_deployment(&mut self, mut deployment: DeploymentEntry) {
         deployment.cell_before = Some(self.cell_of(&deployment));
         self.failures.extend(self.failure_of(&deployment).map(|failure| (deployment.id, failure)));
         self.deployments.insert(deployment.id, deployment);
     }
 
-    /// Enters a user as it stands before the batch.
+    /// Adds a user as it is before the batch.
     pub fn enter_user(&mut self, user: UserEntry) {
         self.users_by_contact.insert((user.version, user.contact), user.id);
         self.users.insert(user.id, user);
@@ -183,12 +183,12 @@ impl Book {
 }
 
 impl MessageEntry {
-    /// Whether it is a message of the user's that answers.
+    /// Whether the user wrote it and its kind counts as an answer.
     pub fn answers(&self) -> bool {
         self.sender == Sender::User && self.content.kind.answers()
     }
 
-    /// The place among outgoing messages: the least is the first message where none was made with the deployment.
+    /// The order of outgoing messages. The least is the first message of a deployment that was created without one.
     fn place(&self) -> (Timestamp, Option<&str>) {
         (self.content.at, self.provider_message_id.as_deref())
     }

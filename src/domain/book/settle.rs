@@ -1,4 +1,4 @@
-//! Settling a book: from what became dirty to one net change per user and the moves of the tallies.
+//! Settling a book: from dirty rows to one net change per user and the moves between cells.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,74 +10,73 @@ use crate::domain::message::Sender;
 use crate::domain::standing::Cell;
 use crate::domain::user::{ChangeKind, ChangeKinds};
 
-/// What a batch changed, ready to be written.
+/// The changes of a batch, ready to be written.
 #[derive(Debug, Default)]
 pub struct Settlement {
     /// One net change per user, in the order of their ids.
     pub users: Vec<UserMove>,
-    /// One move per deployment of a send that stands elsewhere now.
+    /// One move per deployment of a send whose cell changed.
     pub sends: Vec<SendMove>,
     /// Deployments whose rows changed.
     pub deployments: Vec<DeploymentId>,
-    /// Messages that are new, or say something else.
+    /// Messages that are new or whose content changed.
     pub told: Vec<MessageId>,
-    /// Messages that say the same and got further, or stand elsewhere in time.
+    /// Messages whose content stayed the same, but whose status or time changed.
     pub progressed: Vec<MessageId>,
-    /// Variables that changed: deployment and name.
+    /// Variables that changed, by deployment and name.
     pub variables: BTreeSet<(DeploymentId, String)>,
-    /// People about whom something was learnt.
+    /// Contacts whose identifiers or names changed.
     pub contacts: BTreeSet<ContactId>,
-    /// What parked facts may wait for and has become known.
+    /// Keys that became known and for which facts may be parked.
     pub known: BTreeSet<String>,
 }
 
 /// A user's net change.
 #[derive(Debug, Clone)]
 pub struct UserMove {
-    /// Who.
+    /// The user who changed.
     pub user: UserId,
-    /// What changed; nothing where only the row's bookkeeping did.
+    /// What changed; empty if it is not visible in the API.
     pub kinds: ChangeKinds,
-    /// Where the user stood; none for a new one.
+    /// The cell before; `None` for a new user.
     pub before: Option<Cell>,
-    /// Where the user stands.
+    /// The cell after.
     pub after: Cell,
 }
 
 /// A deployment's move within its send.
 #[derive(Debug, Clone, Copy)]
 pub struct SendMove {
-    /// The send.
+    /// The send to which the deployment belongs.
     pub send: SendId,
-    /// Where its deployment stood; none for a new one.
+    /// The deployment's cell before; `None` for a new deployment.
     pub before: Option<Cell>,
-    /// Where it stands.
+    /// The deployment's cell after.
     pub after: Cell,
 }
 
-/// Where a user's latest deployment stands now.
+/// The standing of a user's latest deployment.
 struct Latest {
     cell: Cell,
-    /// Whether the failure shown is another than before, be it of the same reason.
-    failed_otherwise: bool,
+    /// Whether the failure changed, even if its reason did not.
+    failure_changed: bool,
 }
 
 impl Book {
-    /// Deployments whose earliest answer must be found again, among all messages that their users wrote.
+    /// Deployments whose earliest answer must be determined again from all messages of their users.
     pub fn answers_moved(&self) -> impl Iterator<Item = &DeploymentEntry> {
         self.touched.answers_moved.iter().filter_map(|id| self.deployments.get(id))
     }
 
-    /// From when on messages answer: from the first message's second on, as the provider counts. Where another system
-    /// sends and has not reported what it sent, from the deployment's beginning on.
+    /// The time from which messages count as answers: the second of the first message, since the provider counts in seconds.
+    /// If another system sends and has not reported its first message, it is the beginning of the deployment.
     pub fn answers_from(&self, deployment: &DeploymentEntry) -> Option<Timestamp> {
         let first = self.first_of(deployment).map(|first| first.content.at);
         let from = first.or_else(|| deployment.began.filter(|_| deployment.send.is_some()));
         from.map(Timestamp::floor_to_second)
     }
 
-    /// Finds the earliest answer again. `stored` are the messages that users wrote in such deployments, as far as the
-    /// book does not hold them.
+    /// Determines the earliest answers again. `stored` are the users' messages in these deployments that are not in the book.
     pub fn find_answers(&mut self, stored: &[Said]) {
         let moved: Vec<_> = self.answers_moved().map(|one| (one.id, self.answers_from(one))).collect();
         for (id, from) in moved {
@@ -91,7 +90,7 @@ impl Book {
         }
     }
 
-    /// Sets the earliest answer.
+    /// Sets the time of the earliest answer.
     pub(super) fn set_answered(&mut self, id: DeploymentId, answered: Option<Timestamp>) {
         let Some(deployment) = self.deployments.get_mut(&id) else { return };
         if deployment.facts.answered != answered {
@@ -100,7 +99,7 @@ impl Book {
         }
     }
 
-    /// Works out where everybody touched stands now. `revisions` then number the changes of each user in turn.
+    /// Computes the net changes, and forgets what was dirty.
     pub fn settle(&mut self) -> Settlement {
         let touched = std::mem::take(&mut self.touched);
         let sends = touched.standing.iter().filter_map(|id| self.send_move(*id)).collect();
@@ -119,7 +118,7 @@ impl Book {
         }
     }
 
-    /// `latest` is of the user's latest deployment, if the book holds it at all.
+    /// `latest` is the standing of the user's latest deployment, if it is in the book.
     fn settle_user(&mut self, id: UserId, mut kinds: ChangeKinds, latest: Option<&Latest>) -> Option<UserMove> {
         let user = self.users.get_mut(&id)?;
         let before = user.cell;
@@ -128,7 +127,7 @@ impl Book {
         if let Some(before) = before {
             kinds.add_difference(before, after);
         }
-        if latest.is_some_and(|latest| latest.failed_otherwise) {
+        if latest.is_some_and(|latest| latest.failure_changed) {
             kinds.add(ChangeKind::Failure);
         }
         (before != Some(after) || !kinds.is_empty()).then_some(UserMove { user: id, kinds, before, after })
@@ -137,8 +136,8 @@ impl Book {
     fn latest(&self) -> HashMap<UserId, Latest> {
         let latest = self.deployments.values().filter(|one| self.is_latest(one));
         let latest = latest.map(|one| {
-            let failed_otherwise = self.failure_of(one).as_ref() != self.failures.get(&one.id);
-            (one.user, Latest { cell: self.cell_of(one), failed_otherwise })
+            let failure_changed = self.failure_of(one).as_ref() != self.failures.get(&one.id);
+            (one.user, Latest { cell: self.cell_of(one), failure_changed })
         });
         latest.collect()
     }
@@ -147,7 +146,7 @@ impl Book {
         Cell::of(&deployment.facts, self.first_of(deployment).map(|first| &first.facts))
     }
 
-    /// Why a deployment failed, while it is failed.
+    /// Why a deployment failed; `None` unless its status is `Failed`.
     pub(super) fn failure_of(&self, deployment: &DeploymentEntry) -> Option<Failure> {
         self.cell_of(deployment).failure_reason?;
         deployment.facts.with_first(self.first_of(deployment).map(|first| &first.facts)).failure()
@@ -165,21 +164,21 @@ impl Book {
     }
 }
 
-/// A message that a user wrote, as far as answers go.
+/// What finding answers requires of a message that a user wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// In which deployment.
+    /// The deployment to which it belongs.
     pub deployment: DeploymentId,
-    /// When.
+    /// When it was written.
     pub at: Timestamp,
-    /// The provider's id of it.
+    /// The provider's id of the message.
     pub provider_message_id: Option<String>,
-    /// Whether it is of a kind that answers.
+    /// Whether its kind counts as an answer.
     pub answers: bool,
 }
 
 impl Said {
-    /// What a message says here; none for what was said to the user.
+    /// From a message; `None` if the user did not write it.
     pub(super) fn of(message: &MessageEntry) -> Option<Self> {
         (message.sender == Sender::User).then(|| Self {
             deployment: message.deployment,
@@ -190,8 +189,8 @@ impl Said {
     }
 }
 
-/// The earliest answer `from` an instant on. Where the user began, the least of all messages is the one that began, and no
-/// answer.
+/// The time of the earliest answer at or after `from`. If the user began the deployment, the least of all messages did so
+/// and is not an answer.
 fn earliest_answer(said: &[&Said], from: Timestamp, began_by_user: bool) -> Option<Timestamp> {
     let place = |said: &&&Said| (said.at, said.provider_message_id.clone());
     let beginning = said.iter().min_by_key(place).filter(|_| began_by_user);
@@ -200,7 +199,7 @@ fn earliest_answer(said: &[&Said], from: Timestamp, began_by_user: bool) -> Opti
 }
 
 impl UserEntry {
-    /// Where it stands; queued before it is first settled.
+    /// The user's cell; queued until it is settled for the first time.
     pub fn standing(&self) -> Cell {
         self.cell.unwrap_or(Cell::QUEUED)
     }

@@ -4,7 +4,7 @@ use async_graphql::{Enum, InputObject};
 
 use super::order::OrderDirection;
 use crate::domain::conversation;
-use crate::domain::input::{LONGEST_NAME, check_text};
+use crate::domain::input::{MAX_NAME_BYTES, check_text};
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::place::Place;
 use crate::graphql::types::conversation::Direction;
@@ -45,7 +45,7 @@ impl ConversationFilter {
     /// The filter in the domain's terms.
     pub(crate) fn read(self) -> Result<conversation::ConversationFilter> {
         if let Some(name) = &self.name {
-            check_text(name, LONGEST_NAME)
+            check_text(name, MAX_NAME_BYTES)
                 .map_err(|fault| ApiError::Argument(Place::of("filter").field("name"), fault))?;
         }
         let direction = self.direction.map(Into::into);

@@ -6,7 +6,7 @@ use super::id::read_send_id;
 use super::order::OrderDirection;
 use super::time::DateTimeRange;
 use crate::domain::filter;
-use crate::domain::input::{Fault, LONGEST_VARIABLE_NAME, LONGEST_VARIABLE_VALUE, check_name, check_text};
+use crate::domain::input::{Fault, MAX_VARIABLE_NAME_BYTES, MAX_VARIABLE_VALUE_BYTES, check_name, check_text};
 use crate::domain::user;
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::place::Place;
@@ -162,10 +162,10 @@ impl UserFilter {
 impl VariableFilter {
     fn read_at(&self, place: &Place) -> Result<filter::UserFilter> {
         let refuse = |place: Place, fault| Err(ApiError::Argument(place, fault));
-        if let Err(fault) = check_name(&self.name, LONGEST_VARIABLE_NAME) {
+        if let Err(fault) = check_name(&self.name, MAX_VARIABLE_NAME_BYTES) {
             return refuse(place.field("name"), fault);
         }
-        if let Some(Err(fault)) = self.equals.as_ref().map(|value| check_text(value, LONGEST_VARIABLE_VALUE)) {
+        if let Some(Err(fault)) = self.equals.as_ref().map(|value| check_text(value, MAX_VARIABLE_VALUE_BYTES)) {
             return refuse(place.field("equals"), fault);
         }
         let has = |equals| filter::UserFilter::Variable { name: self.name.clone(), equals };

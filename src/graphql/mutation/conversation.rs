@@ -6,7 +6,7 @@ use crate::auth::Scope;
 use crate::domain::conversation;
 use crate::domain::flow;
 use crate::domain::id::{ConversationId, LineId, VersionId, new_key};
-use crate::domain::input::{Fault, LONGEST_NAME, check_name};
+use crate::domain::input::{Fault, MAX_NAME_BYTES, check_name};
 use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
@@ -91,7 +91,7 @@ async fn create(
 ) -> Result<Option<ConversationId>> {
     let place = Place::of("input");
     let direction = input.direction.into();
-    errors.check(place.field("name"), check_name(&input.name, LONGEST_NAME));
+    errors.check(place.field("name"), check_name(&input.name, MAX_NAME_BYTES));
     let flow = errors.check(place.field("flow"), read_flow(&input.flow, direction));
     let line = find_line(ctx, input.line_id.as_ref(), place.field("lineId"), errors).await?;
     let Some((line, flow)) = line.zip(flow).filter(|_| errors.is_empty()) else { return Ok(None) };

@@ -1,11 +1,10 @@
 //! Facts: the door for teams whose own bot or provider does the talking.
 
-use std::time::Duration;
-
 use async_graphql::{Context, Object, SimpleObject};
 use futures_util::future::try_join_all;
 
 use crate::auth::Scope;
+use crate::domain::clock::MAX_CLOCK_SKEW;
 use crate::domain::fact::Fact;
 use crate::domain::input::Fault;
 use crate::graphql::connection::int;
@@ -35,8 +34,6 @@ pub(crate) struct RecordFactsPayload {
 
 /// How many facts one call may bring.
 const MAX_FACTS: usize = 1_000;
-/// How far ahead of our clock a fact may lie: clocks differ, but nothing is learnt before it happens.
-const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 #[Object(guard = "Needs(Scope::Write)")]
 impl FactMutation {

@@ -7,7 +7,7 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::id::new_key;
-use crate::domain::input::{Fault, LONGEST_NAME, check_name};
+use crate::domain::input::{Fault, MAX_NAME_BYTES, check_name};
 use crate::graphql::context::{ContextExt, Needs, RequestContext};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
@@ -93,7 +93,7 @@ impl CreateLineInput {
         let phone = errors.check(place.field("phone"), read_phone(&self.phone, None));
         let id = check_name(&self.phone_number_id, MAX_PHONE_NUMBER_ID_BYTES);
         errors.check(place.field("phoneNumberId"), id);
-        errors.check(place.field("name"), check_name(&self.name, LONGEST_NAME));
+        errors.check(place.field("name"), check_name(&self.name, MAX_NAME_BYTES));
         let rate = Given::read_field(self.messages_per_second.as_ref(), place, "messagesPerSecond")?;
         let rate = check_rate(rate.unwrap_or(DEFAULT_RATE));
         let rate = errors.check(place.field("messagesPerSecond"), rate);

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::auth::Scope;
-use crate::dispatch::{MOST_USERS, MOST_VARIABLES, Recipient, Refused, Submission};
+use crate::dispatch::{MAX_USERS, MAX_VARIABLES, Recipient, Submission, SubmissionFault};
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::input::Fault;
 use crate::graphql::context::{ContextExt, Needs};
@@ -117,26 +117,30 @@ impl From<SendUserInput> for Recipient {
 }
 
 /// Tells a refusal of dispatch with its place in the input.
-fn refuse(refused: Refused, place: &Place, errors: &mut UserErrors) {
+fn refuse(refused: SubmissionFault, place: &Place, errors: &mut UserErrors) {
     use UserErrorCode::{Conflict, Invalid, NotFound, TooMany};
 
     let conversation = || place.field("conversationId");
     let user = |index| place.field("users").item(index);
     let (place, code, fault) = match refused {
-        Refused::NoConversation => {
+        SubmissionFault::NoConversation => {
             (conversation(), NotFound, Fault::new("does not name a conversation in this workspace"))
         }
-        Refused::Archived => (conversation(), Conflict, Fault::new("names an archived conversation")),
-        Refused::Inbound => {
+        SubmissionFault::Archived => (conversation(), Conflict, Fault::new("names an archived conversation")),
+        SubmissionFault::Inbound => {
             (conversation(), Invalid, Fault::new("names an INBOUND conversation, which only users can start"))
         }
-        Refused::Count(0) => (place.field("users"), Invalid, Fault::new("must not be empty")),
-        Refused::Count(count) => (place.field("users"), TooMany, too_many(count)),
-        Refused::Phone(index, fault) => (user(index).field("phone"), Invalid, fault),
-        Refused::VariableCount(index, count) => (user(index).field("variables"), TooMany, too_many_variables(count)),
-        Refused::Variable(index, variable, fault) => (user(index).field("variables").item(variable), Invalid, fault),
-        Refused::Key(fault) => (place.field("idempotencyKey"), Invalid, fault),
-        Refused::KeyTaken => {
+        SubmissionFault::Count(0) => (place.field("users"), Invalid, Fault::new("must not be empty")),
+        SubmissionFault::Count(count) => (place.field("users"), TooMany, too_many(count)),
+        SubmissionFault::Phone(index, fault) => (user(index).field("phone"), Invalid, fault),
+        SubmissionFault::VariableCount(index, count) => {
+            (user(index).field("variables"), TooMany, too_many_variables(count))
+        }
+        SubmissionFault::Variable(index, variable, fault) => {
+            (user(index).field("variables").item(variable), Invalid, fault)
+        }
+        SubmissionFault::Key(fault) => (place.field("idempotencyKey"), Invalid, fault),
+        SubmissionFault::KeyTaken => {
             (place.field("idempotencyKey"), Conflict, Fault::new("was already used with a different input"))
         }
     };
@@ -144,11 +148,11 @@ fn refuse(refused: Refused, place: &Place, errors: &mut UserErrors) {
 }
 
 fn too_many_variables(count: usize) -> Fault {
-    Fault(format!("has {count} variables; the maximum is {MOST_VARIABLES}"))
+    Fault(format!("has {count} variables; the maximum is {MAX_VARIABLES}"))
 }
 
 fn too_many(count: usize) -> Fault {
-    Fault(format!("has {count} users; the maximum is {MOST_USERS}"))
+    Fault(format!("has {count} users; the maximum is {MAX_USERS}"))
 }
 
 #[cfg(test)]
@@ -159,16 +163,16 @@ mod tests {
     fn a_refusal_names_the_value_at_fault() {
         let fault = || Fault::new("is wrong");
         for (refused, field) in [
-            (Refused::NoConversation, "conversationId"),
-            (Refused::Archived, "conversationId"),
-            (Refused::Inbound, "conversationId"),
-            (Refused::Count(0), "users"),
-            (Refused::Count(10_001), "users"),
-            (Refused::Phone(3, fault()), "users.3.phone"),
-            (Refused::VariableCount(3, 101), "users.3.variables"),
-            (Refused::Variable(3, 1, fault()), "users.3.variables.1"),
-            (Refused::Key(fault()), "idempotencyKey"),
-            (Refused::KeyTaken, "idempotencyKey"),
+            (SubmissionFault::NoConversation, "conversationId"),
+            (SubmissionFault::Archived, "conversationId"),
+            (SubmissionFault::Inbound, "conversationId"),
+            (SubmissionFault::Count(0), "users"),
+            (SubmissionFault::Count(10_001), "users"),
+            (SubmissionFault::Phone(3, fault()), "users.3.phone"),
+            (SubmissionFault::VariableCount(3, 101), "users.3.variables"),
+            (SubmissionFault::Variable(3, 1, fault()), "users.3.variables.1"),
+            (SubmissionFault::Key(fault()), "idempotencyKey"),
+            (SubmissionFault::KeyTaken, "idempotencyKey"),
         ] {
             let mut errors = UserErrors::default();
             refuse(refused, &Place::of("input"), &mut errors);

@@ -68,10 +68,10 @@ async fn without_a_token_in_force_nothing_is_carried_out() {
 #[tokio::test]
 async fn while_tokens_cannot_be_looked_up_nothing_is_carried_out_and_nothing_told() {
     let server = Server::start(&[]).await;
-    server.tokens.set_away(true);
+    server.tokens.set_unavailable(true);
     let refused = server.post(&json!({ "query": "mutation { add }" })).send().await.unwrap();
     assert_refused(refused, 503, "UNAVAILABLE").await;
-    server.tokens.set_away(false);
+    server.tokens.set_unavailable(false);
     assert_eq!(server.query("mutation { add }").await["data"]["add"], 1);
 }
 

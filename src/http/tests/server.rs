@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::toy::{Seen, Toy};
 use crate::auth::Tokens;
-use crate::auth::held::Held;
+use crate::auth::fake::FakeTokens;
 use crate::config::Settings;
 use crate::domain::clock::SystemClock;
 use crate::domain::fact::Fact;
@@ -30,7 +30,7 @@ use crate::storage::StorageError;
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) token: String,
-    pub(super) tokens: Held,
+    pub(super) tokens: FakeTokens,
     pub(super) seen: Seen,
     pub(super) behind: Arc<Behind>,
     pub(super) shutdown: CancellationToken,
@@ -64,7 +64,8 @@ impl Server {
         let secrets = [("whatsapp.app_secret", "app secret"), ("whatsapp.verify_token", "verify token")];
         let mut settings = Settings::with(&[&secrets, overrides].concat()).unwrap();
         change(&mut settings);
-        let (tokens, seen, behind, shutdown) = (Held::default(), Seen::new(), Behind::new(), CancellationToken::new());
+        let (tokens, seen, behind, shutdown) =
+            (FakeTokens::default(), Seen::new(), Behind::new(), CancellationToken::new());
         let services = services(&settings, &tokens, &seen, &behind, &shutdown);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -99,7 +100,7 @@ impl Server {
 
 fn services(
     settings: &Settings,
-    tokens: &Held,
+    tokens: &FakeTokens,
     seen: &Seen,
     behind: &Arc<Behind>,
     shutdown: &CancellationToken,
@@ -107,7 +108,7 @@ fn services(
     let door: Arc<dyn Door> = behind.clone();
     Services {
         operations: Operations::new(Arc::new(Toy::new(seen.clone())), settings.http.request_timeout),
-        tokens: Tokens::remembering(tokens.find(), Duration::ZERO),
+        tokens: Tokens::cached(tokens.find(), Duration::ZERO),
         webhooks: Webhooks::new(&settings.whatsapp, Ingest::new(door, Arc::new(SystemClock))),
         database: behind.clone(),
         http: settings.http.clone(),

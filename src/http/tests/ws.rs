@@ -254,12 +254,12 @@ async fn a_client_must_greet_with_a_token_in_force() {
 async fn while_tokens_cannot_be_looked_up_a_client_is_asked_to_come_again() {
     let server = Server::start_with(&[], |settings| settings.websocket.recheck = Duration::from_millis(5)).await;
     let mut socket = Socket::greeted(&server).await;
-    server.tokens.set_away(true);
+    server.tokens.set_unavailable(true);
     let init = json!({ "type": "connection_init", "payload": { "token": server.token } }).to_string();
     assert_eq!(closed_after(&server, Message::text(init)).await, 1013);
     // Who was known already stays.
-    let asked = server.tokens.asked();
-    while server.tokens.asked() < asked + 3 {
+    let asked = server.tokens.lookups();
+    while server.tokens.lookups() < asked + 3 {
         tokio::task::yield_now().await;
     }
     socket.subscribe("a", "{ hello }").await;

@@ -1,15 +1,15 @@
-//! A batch of facts in one transaction: lock the versions, open the book, apply, settle, write.
+//! Recording a batch of facts in one transaction: lock the versions, open the book, apply, settle, write.
 //!
-//! Everything is loaded and written by sets, so a batch of a thousand facts costs some fifteen statements. Contacts are
-//! made before, in a short transaction of their own; what is learnt of them is written at the end, in the order of ids.
+//! Rows are read and written in sets, so a batch of a thousand facts takes about fifteen statements. Missing contacts are created
+//! beforehand, in a short transaction of their own. What became known about contacts is written last, in the order of ids.
 
-mod named;
+mod keys;
 mod open;
 pub(super) mod write;
 
 use uuid::Uuid;
 
-use self::named::{Named, People};
+use self::keys::{Keys, People};
 use super::ledger::Revisions;
 use super::{StorageError, Tenant, parked};
 use crate::domain::book::{Applied, Book};
@@ -17,29 +17,29 @@ use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact};
 use crate::domain::id::{ContactId, WorkspaceId};
 
-/// A fact as it is offered to a batch.
+/// A fact that is offered to a batch.
 #[derive(Debug, Clone)]
 pub struct Offered {
     /// The fact.
     pub fact: Fact,
-    /// Where it was parked, if it was.
+    /// The id of its parked row, if it was parked.
     pub parked: Option<Uuid>,
-    /// Whether its time is up: then it no longer waits, but is kept (a message) or dropped (all else).
+    /// Whether its time is up, so that it is no longer parked but kept (a message) or dropped (any other fact).
     pub expired: bool,
 }
 
-/// What a batch did.
+/// The result of a batch.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// What became of each fact, in order.
+    /// The result of each fact, in order.
     pub applied: Vec<Applied>,
     /// The versions that changed, with their new revisions.
     pub revisions: Revisions,
-    /// What parked facts may wait for and has become known.
+    /// Keys that became known and for which facts may be parked.
     pub known: Vec<String>,
 }
 
-/// Records facts in one transaction. All of it is committed, or nothing.
+/// Records facts in one transaction.
 pub async fn batch(
     tenant: &Tenant,
     offered: &[Offered],
@@ -48,13 +48,13 @@ pub async fn batch(
 ) -> Result<Batch, StorageError> {
     let workspace = tenant.workspace();
     let people = People::of(tenant, offered, now).await?;
-    let named = Named::of(offered, &people);
-    let inbound = named.inbound_versions(tenant).await?;
+    let keys = Keys::of(offered, &people);
+    let inbound = keys.inbound_versions(tenant).await?;
     let db = tenant.database().begin().await?;
-    let mut locked = named.lock(&db, workspace, &inbound).await?;
-    let mut book = open::book(&db, workspace, &named, &inbound).await?;
+    let mut locked = keys.lock(&db, workspace, &inbound).await?;
+    let mut book = open::book(&db, workspace, &keys, &inbound).await?;
     if book.deployments.values().any(|deployment| !locked.holds(deployment.version)) {
-        // Another node made something known between the lock and the reading: begin again, with more locked.
+        // Another node made something known after the versions were locked: retry, and lock more versions.
         return Err(StorageError::Overtaken);
     }
     let apply = |(one, contact): (&Offered, &_)| apply(&mut book, workspace, one, *contact);
@@ -67,7 +67,7 @@ pub async fn batch(
     Ok(Batch { applied, revisions, known: settlement.known.into_iter().collect() })
 }
 
-/// Applies a fact. A reply that has waited long enough for the message that it answers is attributed by its time.
+/// Applies a fact. A reply whose time is up, and whose quoted message is still unknown, is attributed by time.
 fn apply(book: &mut Book, workspace: WorkspaceId, one: &Offered, contact: Option<ContactId>) -> Applied {
     let applied = book.apply(workspace, &one.fact, contact);
     match (&applied, &one.fact) {

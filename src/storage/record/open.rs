@@ -1,46 +1,47 @@
-//! Opening the book: the rows that a batch names, read under the lock.
+//! Opening the book: reading the rows that a batch affects, under the lock.
 
 use std::collections::{BTreeSet, HashMap};
 
 use entity::{messages, users};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
-use super::named::Named;
-use crate::domain::book::{Book, LineEntry, Said};
+use super::keys::Keys;
+use crate::domain::book::{Book, LineEntry};
+use crate::domain::code::Coded;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, UserId, VersionId, WorkspaceId};
 use crate::domain::merge::VariableValue;
 use crate::domain::message::Sender;
-use crate::storage::given::Given;
-use crate::storage::rows::{self, DeploymentRow, some_time};
-use crate::storage::{StorageError, contacts};
+use crate::storage::query::Query;
+use crate::storage::rows::{self, DeploymentRow};
+use crate::storage::{StorageError, contacts, row};
 
-/// Reads what the batch names.
+/// Reads the rows that the batch affects.
 pub(super) async fn book(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    named: &Named,
+    keys: &Keys,
     inbound: &HashMap<LineId, VersionId>,
 ) -> Result<Book, StorageError> {
     let mut book = Book::default();
-    for line in &named.lines {
+    for line in &keys.lines {
         book.lines.insert(*line, LineEntry { inbound: inbound.get(line).copied() });
     }
-    named_messages(db, workspace, named, &mut book).await?;
-    let deployments = named_deployments(db, workspace, named, &book).await?;
+    named_messages(db, workspace, keys, &mut book).await?;
+    let deployments = named_deployments(db, workspace, keys, &book).await?;
     first_messages(db, workspace, &deployments, &mut book).await?;
     enter_deployments(deployments, &mut book)?;
     users_of_deployments(db, workspace, &mut book).await?;
-    if !named.variables.is_empty() {
-        named_variables(db, workspace, named, &mut book).await?;
+    if !keys.variables.is_empty() {
+        named_variables(db, workspace, keys, &mut book).await?;
     }
-    if named.people {
-        people(db, workspace, named, &mut book).await?;
+    if keys.people {
+        people(db, workspace, keys, &mut book).await?;
     }
     Ok(book)
 }
 
-/// Looks through the answers of deployments whose first message, beginning or an answer moved in time.
+/// Determines the earliest answers again of the deployments for which the book requires it.
 pub(super) async fn find_answers(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
@@ -51,16 +52,15 @@ pub(super) async fn find_answers(
         return Ok(());
     }
     let open: Vec<MessageId> = book.messages.keys().copied().collect();
-    let mut given = Given::new(db.get_database_backend());
-    let (workspace, sender) = (given.value(workspace.0), given.value(Sender::User.code()));
-    let users = given.any_id("user_id", &users.into_iter().collect::<Vec<_>>());
-    let (deployments, open) = (given.any_id("deployment_id", &deployments), given.any_id("id", &open));
+    let mut query = Query::on(db);
+    let (workspace, sender) = (query.bind(workspace.0), query.bind(Sender::User.code()));
+    let users = query.among("user_id", &users.into_iter().collect::<Vec<_>>());
+    let (deployments, not_open) = (query.among("deployment_id", &deployments), query.not_among("id", &open));
     let sql = format!(
         "SELECT deployment_id, at, provider_message_id, kind FROM messages WHERE workspace_id = {workspace} \
-         AND {users} AND {deployments} AND sender = {sender} AND NOT {open}"
+         AND {users} AND {deployments} AND sender = {sender} AND {not_open}"
     );
-    let rows = db.query_all_raw(given.statement(sql)).await?;
-    let stored: Vec<Said> = rows.iter().map(rows::said).collect::<Result<_, _>>()?;
+    let stored = query.all(sql, rows::said).await?;
     book.find_answers(&stored);
     Ok(())
 }
@@ -68,40 +68,40 @@ pub(super) async fn find_answers(
 async fn named_messages(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    named: &Named,
+    keys: &Keys,
     book: &mut Book,
 ) -> Result<(), StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
     let mut ways = Vec::new();
-    if !named.messages.is_empty() {
-        ways.push(given.any_id("id", &named.messages));
+    if !keys.messages.is_empty() {
+        ways.push(query.among("id", &keys.messages));
     }
-    if !named.names.is_empty() {
-        ways.push(given.any_text("provider_message_id", &named.texts()));
+    if !keys.provider_ids.is_empty() {
+        ways.push(query.among_texts("provider_message_id", &keys.provider_ids()));
     }
     if ways.is_empty() {
         return Ok(());
     }
-    enter_messages(db, given, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), book).await
+    enter_messages(query, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), book).await
 }
 
 async fn named_deployments(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    named: &Named,
+    keys: &Keys,
     book: &Book,
 ) -> Result<Vec<DeploymentRow>, StorageError> {
     let of_messages = book.messages.values().map(|message| message.deployment);
-    let ids: BTreeSet<DeploymentId> = of_messages.chain(named.deployments.iter().copied()).collect();
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
+    let ids: BTreeSet<DeploymentId> = of_messages.chain(keys.deployments.iter().copied()).collect();
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
     let mut ways = Vec::new();
     if !ids.is_empty() {
-        ways.push(given.any_id("d.id", &ids.into_iter().collect::<Vec<_>>()));
+        ways.push(query.among("d.id", &ids.into_iter().collect::<Vec<_>>()));
     }
-    if !named.contacts.is_empty() && !named.lines.is_empty() {
-        ways.push(format!("({})", named.reached(&mut given)));
+    if !keys.contacts.is_empty() && !keys.lines.is_empty() {
+        ways.push(format!("({})", keys.reached(&mut query)));
     }
     if ways.is_empty() {
         return Ok(Vec::new());
@@ -111,7 +111,7 @@ async fn named_deployments(
          WHERE d.workspace_id = {workspace} AND ({})",
         ways.join(" OR ")
     );
-    Ok(DeploymentRow::find_by_statement(given.statement(sql)).all(db).await?)
+    query.models(sql).await
 }
 
 async fn first_messages(
@@ -126,20 +126,18 @@ async fn first_messages(
     if missing.is_empty() {
         return Ok(());
     }
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let missing = given.any_id("deployment_id", &missing);
-    enter_messages(db, given, &format!("workspace_id = {workspace} AND first AND {missing}"), book).await
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let missing = query.among("deployment_id", &missing);
+    enter_messages(query, &format!("workspace_id = {workspace} AND first AND {missing}"), book).await
 }
 
 async fn enter_messages(
-    db: &DatabaseTransaction,
-    given: Given,
+    query: Query<'_, DatabaseTransaction>,
     condition: &str,
     book: &mut Book,
 ) -> Result<(), StorageError> {
-    let statement = given.statement(format!("SELECT * FROM messages WHERE {condition}"));
-    for row in messages::Model::find_by_statement(statement).all(db).await? {
+    for row in query.models::<messages::Model>(format!("SELECT * FROM messages WHERE {condition}")).await? {
         book.enter_message(rows::message_entry(row)?);
     }
     Ok(())
@@ -165,11 +163,11 @@ async fn users_of_deployments(
     if ids.is_empty() {
         return Ok(());
     }
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let ids = given.any_id("id", &ids.into_iter().collect::<Vec<_>>());
-    let statement = given.statement(format!("SELECT * FROM users WHERE workspace_id = {workspace} AND {ids}"));
-    for row in users::Model::find_by_statement(statement).all(db).await? {
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let ids = query.among("id", &ids.into_iter().collect::<Vec<_>>());
+    let sql = format!("SELECT * FROM users WHERE workspace_id = {workspace} AND {ids}");
+    for row in query.models::<users::Model>(sql).await? {
         book.enter_user(rows::user_entry(&row)?);
     }
     Ok(())
@@ -178,19 +176,19 @@ async fn users_of_deployments(
 async fn named_variables(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    named: &Named,
+    keys: &Keys,
     book: &mut Book,
 ) -> Result<(), StorageError> {
     let ids: Vec<DeploymentId> = book.deployments.keys().copied().collect();
-    let variables: Vec<_> = named.variables.iter().map(String::as_str).collect();
-    let mut given = Given::new(db.get_database_backend());
-    let workspace = given.value(workspace.0);
-    let (ids, variables) = (given.any_id("deployment_id", &ids), given.any_text("name", &variables));
+    let variables: Vec<_> = keys.variables.iter().map(String::as_str).collect();
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let (ids, variables) = (query.among("deployment_id", &ids), query.among_texts("name", &variables));
     let sql = format!("SELECT * FROM variables WHERE workspace_id = {workspace} AND {ids} AND {variables}");
-    for row in entity::variables::Model::find_by_statement(given.statement(sql)).all(db).await? {
-        let value = VariableValue { at: some_time(row.at)?, value: row.value };
-        if let Some(deployment) = book.deployments.get_mut(&row.deployment_id.into()) {
-            deployment.variables.insert(row.name, value);
+    for found in query.models::<entity::variables::Model>(sql).await? {
+        let value = VariableValue { at: row::time(found.at)?, value: found.value };
+        if let Some(deployment) = book.deployments.get_mut(&found.deployment_id.into()) {
+            deployment.variables.insert(found.name, value);
         }
     }
     Ok(())
@@ -199,11 +197,11 @@ async fn named_variables(
 async fn people(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    named: &Named,
+    keys: &Keys,
     book: &mut Book,
 ) -> Result<(), StorageError> {
     let of_deployments = book.deployments.values().map(|deployment| deployment.contact);
-    let ids: BTreeSet<ContactId> = of_deployments.chain(named.contacts.iter().copied()).collect();
+    let ids: BTreeSet<ContactId> = of_deployments.chain(keys.contacts.iter().copied()).collect();
     let directory = contacts::by_ids(db, workspace, &ids.iter().copied().collect::<Vec<_>>()).await?;
     for id in ids {
         if let Some(contact) = directory.get(id) {

@@ -1,4 +1,4 @@
-//! Writing what became of a book.
+//! Writing a settled book.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,7 +25,7 @@ pub(in crate::storage) const VARIABLES: Bulk = Bulk {
     on_conflict: OnConflict::Overwrite,
 };
 
-/// The names of variables that occur in a version.
+/// The table of the names of variables per version.
 pub(in crate::storage) const VARIABLE_NAMES: Bulk = Bulk {
     table: "variable_names",
     columns: &[("version_id", Kind::Uuid), ("name", Kind::Text), ("workspace_id", Kind::Uuid)],
@@ -61,7 +61,7 @@ fn moves<'a>(book: &Book, settlement: &'a Settlement) -> Vec<(VersionId, &'a Use
     changed.filter_map(versioned).collect()
 }
 
-/// A new message belongs to its user's change.
+/// Assigns new messages to the changes of their users.
 fn number_messages(book: &mut Book, settlement: &Settlement, numbers: &HashMap<UserId, i64>) {
     for id in &settlement.told {
         if let Some(message) = book.messages.get_mut(id) {
@@ -70,7 +70,7 @@ fn number_messages(book: &mut Book, settlement: &Settlement, numbers: &HashMap<U
     }
 }
 
-/// Attempts that the batch began, by version.
+/// The number of new deployments per version.
 fn begun(book: &Book, settlement: &Settlement) -> HashMap<VersionId, i64> {
     let mut begun = HashMap::new();
     let deployments = settlement.deployments.iter().filter_map(|id| book.deployments.get(id));
@@ -80,7 +80,7 @@ fn begun(book: &Book, settlement: &Settlement) -> HashMap<VersionId, i64> {
     begun
 }
 
-/// New users have rows to be made, others only stand elsewhere.
+/// Inserts new users, and updates the standing of the others.
 async fn users(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
@@ -96,8 +96,8 @@ async fn users(
     Ok(rows::USER_STANDINGS.overwrite(db, &known).await?)
 }
 
-/// Messages that are no longer the first of their deployment are written before those that now are, since a deployment
-/// has at most one.
+/// Writes messages that are no longer the first of their deployment before those that now are, since a deployment has at most
+/// one.
 async fn messages(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
@@ -146,7 +146,7 @@ pub(in crate::storage) fn variable_row(
     vec![Datum::id(deployment), Datum::text(name), Datum::id(workspace), Datum::text(value), Datum::at(at)]
 }
 
-/// Notes which names occur in which versions.
+/// Adds the names of variables to versions.
 pub(in crate::storage) async fn variable_names(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,

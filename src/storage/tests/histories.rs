@@ -7,7 +7,8 @@ use sea_orm::{EntityTrait, Set};
 
 use super::on_both_databases;
 use super::seed::{Seed, UserSeed, at};
-use crate::domain::failure::{FailureReason, ProviderFailure, Refusal};
+use crate::domain::code::Coded;
+use crate::domain::failure::{FailureReason, OwnFailure, ProviderFailure};
 use crate::domain::id::{DeploymentId, MessageId, SendId, UserId};
 use crate::domain::merge::{DeploymentFacts, MessageFacts, Session};
 use crate::domain::message::{MessageKind, Sender};
@@ -65,9 +66,9 @@ async fn a_deployment_has_its_facts_and_those_of_its_first_message(db: Database)
 fn everything_of_the_second() -> DeploymentFacts {
     let text = "undeliverable".to_owned();
     let failed = ProviderFailure { at: at(12), code: Some(131_026), reason: FailureReason::Undeliverable, text };
-    let refused = Some(Refusal { at: at(13), reason: FailureReason::Expired });
+    let own_failure = Some(OwnFailure { at: at(13), reason: FailureReason::Expired });
     DeploymentFacts {
-        named: MessageFacts { failed: Some(failed), refused, ..MessageFacts::default() },
+        reported: MessageFacts { failed: Some(failed), own_failure, ..MessageFacts::default() },
         dispatched: Some(at(11)),
         answered: Some(at(14)),
         finished: Some(at(15)),

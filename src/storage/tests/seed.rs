@@ -9,6 +9,7 @@ use sea_orm::prelude::Uuid;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, ModelTrait};
 
 use crate::domain::clock::Timestamp;
+use crate::domain::code::Coded;
 use crate::domain::conversation::{Conversation, Direction, Version};
 use crate::domain::failure::FailureReason;
 use crate::domain::id::{ConversationId, DeploymentId, LineId, SendId, UserId, VersionId, new_key};

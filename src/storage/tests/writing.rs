@@ -17,7 +17,7 @@ use crate::domain::send::Send;
 use crate::domain::standing::DeploymentStatus;
 use crate::storage::parked::Parking;
 use crate::storage::record::{Batch, Offered, batch};
-use crate::storage::submit::{NewRecipient, NewSend, Submitted, submit};
+use crate::storage::sends::submit::{NewRecipient, NewSend, Submitted, submit};
 use crate::storage::{Database, Tenant, conversations, metrics, outbox, verify};
 
 on_both_databases!(
@@ -55,7 +55,7 @@ fn recipient(phone: &str) -> NewRecipient {
         phone: Phone::read(phone, None).unwrap(),
         variables: Variables::from([("name".to_owned(), value)]),
         template: Some(r#"{"name":"welcome","language":"es","parameters":[]}"#.into()),
-        refused: None,
+        own_failure: None,
     }
 }
 

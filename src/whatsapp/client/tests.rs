@@ -82,8 +82,8 @@ fn api(base_url: &str) -> CloudApi {
     CloudApi::new(&settings(base_url, "EAAB-secret")).unwrap()
 }
 
-fn settings(base_url: &str, token: &str) -> Settings {
-    Settings::new(base_url, Secret::new(token))
+fn settings(base_url: &str, token: &str) -> CloudApiSettings {
+    CloudApiSettings::new(base_url, Secret::new(token))
 }
 
 fn message() -> OutgoingTemplate {
@@ -122,9 +122,9 @@ async fn a_refusal_carries_code_words_and_wait() {
     let body = json!({"error": {"message": "(#131056) Too fast", "code": 131_056}});
     let reply = move || (StatusCode::BAD_REQUEST, [("retry-after", "7")], body.to_string()).into_response();
     let (stub, _) = Stub::answering(reply).await;
-    let Answer::Refused(refused) = stub.call().await else { panic!() };
-    assert_eq!((refused.code, refused.text.as_str()), (131_056, "(#131056) Too fast"));
-    assert_eq!((refused.action, refused.retry_after), (Action::RetryThisUserLater, Some(Duration::from_secs(7))));
+    let Answer::Rejected(rejected) = stub.call().await else { panic!() };
+    assert_eq!((rejected.code, rejected.text.as_str()), (131_056, "(#131056) Too fast"));
+    assert_eq!((rejected.action, rejected.retry_after), (Action::RetryThisUserLater, Some(Duration::from_secs(7))));
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn too_many_requests_without_a_code_was_not_sent() {
 
 #[tokio::test]
 async fn answers_that_cannot_be_understood_are_unknown_outcomes_of_one_call() {
-    let endless = "x".repeat(LONGEST_ANSWER + 1);
+    let endless = "x".repeat(MAX_ANSWER_BYTES + 1);
     for (status, body) in [
         (StatusCode::OK, "{}"),
         (StatusCode::OK, "garbage"),
@@ -181,7 +181,8 @@ async fn a_call_that_breaks_off_after_it_was_written_is_an_unknown_outcome() {
 #[tokio::test]
 async fn an_answer_that_takes_too_long_is_an_unknown_outcome() {
     for stub in [Stub::writing(b"", End::Stay).await, Stub::writing(CUT, End::Stay).await] {
-        let impatient = Settings { call_timeout: Duration::from_millis(100), ..settings(&stub.base_url, "token") };
+        let impatient =
+            CloudApiSettings { call_timeout: Duration::from_millis(100), ..settings(&stub.base_url, "token") };
         let api = CloudApi::new(&impatient).unwrap();
         assert_eq!(api.send_template("1065", &message()).await, Answer::Unknown);
     }

@@ -1,4 +1,4 @@
-//! What is to be posted, by the time at which it is due.
+//! A priority queue of webhooks to post, ordered by due time.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -7,16 +7,16 @@ use tokio::time::Instant;
 
 use super::update::Update;
 
-/// Updates to be posted together.
+/// Updates that are posted in the same webhook.
 #[derive(Debug)]
 pub(super) struct Posting {
     pub(super) due: Instant,
-    /// How many attempts failed.
+    /// The number of failed attempts.
     pub(super) failed: u32,
     pub(super) updates: Vec<Update>,
 }
 
-/// Postings by the time at which they are due, and then by the order in which they came.
+/// Postings ordered by due time, and then in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     waiting: BinaryHeap<Numbered>,
@@ -42,13 +42,13 @@ impl Agenda {
         self.next_number += 1;
     }
 
-    /// When the next one is due.
+    /// When the next posting is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.waiting.peek().map(|next| next.posting.due)
     }
 
-    /// Takes what is due at `now`, at most `most` updates of it as one posting. What failed before goes alone, as it was:
-    /// the provider posts the same body again.
+    /// Takes what is due at `now` as one posting of at most `most` updates. A posting that failed before is not combined with
+    /// others, since the provider retries with the same body.
     pub(super) fn take_due(&mut self, now: Instant, most: usize) -> Option<Posting> {
         let mut taken = self.pop_if(|next| next.due <= now)?;
         while taken.failed == 0 && taken.updates.len() < most {
@@ -58,14 +58,14 @@ impl Agenda {
         Some(taken)
     }
 
-    fn pop_if(&mut self, goes: impl Fn(&Posting) -> bool) -> Option<Posting> {
+    fn pop_if(&mut self, condition: impl Fn(&Posting) -> bool) -> Option<Posting> {
         let next = self.waiting.peek()?;
-        if goes(&next.posting) { self.waiting.pop().map(|next| next.posting) } else { None }
+        if condition(&next.posting) { self.waiting.pop().map(|next| next.posting) } else { None }
     }
 }
 
 impl Ord for Numbered {
-    /// Reversed, since the heap gives the greatest first.
+    /// Reversed, since the heap returns the greatest first.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.posting.due, other.number).cmp(&(self.posting.due, self.number))
     }
@@ -90,11 +90,11 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::call::Recipient;
-    use super::super::course::Event;
-    use super::super::update::{Person, Subject};
     use super::*;
     use crate::domain::clock::Timestamp;
+    use crate::whatsapp::simulator::call::Recipient;
+    use crate::whatsapp::simulator::course::Event;
+    use crate::whatsapp::simulator::update::{Person, Subject};
 
     fn posting(due: Instant, code: i32) -> Posting {
         let subject = Arc::new(Subject {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_goes_in_order_and_together() {
+    fn due_updates_are_posted_together_and_in_order() {
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
         let mut agenda = Agenda::default();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_before_goes_again_as_it_was() {
+    fn a_failed_posting_is_retried_unchanged() {
         let now = Instant::now();
         let mut agenda = Agenda::default();
         agenda.add(Posting { failed: 1, ..posting(now, 1) });

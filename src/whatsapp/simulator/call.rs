@@ -1,26 +1,26 @@
-//! What a call to send a message says, checked as the provider checks it.
+//! Calls to send a message, validated as the provider does.
 //!
-//! Only templates are taken: the simulator knows of no open window in which anything else could be sent.
+//! Only templates are accepted: the simulator has no notion of a customer service window in which other messages may be sent.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use serde_json::Value;
 
-use super::refusal::Refusal;
+use super::error_answer::ErrorAnswer;
 use crate::whatsapp::ids::{provider_id, wa_id};
 
 /// A call to send a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Call {
-    /// The recipient as given.
+    /// The recipient as it was given.
     pub(super) input: String,
-    /// Whom that names.
+    /// The recipient to which that refers.
     pub(super) recipient: Recipient,
-    /// The caller's own data.
+    /// The caller's opaque callback data.
     pub(super) callback: Option<String>,
 }
 
-/// Whom a message goes to: a WhatsApp account, or a user whose number is hidden.
+/// The recipient of a message: a WhatsApp account, or a user whose number is hidden.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Recipient {
     Account(String),
@@ -33,11 +33,11 @@ const MISSING: i32 = 131_008;
 const INVALID_VALUE: i32 = 131_009;
 const UNSUPPORTED_TYPE: i32 = 131_051;
 
-/// The longest callback data that the provider takes, in characters.
-const LONGEST_CALLBACK: usize = 512;
+/// The maximum length of callback data, in characters.
+const MAX_CALLBACK_CHARS: usize = 512;
 
 impl Recipient {
-    /// The id that tells this recipient from others.
+    /// The id of the account or of the user.
     pub(super) fn id(&self) -> &str {
         let (Self::Account(id) | Self::User(id)) = self;
         id
@@ -45,12 +45,12 @@ impl Recipient {
 }
 
 impl Call {
-    /// Reads a call's body.
-    pub(super) fn read(body: &[u8]) -> Result<Self, Refusal> {
+    /// Parses the body of a call.
+    pub(super) fn read(body: &[u8]) -> Result<Self, ErrorAnswer> {
         let body: Value =
-            serde_json::from_slice(body).map_err(|_| Refusal::new(INVALID_PARAMETER, "The body is not JSON"))?;
+            serde_json::from_slice(body).map_err(|_| ErrorAnswer::new(INVALID_PARAMETER, "The body is not JSON"))?;
         if body.get("messaging_product").and_then(Value::as_str) != Some("whatsapp") {
-            return Err(Refusal::new(INVALID_PARAMETER, "messaging_product must be whatsapp"));
+            return Err(ErrorAnswer::new(INVALID_PARAMETER, "messaging_product must be whatsapp"));
         }
         let (input, recipient) = recipient(&body)?;
         check_template(&body)?;
@@ -58,24 +58,24 @@ impl Call {
     }
 }
 
-/// Checks a call's token; any is good where none is `expected`.
-pub(super) fn check_token(headers: &HeaderMap, expected: Option<&str>) -> Result<(), Refusal> {
+/// Checks the token of a call. Any token is accepted if none is `expected`.
+pub(super) fn check_token(headers: &HeaderMap, expected: Option<&str>) -> Result<(), ErrorAnswer> {
     let header = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
     let token = header.and_then(|header| header.strip_prefix("Bearer ")).filter(|token| !token.is_empty());
     match (token, expected) {
         (Some(token), Some(expected)) if token == expected => Ok(()),
         (Some(_), None) => Ok(()),
-        _ => Err(Refusal::of_code(INVALID_TOKEN)),
+        _ => Err(ErrorAnswer::of_code(INVALID_TOKEN)),
     }
 }
 
-fn recipient(body: &Value) -> Result<(String, Recipient), Refusal> {
+fn recipient(body: &Value) -> Result<(String, Recipient), ErrorAnswer> {
     let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let invalid = || Refusal::new(INVALID_VALUE, "The recipient is not valid");
+    let invalid = || ErrorAnswer::new(INVALID_VALUE, "The recipient is not valid");
     let (input, recipient) = match (text("to"), text("recipient")) {
         (Some(to), _) => (to, wa_id(&digits(to)).map(Recipient::Account)),
         (None, Some(user)) => (user, provider_id(user).map(Recipient::User)),
-        (None, None) => return Err(Refusal::new(MISSING, "to or recipient is missing")),
+        (None, None) => return Err(ErrorAnswer::new(MISSING, "to or recipient is missing")),
     };
     Ok((input.to_owned(), recipient.ok_or_else(invalid)?))
 }
@@ -84,9 +84,9 @@ fn digits(phone: &str) -> String {
     phone.chars().filter(|letter| !matches!(letter, '+' | ' ' | '-' | '(' | ')')).collect()
 }
 
-fn check_template(body: &Value) -> Result<(), Refusal> {
+fn check_template(body: &Value) -> Result<(), ErrorAnswer> {
     if body.get("type").and_then(Value::as_str) != Some("template") {
-        return Err(Refusal::new(UNSUPPORTED_TYPE, "Only templates can be sent here"));
+        return Err(ErrorAnswer::new(UNSUPPORTED_TYPE, "Only templates can be sent here"));
     }
     for path in ["/template/name", "/template/language/code"] {
         require_text(body.pointer(path), path)?;
@@ -95,23 +95,25 @@ fn check_template(body: &Value) -> Result<(), Refusal> {
     components.into_iter().flatten().try_for_each(check_component)
 }
 
-fn check_component(component: &Value) -> Result<(), Refusal> {
+fn check_component(component: &Value) -> Result<(), ErrorAnswer> {
     require_text(component.get("type"), "a component's type")?;
     let parameters = component.get("parameters").and_then(Value::as_array);
     let texts = parameters.into_iter().flatten().filter(|parameter| parameter.get("type") == Some(&"text".into()));
     texts.map(|parameter| parameter.get("text")).try_for_each(|text| require_text(text, "a parameter's text"))
 }
 
-fn require_text(value: Option<&Value>, name: &str) -> Result<(), Refusal> {
+fn require_text(value: Option<&Value>, name: &str) -> Result<(), ErrorAnswer> {
     let given = value.and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    if given { Ok(()) } else { Err(Refusal::new(MISSING, format!("{name} is missing"))) }
+    if given { Ok(()) } else { Err(ErrorAnswer::new(MISSING, format!("{name} is missing"))) }
 }
 
-fn callback(body: &Value) -> Result<Option<String>, Refusal> {
+fn callback(body: &Value) -> Result<Option<String>, ErrorAnswer> {
     match body.get("biz_opaque_callback_data") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.chars().count() <= LONGEST_CALLBACK => Ok(Some(text.clone())),
-        Some(_) => Err(Refusal::new(INVALID_VALUE, "biz_opaque_callback_data is not a text of at most 512 characters")),
+        Some(Value::String(text)) if text.chars().count() <= MAX_CALLBACK_CHARS => Ok(Some(text.clone())),
+        Some(_) => {
+            Err(ErrorAnswer::new(INVALID_VALUE, "biz_opaque_callback_data is not a string of at most 512 characters"))
+        }
     }
 }
 
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_to_a_number_or_to_a_user_is_taken() {
+    fn a_template_to_a_number_or_to_a_user_is_accepted() {
         let call = Call::read(&body(&json!({}))).unwrap();
         assert_eq!(call.recipient, Recipient::Account("573001234567".into()));
         assert_eq!((call.input.as_str(), call.callback.as_deref()), ("+57 300-1234567", Some("mine")));
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_has_the_providers_code() {
+    fn missing_and_invalid_fields_have_the_providers_codes() {
         let template = |template: Value| body(&json!({ "template": template }));
         let empty = json!([{"type": "body", "parameters": [{"type": "text", "text": ""}]}]);
         for (body, expected) in [

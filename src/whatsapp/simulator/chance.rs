@@ -1,5 +1,5 @@
-//! Chance that repeats itself: every draw has a generator of its own, seeded by what it decides, so that no draw depends on
-//! how many came before it.
+//! Reproducible randomness: every draw has its own generator, seeded by what it decides, so that no draw depends on how many
+//! came before it.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
@@ -7,29 +7,29 @@ use rand::{Rng, SeedableRng};
 use super::settings::Span;
 use crate::domain::id::derived_key;
 
-/// The chance of one thing; equal things have equal chances.
+/// The source of all draws about one subject. Equal subjects have equal draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chance(u64);
 
 impl Chance {
-    /// The chance of what `parts` name, under a seed.
+    /// The draws about the subject that `parts` identify, for a seed.
     pub(super) fn of(seed: u64, parts: &[&str]) -> Self {
         let seed = seed.to_be_bytes();
         let parts: Vec<&[u8]> = std::iter::once(&seed[..]).chain(parts.iter().map(|part| part.as_bytes())).collect();
         Self(derived_key("simulated chance", &parts).as_u64_pair().0)
     }
 
-    /// The chance of the part number `index` of this thing.
+    /// The draws about the part of this subject with the number `index`.
     pub(super) fn part(self, index: usize) -> Self {
         Self(self.generator(&index.to_be_bytes()).next_u64())
     }
 
-    /// Whether something of this share happens.
+    /// Whether something happens that has this probability, 0 to 1.
     pub(super) fn happens(self, what: &str, share: f64) -> bool {
         self.fraction(what) < share
     }
 
-    /// Which of several things that exclude each other happens; `None` for none of them.
+    /// Which of several mutually exclusive events happens, by their probabilities; `None` if none does.
     pub(super) fn among(self, what: &str, shares: &[f64]) -> Option<usize> {
         let draw = self.fraction(what);
         let mut sum = 0.0;
@@ -39,19 +39,19 @@ impl Chance {
         })
     }
 
-    /// One of several equally likely things; `None` where there are none.
+    /// One of several equally likely values; `None` if there are none.
     pub(super) fn pick<'a, T>(self, what: &str, things: &'a [T]) -> Option<&'a T> {
         let count = u64::try_from(things.len()).ok()?;
         let index = (u64::from(self.bits(what)) * count) >> u32::BITS;
         things.get(usize::try_from(index).ok()?)
     }
 
-    /// A time of a span, in seconds.
+    /// A uniformly distributed time within a span, in seconds.
     pub(super) fn seconds(self, what: &str, span: Span) -> f64 {
         (span.max - span.min).mul_add(self.fraction(what), span.min)
     }
 
-    /// A number from 0 to just below 1.
+    /// A uniformly distributed number from 0 (inclusive) to 1 (exclusive).
     fn fraction(self, what: &str) -> f64 {
         f64::from(self.bits(what)) / (f64::from(u32::MAX) + 1.0)
     }
@@ -60,13 +60,13 @@ impl Chance {
         self.generator(what.as_bytes()).next_u32()
     }
 
-    /// A generator named here, not the library's standard one, whose numbers may change with its version.
+    /// A specific generator, since the output of the library's standard one may change with its version.
     fn generator(self, what: &[u8]) -> Xoshiro256PlusPlus {
         Xoshiro256PlusPlus::seed_from_u64(self.0 ^ fnv(what))
     }
 }
 
-/// The Fowler-Noll-Vo hash (1a, 64 bits): quick, the same everywhere, and good enough to tell words from each other.
+/// The 64-bit FNV-1a hash: fast, stable across platforms, and good enough to distinguish words.
 fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_things_have_equal_chances_and_others_others() {
+    fn equal_subjects_have_equal_draws_and_others_differ() {
         let chance = Chance::of(1, &["line", "573001234567", "1"]);
         assert_eq!(chance, Chance::of(1, &["line", "573001234567", "1"]));
         assert_ne!(chance, Chance::of(2, &["line", "573001234567", "1"]));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_kept_over_many() {
+    fn probabilities_hold_over_many_draws() {
         let chances: Vec<Chance> = (0..4_000).map(|n: u32| Chance::of(1, &[&n.to_string()])).collect();
         let count = |happens: &dyn Fn(&Chance) -> bool| chances.iter().filter(|chance| happens(chance)).count();
         assert!((1_100..1_300).contains(&count(&|chance| chance.happens("read", 0.3))));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn times_stay_in_their_span() {
+    fn times_stay_within_their_span() {
         for n in 0..1_000 {
             let seconds = Chance::of(n, &[]).seconds("sent", Span::new(2.0, 3.0));
             assert!((2.0..3.0).contains(&seconds));

@@ -1,4 +1,4 @@
-//! What happens to a message: how its call is answered, and what becomes of it. Pure: settings and chance in, a course out.
+//! The course of a message: how its call is answered, and what happens to it then. A pure function of settings and chance.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ pub(super) enum Verdict {
     WithoutId,
 }
 
-/// Something that a webhook tells of a message.
+/// An event that a webhook reports about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Event {
     Sent,
     Delivered,
     Read,
     Failed(i32),
-    /// The user writes, and may quote the message.
+    /// The user writes a text, which may quote the message.
     Text {
         text: String,
         quoting: bool,
@@ -35,7 +35,7 @@ pub(super) enum Event {
     Reaction(&'static str),
 }
 
-/// An update to be posted, in real time since the call.
+/// An update to be posted. Times are real time since the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Planned {
     pub(super) event: Event,
@@ -43,7 +43,7 @@ pub(super) struct Planned {
     pub(super) posted: Duration,
 }
 
-/// A story being told: its events, and how far it has come in simulated seconds.
+/// A story under construction: its events, and the current time in simulated seconds.
 struct Story<'a> {
     settings: &'a SimulatorSettings,
     chance: Chance,
@@ -57,7 +57,7 @@ const UNKNOWN_ERROR: i32 = 131_000;
 
 const EMOJIS: [&str; 4] = ["👍", "❤️", "😂", "🙏"];
 
-/// How the call is answered.
+/// Decides how a call is answered.
 pub(super) fn verdict(settings: &SimulatorSettings, chance: Chance) -> Verdict {
     let faults = &settings.faults;
     match chance.among("verdict", &faults.exclusive()) {
@@ -71,7 +71,7 @@ pub(super) fn verdict(settings: &SimulatorSettings, chance: Chance) -> Verdict {
     }
 }
 
-/// Whether the message is accepted, whatever the answer says.
+/// Whether the message is accepted, regardless of the answer.
 pub(super) fn accepts(verdict: Verdict, settings: &SimulatorSettings, chance: Chance) -> bool {
     match verdict {
         Verdict::Accept { .. } => true,
@@ -82,7 +82,7 @@ pub(super) fn accepts(verdict: Verdict, settings: &SimulatorSettings, chance: Ch
     }
 }
 
-/// The updates to be posted of an accepted message: with copies, late ones, and without the lost.
+/// The updates to be posted about an accepted message, including duplicates and late ones, without lost ones.
 pub(super) fn plan(settings: &SimulatorSettings, chance: Chance) -> Vec<Planned> {
     let events = Story::tell(settings, chance).into_iter().enumerate();
     events.flat_map(|(index, (event, seconds))| posts(settings, chance.part(index), &event, seconds)).collect()
@@ -106,7 +106,7 @@ fn held(settings: &SimulatorSettings, chance: Chance) -> bool {
 }
 
 impl<'a> Story<'a> {
-    /// Everything that happens to the message, with its time in simulated seconds since the call.
+    /// All events of the message, with their times in simulated seconds since the call.
     fn tell(settings: &'a SimulatorSettings, chance: Chance) -> Vec<(Event, f64)> {
         let mut story = Self { settings, chance, now: 0.0, events: Vec::new() };
         if held(settings, chance) {
@@ -149,7 +149,7 @@ impl<'a> Story<'a> {
         });
     }
 
-    /// What may follow once the message is there.
+    /// Adds an event that happens to a delivered message with a given probability.
     fn react(&mut self, share: f64, what: &str, event: impl Fn(&Self) -> Event) {
         if self.chance.happens(what, share) {
             let event = event(self);
@@ -174,8 +174,8 @@ impl<'a> Story<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::{Faults, Outcomes, Webhooks};
     use super::*;
+    use crate::whatsapp::simulator::settings::{Faults, Outcomes, Webhooks};
 
     fn chances() -> impl Iterator<Item = Chance> {
         (0..1_500_u32).map(|n| Chance::of(1, &["line", &n.to_string(), "0"]))
@@ -186,7 +186,7 @@ mod tests {
         chances().map(|chance| Story::tell(&settings, chance)).collect()
     }
 
-    /// The share of stories in which something happens, in percent.
+    /// The percentage of stories with a matching event.
     fn percent(stories: &[Vec<(Event, f64)>], happens: impl Fn(&Event) -> bool) -> usize {
         let count = stories.iter().filter(|story| story.iter().any(|(event, _)| happens(event))).count();
         (count * 100).div_ceil(stories.len())
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_have_their_shares() {
+    fn outcomes_have_their_probabilities() {
         let stories = stories(Outcomes { undeliverable: 0.2, withheld: 0.1, read: 0.5, ..Outcomes::default() });
         assert!((18..=22).contains(&percent(&stories, |event| *event == Event::Failed(UNDELIVERABLE))));
         assert!((8..=12).contains(&percent(&stories, |event| *event == Event::Failed(WITHHELD))));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_unreachable_gets_one_tick_and_who_fails_no_second() {
+    fn unreachable_users_get_one_tick_and_failures_no_second() {
         let unreachable =
             Outcomes { undeliverable: 0.0, withheld: 0.0, failed: 0.0, unreachable: 1.0, ..Outcomes::default() };
         assert!(stories(unreachable).iter().all(|story| matches!(story[..], [(Event::Sent, _)])));
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_message_is_never_accepted_and_a_lost_answer_sometimes() {
+    fn a_rejected_message_is_never_accepted_and_one_with_a_lost_answer_sometimes() {
         let faults = Faults { refused: 0.3, broken: 0.3, silent: 0.3, ..Faults::default() };
         let settings = SimulatorSettings { faults, ..SimulatorSettings::default() };
         let verdicts: Vec<(Verdict, bool)> = chances()

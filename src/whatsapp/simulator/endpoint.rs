@@ -1,4 +1,4 @@
-//! The one endpoint: `POST /{version}/{phone-number-id}/messages`, answered as the provider answers, or as it fails.
+//! The single endpoint, `POST /{version}/{phone-number-id}/messages`, which answers and fails as the provider does.
 
 use std::io;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::call::{self, Call};
 use super::course::Verdict;
+use super::error_answer::ErrorAnswer;
 use super::provider::{Provider, Receipt};
-use super::refusal::Refusal;
 use crate::config::Secret;
 
 #[derive(Clone)]
@@ -31,7 +31,7 @@ const NO_SUCH_PATH: i32 = 100;
 pub(super) fn router(provider: Arc<Provider>, stopping: CancellationToken) -> Router {
     Router::new()
         .route("/{version}/{phone_number_id}/messages", post(send))
-        .fallback(|| async { Refusal::new(NO_SUCH_PATH, "Unsupported request") })
+        .fallback(|| async { ErrorAnswer::new(NO_SUCH_PATH, "Unsupported request") })
         .with_state(Endpoint { provider, stopping })
 }
 
@@ -40,7 +40,7 @@ async fn send(
     Path((_, phone_number_id)): Path<(String, String)>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ErrorAnswer> {
     let Endpoint { provider, stopping } = endpoint;
     call::check_token(&headers, provider.settings.access_token.as_ref().map(Secret::expose))?;
     let call = Call::read(&body)?;
@@ -48,12 +48,12 @@ async fn send(
     tokio::time::sleep(receipt.delay).await;
     match receipt.verdict {
         Verdict::Accept { held } => Ok(Json(accepted(&call, &receipt, held)).into_response()),
-        Verdict::Refuse(code) => Err(Refusal::of_code(code)),
+        Verdict::Refuse(code) => Err(ErrorAnswer::of_code(code)),
         Verdict::TooMany => Ok((StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")]).into_response()),
         Verdict::Broken => Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
         Verdict::Cut => Ok(cut().into_response()),
         Verdict::Silent => {
-            // Whoever called gives up long before.
+            // The caller gives up long before.
             stopping.cancelled().await;
             Ok(StatusCode::SERVICE_UNAVAILABLE.into_response())
         }
@@ -75,7 +75,7 @@ fn accepted(call: &Call, receipt: &Receipt, held: bool) -> Value {
     })
 }
 
-/// A body that fails at its first byte, upon which the server breaks the connection.
+/// A body that fails at its first byte, which makes the server close the connection.
 fn cut() -> Body {
     Body::from_stream(stream::iter([Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset))]))
 }

@@ -1,20 +1,20 @@
-//! A stand-in for the provider: a server that takes messages as WhatsApp's Cloud API does, and posts signed webhooks of
-//! what becomes of them.
+//! A simulator of the provider: a server that accepts messages like WhatsApp's Cloud API, and posts signed webhooks about what
+//! happens to them.
 //!
-//! The product talks to it over HTTP and never knows the difference. It is repeatable: what happens to a message depends
-//! only on the seed, its line, its recipient and how many came before it to that recipient on that line, not on when or
-//! in which order calls arrive. (One exception: a call that comes while too many updates wait is refused.) It can also
-//! fail in every way in which a provider fails.
+//! The product talks to it over HTTP and cannot tell the difference. It is reproducible: what happens to a message depends only
+//! on the seed, its line, its recipient and the number of earlier messages to that recipient on that line, not on when or in
+//! which order calls arrive. (There is one exception: calls are rejected while too many updates are waiting.) It can also
+//! fail in all the ways in which the provider fails.
 
 mod agenda;
 mod call;
 mod chance;
 mod course;
 mod endpoint;
+mod error_answer;
 mod poster;
 mod provider;
 mod record;
-mod refusal;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -45,29 +45,29 @@ pub struct Simulator {
     stopping: DropGuard,
 }
 
-/// Why a simulator cannot start.
+/// Why a simulator cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulatorError {
-    /// Its settings make no sense.
+    /// A setting is out of range.
     #[error(transparent)]
     Settings(#[from] SettingsFault),
-    /// Its listener has no address.
-    #[error("the simulator's listener has no address")]
+    /// The address of its listener is not available.
+    #[error("cannot determine the address of the simulator's listener")]
     Listener(#[from] io::Error),
-    /// It cannot post webhooks.
-    #[error("the simulator cannot post webhooks")]
+    /// The HTTP client for webhooks cannot be created.
+    #[error("cannot create the simulator's HTTP client")]
     Transport(#[from] TransportError),
 }
 
-/// How many messages' updates may be on their way to the task that posts them; who has more waits.
-const HANDED_OVER: usize = 256;
+/// The capacity of the channel to the task that posts webhooks, in messages. Calls wait while it is full.
+const QUEUE_SIZE: usize = 256;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The provider gives up on a webhook after some seconds.
+/// The provider gives up on a webhook after several seconds.
 const POST_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Simulator {
-    /// Starts a simulator on a listener.
+    /// Starts a simulator on a listener. It must be called within a Tokio runtime.
     pub fn start(
         listener: TcpListener,
         settings: SimulatorSettings,
@@ -76,7 +76,7 @@ impl Simulator {
         settings.check()?;
         let address = listener.local_addr()?;
         let http = transport::client(CONNECT_TIMEOUT, POST_TIMEOUT)?;
-        let (sender, receiver) = mpsc::channel(HANDED_OVER);
+        let (sender, receiver) = mpsc::channel(QUEUE_SIZE);
         let provider = Arc::new(Provider::new(settings, clock, sender));
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(Poster::new(provider.clone(), http, receiver).run(stopping.clone()));
@@ -85,38 +85,33 @@ impl Simulator {
         Ok(Self { address, provider, tasks, stopping: stopping.drop_guard() })
     }
 
-    /// Where it listens.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The base URL for a client.
+    /// The base URL for clients, including a version.
     pub fn base_url(&self) -> String {
         format!("http://{}/v25.0", self.address)
     }
 
-    /// What it saw so far.
+    /// The counters so far.
     pub fn counters(&self) -> Counters {
         self.provider.record().counters
     }
 
-    /// How often a message with this callback text was accepted: more than once is what must never be.
+    /// How often a message with this callback data was accepted, which must never be more than once.
     pub fn accepted_times(&self, callback: &str) -> u32 {
         self.provider.record().accepted_times(callback)
     }
 
-    /// A user, named by digits, writes to a line of their own accord. Tells the provider's id of the message; `None`
-    /// where no webhooks are posted.
+    /// Lets a user write to a line, unprompted. `from` is the user's WhatsApp id. Returns the provider's id of the message;
+    /// `None` if no webhooks are posted.
     pub async fn user_writes(&self, phone_number_id: &str, from: &str, name: &str, text: &str) -> Option<String> {
         self.provider.user_writes(phone_number_id, from, name, text).await
     }
 
-    /// Resolves once every webhook of the messages accepted so far is posted or given up.
+    /// Waits until all webhooks about the messages accepted so far have been posted or given up.
     pub async fn settled(&self) {
         self.provider.settled().await;
     }
 
-    /// Stops, and waits until everything has ended. Webhooks not posted yet are dropped.
+    /// Stops the simulator, and waits for its tasks to end. Webhooks that are not posted yet are dropped.
     pub async fn shutdown(self) {
         let Self { tasks, stopping, .. } = self;
         drop(stopping);

@@ -1,4 +1,4 @@
-//! Posts webhooks: one task holds everything that waits, and a bounded number of posts is under way at a time.
+//! Posts webhooks: a single task holds all that are waiting, and runs a bounded number of posts concurrently.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::provider::Provider;
 use super::update::body;
 use crate::whatsapp::signature;
 
-/// The task that posts.
+/// The task that posts webhooks.
 pub(super) struct Poster {
     provider: Arc<Provider>,
     http: Client,
@@ -29,7 +29,7 @@ impl Poster {
         Self { provider, http, postings, agenda: Agenda::default(), under_way: JoinSet::new() }
     }
 
-    /// Posts what comes in, each when it is due, until it is to stop; what waits then is dropped.
+    /// Posts each update when it is due, until `stopping`. Updates that are waiting then are dropped.
     pub(super) async fn run(mut self, stopping: CancellationToken) {
         loop {
             self.post_due();
@@ -77,20 +77,20 @@ impl Poster {
         counters.given_up += if given_up { updates } else { 0 };
     }
 
-    /// The next attempt at a posting that failed; `None` after the last.
+    /// The next attempt at a posting that failed; `None` after the last attempt.
     fn again(&self, posting: Posting) -> Option<Posting> {
         let settings = &self.provider.settings;
         let wait = settings.real(settings.webhooks.first_retry).saturating_mul(2_u32.saturating_pow(posting.failed));
         let failed = posting.failed + 1;
-        let due = Instant::now() + wait.min(LONGEST_WAIT);
+        let due = Instant::now() + wait.min(MAX_WAIT);
         (failed < settings.webhooks.attempts).then_some(Posting { due, failed, ..posting })
     }
 }
 
-/// The longest wait between two attempts.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
+/// The longest delay between two attempts.
+const MAX_WAIT: Duration = Duration::from_hours(1);
 
-/// Resolves at `due`; where there is none, never.
+/// Waits until `due`; forever if there is none.
 async fn until(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
@@ -98,7 +98,7 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-/// Posts updates once, and tells whether they were taken.
+/// Posts updates once. Returns whether they were answered with 200.
 async fn post(http: Client, provider: Arc<Provider>, posting: Posting) -> (Posting, bool) {
     let settings = &provider.settings;
     let body = body(&posting.updates);

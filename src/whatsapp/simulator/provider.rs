@@ -1,4 +1,4 @@
-//! The simulated provider itself: it takes messages and decides what becomes of them.
+//! The simulated provider itself: it accepts messages and decides what happens to them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,8 +12,8 @@ use super::agenda::Posting;
 use super::call::{Call, Recipient};
 use super::chance::Chance;
 use super::course::{self, Event, Planned, Verdict};
+use super::error_answer::ErrorAnswer;
 use super::record::Record;
-use super::refusal::Refusal;
 use super::settings::SimulatorSettings;
 use super::update::{Person, Subject, TEXT, Update, wamid};
 use crate::domain::clock::{Clock, Timestamp};
@@ -23,19 +23,19 @@ use crate::domain::id::derived_key;
 pub(super) struct Provider {
     pub(super) settings: SimulatorSettings,
     clock: Arc<dyn Clock>,
-    /// Part of every message's id, so that a simulator started again does not give the ids of its first life.
+    /// Part of every message id, so that a restarted simulator does not reuse ids.
     started: Timestamp,
     record: Mutex<Record>,
-    /// How many updates wait to be posted.
+    /// The number of updates that wait to be posted.
     waiting: watch::Sender<usize>,
     postings: mpsc::Sender<Vec<Posting>>,
 }
 
-/// What became of a call.
+/// The result of a call.
 pub(super) struct Receipt {
     pub(super) verdict: Verdict,
     pub(super) subject: Arc<Subject>,
-    /// How long the answer takes.
+    /// How long to wait before answering.
     pub(super) delay: Duration,
 }
 
@@ -54,13 +54,13 @@ impl Provider {
         Self { settings, clock, started, record: Mutex::default(), waiting: watch::Sender::new(0), postings }
     }
 
-    /// Takes a call, or refuses it.
-    pub(super) async fn receive(&self, phone_number_id: &str, call: &Call) -> Result<Receipt, Refusal> {
-        let room = self.postings.reserve().await.map_err(|SendError(())| Refusal::of_code(UNAVAILABLE))?;
+    /// Accepts a call, or rejects it.
+    pub(super) async fn receive(&self, phone_number_id: &str, call: &Call) -> Result<Receipt, ErrorAnswer> {
+        let room = self.postings.reserve().await.map_err(|SendError(())| ErrorAnswer::of_code(UNAVAILABLE))?;
         let now = Instant::now();
         let nth = self.record().call(phone_number_id, call.recipient.id(), now);
         if *self.waiting.borrow() >= self.settings.webhooks.backlog {
-            return Err(Refusal::of_code(OVERLOADED));
+            return Err(ErrorAnswer::of_code(OVERLOADED));
         }
         let chance = Chance::of(self.settings.seed, &[phone_number_id, call.recipient.id(), &nth.to_string()]);
         let subject = Arc::new(self.subject(phone_number_id, call, nth));
@@ -73,7 +73,8 @@ impl Provider {
         Ok(Receipt { verdict, subject, delay })
     }
 
-    /// A user writes, and quotes nothing. Tells the provider's id of the message; `None` where nothing is posted.
+    /// Lets a user write without quoting a message. Returns the provider's id of the message; `None` if no webhooks are
+    /// posted.
     pub(super) async fn user_writes(
         &self,
         phone_number_id: &str,
@@ -93,23 +94,23 @@ impl Provider {
         self.schedule(room, now, &subject, plan).then(|| subject.own_wamid(TEXT))
     }
 
-    /// Resolves once nothing waits to be posted.
+    /// Waits until nothing is left to be posted.
     pub(super) async fn settled(&self) {
-        // The sender is this provider's own, so it cannot be gone.
+        // The provider owns the sender, so it cannot be dropped meanwhile.
         let _ = self.waiting.subscribe().wait_for(|&waiting| waiting == 0).await;
     }
 
-    /// Notes that so many updates wait no longer.
+    /// Records that this many updates are no longer waiting.
     pub(super) fn done(&self, updates: usize) {
         self.waiting.send_modify(|waiting| *waiting = waiting.saturating_sub(updates));
     }
 
-    /// What was seen so far.
+    /// The record of everything so far.
     pub(super) fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands a plan over to be posted; tells whether there is anywhere to post to.
+    /// Schedules planned updates. Returns whether there is a URL to post them to.
     fn schedule(&self, room: Room<'_>, now: Instant, subject: &Arc<Subject>, plan: Vec<Planned>) -> bool {
         if self.settings.webhook_url.is_none() {
             return false;

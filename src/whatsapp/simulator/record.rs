@@ -1,7 +1,7 @@
-//! What the simulator saw: counts for people and for tests.
+//! What the simulator has seen: counters for operators and tests.
 //!
-//! It remembers every recipient and every callback text by its hash: some fifty bytes a message, which is what it costs to
-//! tell a second message from a first.
+//! It remembers every recipient and all callback data by their hashes, at about fifty bytes per message, in order to detect
+//! duplicates.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -11,40 +11,40 @@ use uuid::Uuid;
 
 use crate::domain::id::derived_key;
 
-/// Counts since the start.
+/// Counters since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Calls to send a message that came with a good token.
+    /// Calls to send a message with a valid token.
     pub calls: u64,
-    /// Messages that were accepted, whatever the answer said.
+    /// Messages that were accepted, regardless of the answer.
     pub accepted: u64,
-    /// Different callback texts among the accepted messages.
+    /// Distinct callback data among the accepted messages.
     pub distinct_callbacks: u64,
-    /// Accepted messages whose callback text an earlier one had: each was sent twice.
+    /// Accepted messages with the same callback data as an earlier one, which were hence sent twice.
     pub duplicates: u64,
     /// The most calls on one line in any one second.
-    pub most_in_a_second: usize,
+    pub max_calls_per_second: usize,
     /// Webhooks that were answered with 200.
     pub posted: u64,
-    /// Attempts to post a webhook that were not.
+    /// Attempts to post a webhook that failed or were answered otherwise.
     pub failed_posts: u64,
-    /// Updates told in the webhooks that were answered with 200.
+    /// Updates in the webhooks that were answered with 200.
     pub updates: u64,
-    /// Updates given up after the last attempt.
+    /// Updates that were given up after the last attempt.
     pub given_up: u64,
 }
 
-/// What was seen.
+/// Everything that was seen.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     pub(super) counters: Counters,
-    /// How many came of each kind between a line and a person.
+    /// The number of messages of each kind between a line and a person.
     numbers: HashMap<Uuid, u32>,
     callbacks: HashMap<Uuid, u32>,
     lines: HashMap<String, Window>,
 }
 
-/// The calls of the last second, and the most there ever were.
+/// The calls within the last second, and the most within any second.
 #[derive(Debug, Default)]
 struct Window {
     recent: VecDeque<Instant>,
@@ -54,20 +54,20 @@ struct Window {
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Record {
-    /// Notes a call, and tells the how manyeth it is to its recipient on its line, from 0.
+    /// Counts a call. Returns the number of earlier calls for the same recipient and line.
     pub(super) fn call(&mut self, phone_number_id: &str, recipient: &str, now: Instant) -> u32 {
         self.counters.calls += 1;
         let most = self.lines.entry(phone_number_id.to_owned()).or_default().note(now);
-        self.counters.most_in_a_second = self.counters.most_in_a_second.max(most);
+        self.counters.max_calls_per_second = self.counters.max_calls_per_second.max(most);
         self.next_of("recipient", phone_number_id, recipient)
     }
 
-    /// Notes that a user begins to write, and tells the how manyeth time, from 0.
+    /// Counts an unprompted message of a user. Returns the number of earlier ones on the same line.
     pub(super) fn write(&mut self, phone_number_id: &str, from: &str) -> u32 {
         self.next_of("writer", phone_number_id, from)
     }
 
-    /// Notes an accepted message.
+    /// Counts an accepted message.
     pub(super) fn accept(&mut self, callback: Option<&str>) {
         self.counters.accepted += 1;
         let Some(callback) = callback else { return };
@@ -80,7 +80,7 @@ impl Record {
         }
     }
 
-    /// How often a message with this callback text was accepted.
+    /// How often a message with this callback data was accepted.
     pub(super) fn accepted_times(&self, callback: &str) -> u32 {
         self.callbacks.get(&callback_key(callback)).copied().unwrap_or_default()
     }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_callback_that_comes_again_is_a_duplicate() {
+    fn repeated_callback_data_counts_as_a_duplicate() {
         let mut record = Record::default();
         for callback in [Some("a"), Some("b"), Some("a"), None, None] {
             record.accept(callback);
@@ -132,13 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn the_fullest_second_is_found_wherever_it_begins() {
+    fn the_busiest_second_is_found_wherever_it_begins() {
         let mut record = Record::default();
         let start = Instant::now();
         for millis in [0, 900, 950, 999, 1_000, 1_950, 5_000] {
             record.call("1", "57", start + Duration::from_millis(millis));
             record.call("2", "57", start + Duration::from_millis(millis * 10));
         }
-        assert_eq!(record.counters.most_in_a_second, 4);
+        assert_eq!(record.counters.max_calls_per_second, 4);
     }
 }

@@ -1,7 +1,7 @@
-//! What the simulator does, and how often. Every setting has a default, so a file names only what it changes.
+//! The simulator's settings. Each has a default, so a file contains only what it changes.
 //!
-//! A share is a number from 0, never, to 1, always. Times are in seconds of simulated time, which runs `speed` times as
-//! fast as the clock.
+//! Probabilities are numbers from 0 (never) to 1 (always). Times are in seconds of simulated time, which runs `speed` times as
+//! fast as real time.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::config::Secret;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimulatorSettings {
-    /// What happens to a message depends on this, its line, its recipient, and how many went to that recipient on that
-    /// line before; on nothing else. 1 by default.
+    /// The seed of all randomness. What happens to a message depends only on it, on the line, on the recipient, and on the
+    /// number of earlier messages to that recipient on that line. 1 by default.
     pub seed: u64,
-    /// How many times as fast as the clock everything happens; 1 by default.
+    /// How many times faster than real time everything happens; greater than 0, and 1 by default.
     pub speed: f64,
-    /// The only token taken; any is taken where this is left out.
+    /// The only accepted token; any token is accepted if this is absent.
     pub access_token: Option<Secret>,
-    /// Webhooks are signed with it; `simulator` by default.
+    /// The secret with which webhooks are signed; `simulator` by default.
     pub app_secret: Secret,
-    /// Where webhooks are posted; nowhere where this is left out.
+    /// The URL to which webhooks are posted; none are posted if this is absent.
     pub webhook_url: Option<String>,
-    /// What becomes of accepted messages.
+    /// What happens to accepted messages.
     pub outcomes: Outcomes,
     /// How long things take.
     pub delays: Delays,
@@ -34,8 +34,7 @@ pub struct SimulatorSettings {
     pub faults: Faults,
 }
 
-/// What becomes of accepted messages. The first four are shares of all of them and exclude each other; who is in none is
-/// delivered.
+/// What happens to accepted messages. The first four probabilities are mutually exclusive; all other messages are delivered.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Outcomes {
@@ -45,41 +44,41 @@ pub struct Outcomes {
     pub withheld: f64,
     /// Failed with one of `failure_codes`; 0.01 by default.
     pub failed: f64,
-    /// Sent, and the phone stays off; 0.04 by default.
+    /// Sent, but the phone stays off; 0.04 by default.
     pub unreachable: f64,
     /// The codes of other failures; 130472, 130497, 131000 and 131050 by default.
     pub failure_codes: Vec<i32>,
-    /// Of the failing: first reported as sent; 0.5 by default.
+    /// Of failing messages: reported as sent first; 0.5 by default.
     pub sent_before_failing: f64,
-    /// Of all: held back to judge the template's quality first; 0 by default.
+    /// Of all messages: held back first for a quality assessment of the template; 0 by default.
     pub held: f64,
-    /// Of the delivered: another device of the user's reports a failure later; 0 by default.
+    /// Of delivered messages: later reported as failed by another device of the user; 0 by default.
     pub contradicted: f64,
-    /// Of the delivered: read, and the user lets it show; 0.7 by default.
+    /// Of delivered messages: read, with read receipts turned on; 0.7 by default.
     pub read: f64,
-    /// Of the read: the chat is open, so that `delivered` is never reported; 0.02 by default.
+    /// Of read messages: the chat is open already, so that `delivered` is never reported; 0.02 by default.
     pub chat_open: f64,
-    /// Of the delivered: answered; 0.25 by default.
+    /// Of delivered messages: answered; 0.25 by default.
     pub answered: f64,
-    /// Of the answers: a pressed button; 0.4 by default.
+    /// Of answers: a pressed button; 0.4 by default.
     pub by_button: f64,
-    /// Of the answers: they quote the message that they answer (a button always does); 0.3 by default.
+    /// Of text answers: quoting the message (buttons always do); 0.3 by default.
     pub quoting: f64,
-    /// Of the delivered: reacted to with an emoji; 0.05 by default.
+    /// Of delivered messages: reacted to with an emoji; 0.05 by default.
     pub reacted: f64,
-    /// What users write.
+    /// The texts that users write.
     pub texts: Vec<String>,
-    /// What the buttons say.
+    /// The labels of the buttons that users press.
     pub buttons: Vec<String>,
 }
 
-/// How long things take, each counted from the one before it.
+/// How long everything takes.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Delays {
-    /// From the call to its answer; 0.01 to 0.05 by default.
+    /// From a call to its answer; 0.01 to 0.05 by default.
     pub answer: Span,
-    /// For how long a held message is held; 60 to 300 by default.
+    /// How long a held message is held back; 60 to 300 by default.
     pub held: Span,
     /// From the call to `sent`; 0.1 to 1 by default.
     pub sent: Span,
@@ -97,70 +96,70 @@ pub struct Delays {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Webhooks {
-    /// The share of updates that are posted twice; 0.02 by default.
+    /// The probability that an update is posted twice; 0.02 by default.
     pub duplicated: f64,
-    /// The share of updates that are posted late, and so out of order; 0.05 by default.
+    /// The probability that an update is posted late, and so out of order; 0.05 by default.
     pub late: f64,
-    /// How late a late update or a second copy is; 0.5 to 30 by default.
+    /// The delay of a late update or of a duplicate; 0.5 to 30 by default.
     pub lateness: Span,
-    /// The share of updates that are never posted; 0 by default.
+    /// The probability that an update is never posted; 0 by default.
     pub lost: f64,
-    /// The most updates of one post; what is due together is posted together. 100 by default.
+    /// The most updates in one webhook. Updates that are due at the same time are posted together. 100 by default.
     pub updates_per_post: usize,
-    /// The most posts at the same time; 8 by default.
+    /// The most concurrent posts; 8 by default.
     pub posts_at_once: usize,
-    /// How often a webhook is posted until it is answered with 200; 10 by default.
+    /// The most attempts to post a webhook until it is answered with 200; 10 by default.
     pub attempts: u32,
-    /// The wait before the second attempt; it doubles each time. 1 by default.
+    /// The delay before the second attempt, which doubles with each attempt; 1 by default.
     pub first_retry: f64,
-    /// The most updates that may wait to be posted: beyond, calls are refused with code 130429. 500,000 by default.
+    /// The most updates that may wait to be posted. Beyond that, calls are rejected with code 130429. 500,000 by default.
     pub backlog: usize,
 }
 
-/// What goes wrong with calls. The shares exclude each other; 0 by default, all of them.
+/// What goes wrong with calls. Except for the last one, the probabilities are mutually exclusive and 0 by default.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
-    /// Refused with one of `refusal_codes`.
+    /// Rejected with one of `refusal_codes`.
     pub refused: f64,
-    /// The codes of refusals; 130429, 131056, 131016 and 132012 by default.
+    /// The codes of rejections; 130429, 131056, 131016 and 132012 by default.
     pub refusal_codes: Vec<i32>,
-    /// HTTP 429 without a code, and a wish to wait for one second.
+    /// HTTP 429 without a code, and with `Retry-After: 1`.
     pub too_many: f64,
     /// HTTP 500 without a code.
     pub broken: f64,
-    /// The connection breaks before the answer is whole.
+    /// The connection breaks before the answer is complete.
     pub cut: f64,
     /// No answer at all.
     pub silent: f64,
     /// HTTP 200 without an id.
     pub without_id: f64,
-    /// Of the last four: the message was accepted all the same, and its webhooks follow; 0.5 by default.
+    /// Of the last four: the message is accepted nevertheless, and its webhooks follow; 0.5 by default.
     pub accepted_anyway: f64,
 }
 
-/// A least and a greatest time, in seconds; what lies between is equally likely.
+/// A range of times in seconds, which are uniformly distributed.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
-    /// The least.
+    /// The shortest time, in seconds.
     pub min: f64,
-    /// The greatest.
+    /// The longest time, in seconds.
     pub max: f64,
 }
 
-/// What is wrong with the settings.
+/// A setting that is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the simulator's setting {0}")]
 pub struct SettingsFault(String);
 
 impl SimulatorSettings {
-    /// Simulated seconds as real time.
+    /// Converts simulated seconds to real time.
     pub(super) fn real(&self, seconds: f64) -> Duration {
         Duration::try_from_secs_f64(seconds / self.speed).unwrap_or_default()
     }
 
-    /// Refuses what makes no sense.
+    /// Refuses settings that are out of range.
     pub(super) fn check(&self) -> Result<(), SettingsFault> {
         if !(self.speed.is_finite() && self.speed > 0.0) {
             return Err(SettingsFault("speed must be greater than 0".into()));
@@ -168,7 +167,7 @@ impl SimulatorSettings {
         if self.app_secret.expose().is_empty() {
             return Err(SettingsFault("app_secret must not be empty".into()));
         }
-        check_shares(self)?;
+        check_probabilities(self)?;
         check_spans(self)?;
         check_counts(&self.webhooks)
     }
@@ -180,19 +179,19 @@ impl Span {
         Self { min, max }
     }
 
-    /// No time at all.
+    /// The span of 0 seconds.
     pub const ZERO: Self = Self::new(0.0, 0.0);
 }
 
 impl Outcomes {
-    /// The four that exclude each other, in the order in which they are drawn.
+    /// The mutually exclusive probabilities, in the order in which they are drawn.
     pub(super) const fn exclusive(&self) -> [f64; 4] {
         [self.undeliverable, self.withheld, self.failed, self.unreachable]
     }
 }
 
 impl Faults {
-    /// Those that exclude each other, in the order in which they are drawn.
+    /// The mutually exclusive probabilities, in the order in which they are drawn.
     pub(super) const fn exclusive(&self) -> [f64; 6] {
         [self.refused, self.too_many, self.broken, self.cut, self.silent, self.without_id]
     }
@@ -285,11 +284,11 @@ impl Default for Faults {
     }
 }
 
-fn check_shares(settings: &SimulatorSettings) -> Result<(), SettingsFault> {
+fn check_probabilities(settings: &SimulatorSettings) -> Result<(), SettingsFault> {
     let SimulatorSettings { outcomes, webhooks, faults, .. } = settings;
-    for (name, shares) in [("outcomes", &outcomes.exclusive()[..]), ("faults", &faults.exclusive()[..])] {
-        let valid = shares.iter().all(|share| is_share(*share)) && is_share(shares.iter().sum());
-        check(valid, name, "has shares outside 0 to 1, or that together are more than 1")?;
+    for (name, probabilities) in [("outcomes", &outcomes.exclusive()[..]), ("faults", &faults.exclusive()[..])] {
+        let valid = probabilities.iter().all(|one| is_probability(*one)) && is_probability(probabilities.iter().sum());
+        check(valid, name, "has probabilities outside 0 to 1, or with a sum greater than 1")?;
     }
     for (name, share) in [
         ("outcomes.sent_before_failing", outcomes.sent_before_failing),
@@ -306,7 +305,7 @@ fn check_shares(settings: &SimulatorSettings) -> Result<(), SettingsFault> {
         ("webhooks.lost", webhooks.lost),
         ("faults.accepted_anyway", faults.accepted_anyway),
     ] {
-        check(is_share(share), name, "is no share from 0 to 1")?;
+        check(is_probability(share), name, "is not a probability from 0 to 1")?;
     }
     Ok(())
 }
@@ -317,7 +316,7 @@ fn check_spans(settings: &SimulatorSettings) -> Result<(), SettingsFault> {
     let delays = [answer, held, sent, failed, delivered, read, answered].map(|span| ("delays", span));
     for (name, span) in delays.into_iter().chain([lateness]) {
         let ordered = span.min >= 0.0 && span.min <= span.max && span.max.is_finite();
-        check(ordered, name, "must go from a min of at least 0 to a max that is not less")?;
+        check(ordered, name, "must have a min of at least 0 and a max of at least min")?;
     }
     Ok(())
 }
@@ -329,7 +328,7 @@ fn check_counts(webhooks: &Webhooks) -> Result<(), SettingsFault> {
     check(webhooks.first_retry >= 0.0, "webhooks.first_retry", "must be at least 0")
 }
 
-fn is_share(share: f64) -> bool {
+fn is_probability(share: f64) -> bool {
     (0.0..=1.0).contains(&share)
 }
 
@@ -344,7 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_name_only_what_they_change() {
+    fn settings_contain_only_what_they_change() {
         let given = json!({"seed": 7, "outcomes": {"read": 1.0}, "delays": {"read": {"min": 0, "max": 1.5}}});
         let settings: SimulatorSettings = serde_json::from_value(given).unwrap();
         let outcomes = Outcomes { read: 1.0, ..Outcomes::default() };
@@ -355,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_make_no_sense_are_refused() {
+    fn settings_out_of_range_are_refused() {
         for (given, words) in [
             (json!({"speed": 0.0}), "speed"),
             (json!({"app_secret": ""}), "app_secret"),
@@ -371,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_do_not_show() {
+    fn secrets_are_not_shown() {
         let settings = SimulatorSettings { access_token: Some(Secret::new("EAAB")), ..SimulatorSettings::default() };
         let shown = format!("{settings:?}");
         assert!(!shown.contains("EAAB") && !shown.contains("\"simulator\""));

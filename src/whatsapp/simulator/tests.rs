@@ -113,7 +113,7 @@ fn settings(sink: &Sink) -> SimulatorSettings {
 async fn start(settings: SimulatorSettings) -> (Simulator, CloudApi) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let simulator = Simulator::start(listener, settings, Arc::new(FixedClock)).unwrap();
-    let mut settings = client::Settings::new(simulator.base_url(), Secret::new("token"));
+    let mut settings = client::CloudApiSettings::new(simulator.base_url(), Secret::new("token"));
     settings.call_timeout = Duration::from_secs(10);
     (simulator, CloudApi::new(&settings).unwrap())
 }
@@ -236,9 +236,9 @@ async fn refusals_carry_their_codes() {
     ] {
         let faults = Faults { refused: 1.0, refusal_codes: vec![code], ..Faults::default() };
         let (simulator, api) = start(SimulatorSettings { faults, ..settings(&sink) }).await;
-        let Answer::Refused(refused) = api.send_template(LINE, &message(1)).await else { panic!("{code}") };
-        assert_eq!((refused.code, refused.action), (code, action));
-        assert!(!refused.text.is_empty());
+        let Answer::Rejected(rejected) = api.send_template(LINE, &message(1)).await else { panic!("{code}") };
+        assert_eq!((rejected.code, rejected.action), (code, action));
+        assert!(!rejected.text.is_empty());
         assert_eq!(simulator.counters().accepted, 0);
     }
     assert_eq!(sink.changes().len(), 0);
@@ -262,8 +262,8 @@ async fn calls_that_the_provider_would_refuse_are_refused() {
     let mut settings = settings(&sink);
     settings.access_token = Some(Secret::new("another"));
     let (simulator, api) = start(settings).await;
-    let Answer::Refused(refused) = api.send_template(LINE, &message(1)).await else { panic!() };
-    assert_eq!((refused.code, refused.action), (190, Action::StopLine));
+    let Answer::Rejected(rejected) = api.send_template(LINE, &message(1)).await else { panic!() };
+    assert_eq!((rejected.code, rejected.action), (190, Action::StopLine));
 
     let http = transport::client(CONNECT_TIMEOUT, POST_TIMEOUT).unwrap();
     let url = format!("{}/{LINE}/messages", simulator.base_url());
@@ -335,8 +335,8 @@ async fn calls_are_refused_while_too_many_updates_wait() {
     let webhooks = Webhooks { backlog: 5, ..plain.webhooks.clone() };
     let (simulator, api) = start(SimulatorSettings { speed: 1e-6, webhooks, ..without_answer_delay(plain) }).await;
     assert!(matches!(api.send_template(LINE, &message(1)).await, Answer::Accepted(_)));
-    let Answer::Refused(refused) = api.send_template(LINE, &message(2)).await else { panic!() };
-    assert_eq!(refused.action, Action::RetryLater);
+    let Answer::Rejected(rejected) = api.send_template(LINE, &message(2)).await else { panic!() };
+    assert_eq!(rejected.action, Action::RetryLater);
     simulator.shutdown().await;
 }
 

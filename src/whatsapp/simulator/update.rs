@@ -1,4 +1,4 @@
-//! Webhooks as the provider writes them: its shapes, and its way of escaping what is not ASCII.
+//! Webhooks as the provider writes them: its format, and its escapes of everything that is not ASCII.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use uuid::Uuid;
 use super::call::Recipient;
 use super::chance::Chance;
 use super::course::Event;
-use super::refusal::failure;
+use super::error_answer::failure;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::derived_key;
 
-/// A message that updates are about, or the talk that a user began.
+/// What updates are about: a message, or the conversation that a user began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Subject {
     pub(super) phone_number_id: String,
@@ -27,13 +27,13 @@ pub(super) struct Subject {
 /// Somebody on WhatsApp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Person {
-    /// `None` where the number is hidden.
+    /// The WhatsApp id; `None` if the number is hidden.
     pub(super) wa_id: Option<String>,
     pub(super) user_id: String,
     pub(super) name: String,
 }
 
-/// Something to tell in a webhook.
+/// An update to report in a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Update {
     pub(super) subject: Arc<Subject>,
@@ -41,21 +41,21 @@ pub(super) struct Update {
     pub(super) at: Timestamp,
 }
 
-/// The type of a plain text.
+/// The type of a plain text message.
 pub(super) const TEXT: &str = "text";
 
 const FIRST_NAMES: [&str; 8] = ["Ana", "Luis", "María José", "João", "Zoë", "Mehmet", "Aïcha", "Tom"];
 const LAST_NAMES: [&str; 8] = ["García", "Muñoz", "Okafor", "Silva", "Yılmaz", "Nguyễn", "Smith", "Díaz"];
 
 impl Subject {
-    /// The id of a message that the user writes about it: there is at most one of a kind.
+    /// The id of the message of a kind that the user writes about it; there is at most one of each kind.
     pub(super) fn own_wamid(&self, kind: &str) -> String {
         wamid(derived_key(kind, &[self.wamid.as_bytes()]))
     }
 }
 
 impl Person {
-    /// The person behind a recipient, always the same one.
+    /// The person behind a recipient, which is always the same for a seed.
     pub(super) fn behind(recipient: &Recipient, seed: u64) -> Self {
         let chance = Chance::of(seed, &["person", recipient.id()]);
         let word = |what: &str, words: &[&'static str]| chance.pick(what, words).copied().unwrap_or_default();
@@ -89,7 +89,7 @@ impl Update {
             }
             Event::Reaction(emoji) => ("messages", self.message("reaction", &self.reaction(emoji), false)),
         };
-        // The provider names no contact beside a failure.
+        // The provider sends no contacts with a failure.
         if !matches!(self.event, Event::Failed(_)) {
             value = with(value, "contacts", Some(json!([person.contact()])));
         }
@@ -144,24 +144,24 @@ impl Update {
     }
 }
 
-/// The body of a webhook that tells these updates.
+/// The body of a webhook with these updates.
 pub(super) fn body(updates: &[Update]) -> String {
     let changes: Vec<Value> = updates.iter().map(Update::change).collect();
     let entry = json!({ "id": "simulated", "changes": changes });
     escaped(&json!({ "object": "whatsapp_business_account", "entry": [entry] }).to_string())
 }
 
-/// An id of a message in the provider's manner.
+/// A message id in the provider's format.
 pub(super) fn wamid(key: Uuid) -> String {
     format!("wamid.{}", STANDARD.encode(key.as_bytes()))
 }
 
-/// The provider's id of a user.
+/// A user id in the provider's format.
 fn user_id(wa_id: &str) -> String {
     format!("US.{}", derived_key("user", &[wa_id.as_bytes()]).as_u128() >> u64::BITS)
 }
 
-/// JSON with all that is not ASCII as lowercase escapes, which is how the provider writes and signs it.
+/// JSON with everything that is not ASCII in lower-case escapes, which is how the provider writes and signs it.
 fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for letter in json.chars() {
@@ -177,7 +177,7 @@ fn escaped(json: &str) -> String {
     escaped
 }
 
-/// An object with one field more, where there is a value for it.
+/// The object with another field, if there is a value for it.
 fn with(object: Value, name: &str, value: Option<impl Into<Value>>) -> Value {
     let mut fields = match object {
         Value::Object(fields) => fields,
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn words_survive_the_escapes() {
+    fn texts_survive_the_escapes() {
         let text = Event::Text { text: "Sí 😊".into(), quoting: false };
         let update = update(&Recipient::Account("573001234567".into()), text);
         let body = body(std::slice::from_ref(&update));
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_number_shows_nowhere() {
+    fn a_hidden_number_is_never_shown() {
         let update = update(&Recipient::User("CO.7".into()), Event::Sent);
         let body = body(&[update]);
         assert!(!body.contains("wa_id") && !body.contains("recipient_id"));

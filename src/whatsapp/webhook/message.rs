@@ -1,8 +1,8 @@
-//! Messages that users write, of every type that the provider has.
+//! Messages that users write, of all the provider's types.
 //!
-//! What the user did is never dropped: a type not known here, or one without what belongs to it, becomes a message of kind
-//! UNSUPPORTED with the whole element as its payload. Kept apart is only what has no place in a history: notices of
-//! WhatsApp's own, groups, and what no database can hold.
+//! No action of a user is dropped: a message of an unknown type, or without the content of its type, is recorded with the kind
+//! UNSUPPORTED and the whole element as its payload. Only what does not belong in a history is kept instead: WhatsApp's own
+//! notices, group messages, and what the database cannot store.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -13,19 +13,19 @@ use super::reason;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Content, MessageFact, Person};
 use crate::domain::id::LineId;
-use crate::domain::input::{LONGEST_JSON, LONGEST_TEXT, check_json, check_text};
+use crate::domain::input::{MAX_JSON_BYTES, MAX_TEXT_BYTES, check_json, check_text};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::phone::Phone;
 use crate::whatsapp::ids::provider_id;
 
-/// What a message says, in the shape that it came in.
-struct Saying<'a> {
+/// The content of a message, as it arrived.
+struct Body<'a> {
     kind: MessageKind,
     text: Option<String>,
     payload: Option<&'a RawValue>,
 }
 
-/// Reads a message of the time `at`, or tells why it is kept.
+/// Reads a message that was written at `at`. The error is the reason why it is kept.
 pub(super) fn read(
     message: &Object<'_>,
     at: Timestamp,
@@ -44,19 +44,19 @@ pub(super) fn read(
         sender: Sender::User,
         provider_message_id: message.text("id").as_deref().and_then(provider_id).ok_or(reason::BAD_ID)?,
         in_reply_to: in_reply_to(message),
-        content: Saying::read(message, &given_type).content(at)?,
+        content: Body::read(message, &given_type).content(at)?,
     })
 }
 
-impl<'a> Saying<'a> {
+impl<'a> Body<'a> {
     fn read(message: &Object<'a>, given_type: &str) -> Self {
         let object = message.object(given_type);
-        let saying = match (given_type, object) {
+        let body = match (given_type, object) {
             ("contacts", _) => message.field("contacts").map(|cards| Self::bare(MessageKind::Contacts, Some(cards))),
             (_, Some(object)) => Self::of_type(given_type, &object),
             (_, None) => None,
         };
-        saying.unwrap_or_else(|| Self::bare(MessageKind::Unsupported, Some(message.raw())))
+        body.unwrap_or_else(|| Self::bare(MessageKind::Unsupported, Some(message.raw())))
     }
 
     fn of_type(given_type: &str, object: &Object<'a>) -> Option<Self> {
@@ -71,8 +71,7 @@ impl<'a> Saying<'a> {
         }
     }
 
-    /// An answer to a message that offered a choice. Sending a form off counts as pressing its button: the history tells
-    /// that, and the payload holds what was filled in.
+    /// An answer to an interactive message. Submitting a form counts as pressing a button, and the payload contains the form.
     fn interactive(object: &Object<'a>) -> Option<Self> {
         let (kind, field, title) = match object.text("type")?.as_str() {
             "button_reply" => (MessageKind::Button, "button_reply", "title"),
@@ -89,7 +88,7 @@ impl<'a> Saying<'a> {
     }
 
     fn content(self, at: Timestamp) -> Result<Content, &'static str> {
-        if self.text.as_deref().is_some_and(|text| check_text(text, LONGEST_TEXT).is_err()) {
+        if self.text.as_deref().is_some_and(|text| check_text(text, MAX_TEXT_BYTES).is_err()) {
             return Err(reason::BAD_TEXT);
         }
         if !self.payload.is_none_or(storable) {
@@ -120,14 +119,15 @@ fn sender(message: &Object<'_>, at: Timestamp, profiles: &Profiles) -> Result<Pe
     Ok(person)
 }
 
-/// The message that this one answers: what it quotes, or what it reacts to.
+/// The message that this one quotes or reacts to.
 fn in_reply_to(message: &Object<'_>) -> Option<String> {
     let quoted = message.object("context").and_then(|context| context.text("id"));
     let reacted_to = || message.object("reaction").and_then(|reaction| reaction.text("message_id"));
     provider_id(&quoted.or_else(reacted_to)?)
 }
 
-/// Whether a payload can be stored and handed out as JSON. It is kept as it came: written anew, its numbers might differ.
+/// Whether a payload can be stored and returned as JSON. It is stored as it arrived, since serializing it again might change
+/// its numbers.
 fn storable(payload: &RawValue) -> bool {
-    payload.get().len() <= LONGEST_JSON && typed::<Value>(payload).is_some_and(|value| check_json(&value).is_ok())
+    payload.get().len() <= MAX_JSON_BYTES && typed::<Value>(payload).is_some_and(|value| check_json(&value).is_ok())
 }

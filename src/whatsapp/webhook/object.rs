@@ -1,7 +1,7 @@
-//! JSON objects read field by field, each field on its own.
+//! JSON objects whose fields are parsed individually.
 //!
-//! An object's fields stay as they came until they are asked for, so one field that nobody can read (a lone surrogate, a
-//! number beyond every type, a nesting without end) spoils neither its object nor its neighbours.
+//! Fields stay raw until they are read, so a field that cannot be parsed (a lone surrogate, a number out of range, excessive
+//! nesting) affects neither its object nor its neighbours.
 
 use std::collections::BTreeMap;
 
@@ -10,44 +10,44 @@ use serde_json::value::RawValue;
 
 use crate::domain::clock::Timestamp;
 
-/// A JSON object with its fields as they came; of a field that comes twice the last counts.
+/// A JSON object with raw fields. Of duplicate fields the last counts.
 pub(super) struct Object<'a> {
     raw: &'a RawValue,
     fields: BTreeMap<String, &'a RawValue>,
 }
 
 impl<'a> Object<'a> {
-    /// Reads an object; `None` where it is none.
+    /// Reads an object; `None` if the value is not an object.
     pub(super) fn read(raw: &'a RawValue) -> Option<Self> {
         typed(raw).map(|fields| Self { raw, fields })
     }
 
-    /// The object itself, as it came.
+    /// The object itself, as it arrived.
     pub(super) const fn raw(&self) -> &'a RawValue {
         self.raw
     }
 
-    /// A field; `None` where it is absent or null.
+    /// A field; `None` if it is absent or null.
     pub(super) fn field(&self, name: &str) -> Option<&'a RawValue> {
         self.fields.get(name).copied().filter(|raw| raw.get() != "null")
     }
 
-    /// A field that is a text.
+    /// A string field; `None` if it is anything else.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.field(name).and_then(typed)
     }
 
-    /// A field that is an object.
+    /// An object field; `None` if it is anything else.
     pub(super) fn object(&self, name: &str) -> Option<Self> {
         self.field(name).and_then(Self::read)
     }
 
-    /// A field that is a list.
+    /// A list field; `None` if it is anything else.
     pub(super) fn list(&self, name: &str) -> Option<Vec<&'a RawValue>> {
         self.field(name).and_then(typed)
     }
 
-    /// A field that tells a time in seconds since 1970, as a number or as one in a text.
+    /// A time in seconds since 1970, as a number or as a string with a number.
     pub(super) fn time(&self, name: &str) -> Option<Timestamp> {
         let number = self.field(name).and_then(typed::<i64>);
         let seconds = number.or_else(|| self.text(name)?.parse().ok())?;
@@ -55,7 +55,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Reads a value as a type; `None` where it is of another.
+/// Parses a value as a type; `None` if it has another type.
 pub(super) fn typed<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
@@ -87,12 +87,12 @@ mod tests {
     }
 
     #[test]
-    fn of_a_field_that_comes_twice_the_last_counts() {
+    fn the_last_of_duplicate_fields_counts() {
         assert_eq!(object(r#"{"a": "first", "a": "last"}"#).text("a").as_deref(), Some("last"));
     }
 
     #[test]
-    fn a_time_is_a_number_of_seconds_or_one_in_a_text() {
+    fn a_time_is_a_number_of_seconds_or_a_string_with_one() {
         let object =
             object(r#"{"a": "1700000000", "b": 1700000000, "c": "1700000000000", "d": "x", "e": 1.5, "f": -1}"#);
         assert_eq!(object.time("a"), Timestamp::from_seconds(1_700_000_000));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_none() {
+    fn other_values_are_not_objects() {
         for text in ["[]", "1", "\"a\"", "null"] {
             assert!(Object::read(typed_raw(text)).is_none(), "{text}");
         }

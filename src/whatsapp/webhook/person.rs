@@ -1,4 +1,4 @@
-//! Who an element of a webhook is about: the ids in it, and what the webhook's `contacts` say of the same person.
+//! The person that an element of a webhook is about: its ids, and what the webhook's `contacts` say about the same person.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use super::object::Object;
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::{ContactKey, ProfileName};
 use crate::domain::fact::Person;
-use crate::domain::input::{LONGEST_NAME, check_name};
+use crate::domain::input::{MAX_NAME_BYTES, check_name};
 use crate::whatsapp::ids::{provider_id, wa_id};
 
-/// The ids that the provider names a person by.
+/// The provider's ids of a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Ids {
     pub(super) wa_id: Option<String>,
     pub(super) user_id: Option<String>,
 }
 
-/// What the webhook's `contacts` tell, by each id of the person. (One kind of id is digits, the other never is.)
+/// The webhook's `contacts`, by each id of the person. The two kinds of ids cannot collide, as only one consists of digits.
 #[derive(Debug, Default)]
 pub(super) struct Profiles(BTreeMap<String, Profile>);
 
@@ -29,7 +29,7 @@ struct Profile {
 }
 
 impl Ids {
-    /// Reads a person's ids from the two fields of an element that may hold them.
+    /// Reads a person's ids from the given fields of an element.
     pub(super) fn read(element: &Object<'_>, wa_id_field: &str, user_id_field: &str) -> Self {
         Self {
             wa_id: element.text(wa_id_field).as_deref().and_then(wa_id),
@@ -43,7 +43,7 @@ impl Ids {
 }
 
 impl Profiles {
-    /// Reads the `contacts` of a webhook; what cannot be understood of them is left out.
+    /// Reads the `contacts` of a webhook, ignoring what cannot be understood.
     pub(super) fn read(contacts: &[&RawValue]) -> Self {
         let mut profiles = BTreeMap::new();
         for profile in contacts.iter().filter_map(|raw| Object::read(raw)).map(|contact| Profile::read(&contact)) {
@@ -52,7 +52,7 @@ impl Profiles {
         Self(profiles)
     }
 
-    /// The person with these ids, as known at `at`. The ids' own say counts before the profile's.
+    /// The person with these ids, and the name as reported at `at`. The given ids take precedence over those of the profile.
     pub(super) fn person(&self, ids: Ids, at: Timestamp) -> Person {
         let profile = ids.each().find_map(|id| self.0.get(id)).cloned();
         let (known, name) = profile.map(|profile| (profile.ids, profile.name)).unwrap_or_default();
@@ -70,7 +70,7 @@ impl Profile {
         let name = contact.object("profile").and_then(|profile| profile.text("name"));
         Self {
             ids: Ids::read(contact, "wa_id", "user_id"),
-            name: name.filter(|name| check_name(name, LONGEST_NAME).is_ok()),
+            name: name.filter(|name| check_name(name, MAX_NAME_BYTES).is_ok()),
         }
     }
 }

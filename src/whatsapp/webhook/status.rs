@@ -13,7 +13,7 @@ use crate::domain::merge::MessageFacts;
 use crate::whatsapp::error::ErrorObject;
 use crate::whatsapp::ids::provider_id;
 
-/// Reads a status of the time `at`, or tells why it is kept.
+/// Reads a status as of `at`. The error is the reason why it is kept.
 pub(super) fn read(status: &Object<'_>, at: Timestamp, profiles: &Profiles) -> Result<StatusFact, &'static str> {
     if status.text("recipient_type").as_deref() == Some("group") {
         return Err(reason::GROUP);
@@ -29,15 +29,15 @@ fn facts(status: &Object<'_>, at: Timestamp) -> Result<MessageFacts, &'static st
     match status.text("status").as_deref() {
         Some("sent") => Ok(MessageFacts { sent: Some(at), ..nothing }),
         Some("delivered") => Ok(MessageFacts { delivered: Some(at), ..nothing }),
-        // A recording is played by one who has opened the chat.
+        // Whoever plays a recording has opened the chat.
         Some("read" | "played") => Ok(MessageFacts { read: Some(at), ..nothing }),
         Some("failed") => Ok(MessageFacts { failed: Some(failure(status, at)), ..nothing }),
         _ => Err(reason::UNKNOWN_STATUS),
     }
 }
 
-/// The failure of a failed message. Of several errors the least counts, as it does among several reports; one without a
-/// code tells less than one with.
+/// The failure of a failed message. Of several errors the least counts, as it does among several reports. Errors with a code
+/// take precedence over those without.
 fn failure(status: &Object<'_>, at: Timestamp) -> ProviderFailure {
     let errors = status.list("errors").unwrap_or_default();
     let errors = errors.into_iter().filter_map(typed::<Value>).map(|error| ErrorObject::read(&error));
@@ -51,7 +51,7 @@ fn key(error: &ErrorObject) -> (bool, Option<i32>, &str) {
     (error.code.is_none(), error.code, &error.text)
 }
 
-/// Our own id of the message, where the callback data is one.
+/// Our own id of the message, if the callback data contains it.
 fn own_id(status: &Object<'_>) -> Option<MessageId> {
     match AnyId::parse(&status.text("biz_opaque_callback_data")?) {
         Ok(AnyId::Message(id)) => Some(id),

@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, Kept, MessageFact, MessageName, StatusFact, Target};
 use crate::domain::failure::{FailureReason, ProviderFailure};
 use crate::domain::id::{LineId, MessageId};
-use crate::domain::input::{LONGEST_JSON, LONGEST_TEXT};
+use crate::domain::input::{MAX_JSON_BYTES, MAX_TEXT_BYTES};
 use crate::domain::merge::MessageFacts;
 use crate::domain::message::{MessageKind, Sender};
 
@@ -321,9 +321,9 @@ fn odd_messages_are_kept_as_they_came() {
         (json!({"group_id": "120363", "type": "text", "text": {"body": "hi"}}), reason::GROUP),
         (json!({"type": "system", "system": {"type": "user_changed_number", "wa_id": "57311"}}), reason::SYSTEM),
         (text("a\u{0}b"), reason::BAD_TEXT),
-        (text(&"a".repeat(LONGEST_TEXT + 1)), reason::BAD_TEXT),
+        (text(&"a".repeat(MAX_TEXT_BYTES + 1)), reason::BAD_TEXT),
         (json!({"type": "location", "location": {"name": "a\u{0}"}}), reason::BAD_PAYLOAD),
-        (json!({"type": "order", "order": "a".repeat(LONGEST_JSON)}), reason::BAD_PAYLOAD),
+        (json!({"type": "order", "order": "a".repeat(MAX_JSON_BYTES)}), reason::BAD_PAYLOAD),
     ] {
         let (why, payload) = kept(message_fact(&fields));
         assert_eq!(why, expected);

@@ -56,7 +56,7 @@ impl Talk {
             external: self.line.external,
             queued_at: instant(queued_at),
             variables: Variables::default(),
-            refused: None,
+            own_failure: None,
         });
         message
     }

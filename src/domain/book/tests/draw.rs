@@ -7,11 +7,11 @@ use proptest::sample::{Index, select};
 use uuid::Uuid;
 
 use super::history::{History, Line, Sent, Step};
-use crate::domain::arbitrary::{provider_failure, refusal, session, timestamp, variable, variables};
+use crate::domain::arbitrary::{own_failure, provider_failure, session, timestamp, variable, variables};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::{ContactKey, ProfileName};
 use crate::domain::fact::{Content, Fact, MessageFact, MessageName, Person, StatusFact, Target};
-use crate::domain::failure::Refusal;
+use crate::domain::failure::OwnFailure;
 use crate::domain::id::ContactId;
 use crate::domain::merge::{MessageFacts, Session, VariableValue, Variables};
 use crate::domain::message::{MessageKind, Sender};
@@ -29,7 +29,7 @@ struct DrawnSend {
     /// The provider's answer, which names the message both ways.
     accepted_at: Option<Timestamp>,
     variables: Variables,
-    refused: Option<Refusal>,
+    own_failure: Option<OwnFailure>,
 }
 
 /// A fact or, for a message, its reports.
@@ -92,8 +92,8 @@ fn drawn_send() -> impl Strategy<Value = DrawnSend> {
     let calls = prop_oneof![1 => vec(timestamp(), 0..1), 4 => vec(timestamp(), 1..2), 1 => vec(timestamp(), 2..3)];
     let place = (line(), 0_usize..2, contact());
     let accepted_at = option::weighted(0.8, timestamp());
-    (place, timestamp(), calls, accepted_at, variables(), option::weighted(0.2, refusal())).prop_map(
-        |((line, version, contact), queued_at, dispatched_at, accepted_at, variables, refused)| DrawnSend {
+    (place, timestamp(), calls, accepted_at, variables(), option::weighted(0.2, own_failure())).prop_map(
+        |((line, version, contact), queued_at, dispatched_at, accepted_at, variables, own_failure)| DrawnSend {
             line,
             version,
             contact,
@@ -101,7 +101,7 @@ fn drawn_send() -> impl Strategy<Value = DrawnSend> {
             dispatched_at,
             accepted_at,
             variables,
-            refused,
+            own_failure,
         },
     )
 }
@@ -134,7 +134,7 @@ fn status() -> impl Strategy<Value = MessageFacts> {
         timestamp().prop_map(move |at| MessageFacts { read: Some(at), ..none() }),
         provider_failure().prop_map(move |failed| MessageFacts { failed: Some(failed), ..none() }),
         provider_failure().prop_map(move |failed| MessageFacts { failed: Some(failed), ..none() }),
-        refusal().prop_map(move |refused| MessageFacts { refused: Some(refused), ..none() }),
+        own_failure().prop_map(move |own_failure| MessageFacts { own_failure: Some(own_failure), ..none() }),
         timestamp().prop_map(move |at| MessageFacts { unknown: Some(at), ..none() }),
     ]
 }
@@ -230,7 +230,7 @@ impl Cast {
             external: line.external,
             queued_at: send.queued_at,
             variables: send.variables.clone(),
-            refused: send.refused,
+            own_failure: send.own_failure,
         }
     }
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::oracle::Reading;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, StatusFact, Target};
-use crate::domain::failure::Refusal;
+use crate::domain::failure::OwnFailure;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, SendId, VersionId, WorkspaceId};
 use crate::domain::merge::Variables;
 
@@ -59,7 +59,7 @@ pub(super) struct Sent {
     pub(super) external: bool,
     pub(super) queued_at: Timestamp,
     pub(super) variables: Variables,
-    pub(super) refused: Option<Refusal>,
+    pub(super) own_failure: Option<OwnFailure>,
 }
 
 /// An order in which a history arrives, with repetitions, and the sizes of the batches.

@@ -103,7 +103,7 @@ impl Workspace {
             queued_at: sent.queued_at,
             variables: sent.variables.clone(),
             template: (!sent.external).then(|| "{}".to_owned()),
-            refused: sent.refused,
+            own_failure: sent.own_failure,
         });
         let mut settlement = book.settle();
         rename(&mut book, &mut settlement, sent);

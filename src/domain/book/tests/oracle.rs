@@ -244,8 +244,8 @@ impl<'a> Reading<'a> {
             Fact::Status(status) if counts(&status.of) => Some(status.facts.clone()),
             _ => None,
         });
-        let refused = self.sent.iter().find(|sent| sent.deployment == deployment).and_then(|sent| sent.refused);
-        told.chain([MessageFacts { refused, ..MessageFacts::default() }]).collect()
+        let own_failure = self.sent.iter().find(|sent| sent.deployment == deployment).and_then(|sent| sent.own_failure);
+        told.chain([MessageFacts { own_failure, ..MessageFacts::default() }]).collect()
     }
 
     fn is_reported(&self, name: &str) -> bool {
@@ -294,7 +294,7 @@ fn status(told: &[MessageFacts], responded: bool) -> (DeploymentStatus, Option<F
     let left = any(|told| told.accepted.is_some() || told.held.is_some() || told.sent.is_some());
     let provider = told.iter().filter_map(|told| told.failed.clone());
     let provider = provider.map(|told| (told.at, told.code, told.reason, told.text)).min().map(|least| least.2);
-    let found = told.iter().filter_map(|told| told.refused).map(|told| (told.at, told.reason));
+    let found = told.iter().filter_map(|told| told.own_failure).map(|told| (told.at, told.reason));
     let unknown = told.iter().filter_map(|told| told.unknown).filter(|_| !left);
     let ours = found.chain(unknown.map(|at| (at, FailureReason::OutcomeUnknown))).min().map(|least| least.1);
     let failure = provider.or(ours);

@@ -3,9 +3,9 @@
 use async_graphql::{ID, InputObject};
 
 use super::Reader;
-use crate::domain::contact::ContactKey;
+use crate::domain::contact::{ContactKey, is_whatsapp_id};
 use crate::domain::fact::{self, Content, Fact, Person};
-use crate::domain::input::{Fault, LONGEST_PROVIDER_ID, LONGEST_TEXT, check_json, check_name, check_text};
+use crate::domain::input::{Fault, MAX_PROVIDER_ID_BYTES, MAX_TEXT_BYTES, check_json, check_name, check_text};
 use crate::domain::phone::{Country, Phone};
 use crate::graphql::error::Result;
 use crate::graphql::given::Given;
@@ -39,9 +39,6 @@ pub(crate) struct MessageFact {
     /// belongs to.
     in_reply_to: Option<String>,
 }
-
-/// The most digits of a WhatsApp id: E.164 has 15, and WhatsApp adds to some.
-const MAX_WHATSAPP_ID_DIGITS: usize = 20;
 
 impl MessageFact {
     /// The fact in the domain's terms; `None` where it was refused.
@@ -77,17 +74,17 @@ impl MessageFact {
     }
 
     fn check_names(&self, place: &Place, reader: &mut Reader<'_>) {
-        let id = check_name(&self.provider_message_id, LONGEST_PROVIDER_ID);
+        let id = check_name(&self.provider_message_id, MAX_PROVIDER_ID_BYTES);
         reader.errors.check(place.field("providerMessageId"), id);
         if let Some(id) = &self.in_reply_to {
-            reader.errors.check(place.field("inReplyTo"), check_name(id, LONGEST_PROVIDER_ID));
+            reader.errors.check(place.field("inReplyTo"), check_name(id, MAX_PROVIDER_ID_BYTES));
         }
     }
 
     /// What it says beyond its text, written out.
     fn read_content(&self, place: &Place, reader: &mut Reader<'_>) -> Option<String> {
         if let Some(text) = &self.text {
-            reader.errors.check(place.field("text"), check_text(text, LONGEST_TEXT));
+            reader.errors.check(place.field("text"), check_text(text, MAX_TEXT_BYTES));
         }
         let payload = self.payload.as_ref().map(read_payload).transpose();
         reader.errors.check(place.field("payload"), payload).flatten()
@@ -95,8 +92,11 @@ impl MessageFact {
 }
 
 fn read_whatsapp_id(given: &str) -> std::result::Result<String, Fault> {
-    let digits = given.len() <= MAX_WHATSAPP_ID_DIGITS && Phone::of_whatsapp_id(given).is_some();
-    if digits { Ok(given.to_owned()) } else { Err(Fault::new("is not a WhatsApp id, which has 1 to 20 digits")) }
+    if is_whatsapp_id(given) {
+        Ok(given.to_owned())
+    } else {
+        Err(Fault::new("is not a WhatsApp id, which has 1 to 20 digits"))
+    }
 }
 
 fn read_payload(payload: &Json) -> std::result::Result<String, Fault> {

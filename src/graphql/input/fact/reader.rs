@@ -8,7 +8,7 @@ use async_graphql::ID;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::Target;
 use crate::domain::id::{DeploymentId, LineId};
-use crate::domain::input::{Fault, LONGEST_PROVIDER_ID, check_name};
+use crate::domain::input::{Fault, MAX_PROVIDER_ID_BYTES, check_name};
 use crate::domain::line::Line;
 use crate::graphql::error::Result;
 use crate::graphql::given::Given;
@@ -55,7 +55,7 @@ impl Reader<'_> {
         match (deployment, message) {
             (Some(id), None) => self.deployment(fact.field("deploymentId"), id),
             (None, Some(id)) => {
-                let checked = check_name(id, LONGEST_PROVIDER_ID).map(|()| Target::provider(id.to_owned()));
+                let checked = check_name(id, MAX_PROVIDER_ID_BYTES).map(|()| Target::provider(id.to_owned()));
                 Ok(self.errors.check(fact.field("providerMessageId"), checked))
             }
             _ => {

@@ -5,8 +5,8 @@ use async_graphql::{ID, InputObject};
 use super::Reader;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{self, Fact};
-use crate::domain::failure::{self, ProviderFailure, Refusal};
-use crate::domain::input::{Fault, LONGEST_TEXT, check_text};
+use crate::domain::failure::{self, OwnFailure, ProviderFailure};
+use crate::domain::input::{Fault, MAX_TEXT_BYTES, check_text};
 use crate::domain::merge::MessageFacts;
 use crate::graphql::error::Result;
 use crate::graphql::given::Given;
@@ -53,7 +53,7 @@ impl StatusFact {
 
     fn check_failure(&self, place: &Place, errors: &mut UserErrors) {
         if let Some(message) = &self.failure_message {
-            errors.check(place.field("failureMessage"), check_text(message, LONGEST_TEXT));
+            errors.check(place.field("failureMessage"), check_text(message, MAX_TEXT_BYTES));
         }
         let given = [
             ("failureCode", self.failure_code.is_some()),
@@ -86,7 +86,9 @@ impl StatusFact {
         let reason = self.failure_reason.map_or(meant, failure::FailureReason::from);
         match (reason, code) {
             (failure::FailureReason::OutcomeUnknown, None) => MessageFacts { unknown: Some(at), ..nothing },
-            (reason, None) if reason.is_ours() => MessageFacts { refused: Some(Refusal { at, reason }), ..nothing },
+            (reason, None) if reason.is_ours() => {
+                MessageFacts { own_failure: Some(OwnFailure { at, reason }), ..nothing }
+            }
             (reason, code) => {
                 let text = self.failure_message.unwrap_or_default();
                 MessageFacts { failed: Some(ProviderFailure { at, code, reason, text }), ..nothing }

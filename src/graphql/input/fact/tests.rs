@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{StatusFact, Target};
-use crate::domain::failure::{FailureReason, ProviderFailure, Refusal};
+use crate::domain::failure::{FailureReason, OwnFailure, ProviderFailure};
 use crate::domain::id::new_key;
 use crate::domain::line::Line;
 use crate::domain::merge::MessageFacts;
@@ -105,10 +105,10 @@ fn a_failure_is_the_providers_unless_only_we_can_find_it() {
         world.status(json!({"status": "FAILED", "failureReason": "OPTED_OUT"})),
         provider(None, FailureReason::OptedOut, "")
     );
-    let expired = Refusal { at: at(), reason: FailureReason::Expired };
+    let expired = OwnFailure { at: at(), reason: FailureReason::Expired };
     assert_eq!(
         world.status(json!({"status": "FAILED", "failureReason": "EXPIRED"})),
-        MessageFacts { refused: Some(expired), ..MessageFacts::default() }
+        MessageFacts { own_failure: Some(expired), ..MessageFacts::default() }
     );
     assert_eq!(
         world.status(json!({"status": "FAILED", "failureReason": "OUTCOME_UNKNOWN"})),

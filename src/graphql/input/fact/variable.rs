@@ -4,7 +4,7 @@ use async_graphql::{ID, InputObject};
 
 use super::Reader;
 use crate::domain::fact::Fact;
-use crate::domain::input::{LONGEST_VARIABLE_NAME, LONGEST_VARIABLE_VALUE, check_name, check_text};
+use crate::domain::input::{MAX_VARIABLE_NAME_BYTES, MAX_VARIABLE_VALUE_BYTES, check_name, check_text};
 use crate::graphql::error::Result;
 use crate::graphql::given::Given;
 use crate::graphql::place::Place;
@@ -32,8 +32,8 @@ impl VariableFact {
         let of = reader.target(place, self.deployment_id.as_ref(), self.provider_message_id.as_deref())?;
         let at = reader.at(place, &self.at)?;
         let Self { name, value, .. } = self;
-        reader.errors.check(place.field("name"), check_name(&name, LONGEST_VARIABLE_NAME));
-        reader.errors.check(place.field("value"), check_text(&value, LONGEST_VARIABLE_VALUE));
+        reader.errors.check(place.field("name"), check_name(&name, MAX_VARIABLE_NAME_BYTES));
+        reader.errors.check(place.field("value"), check_text(&value, MAX_VARIABLE_VALUE_BYTES));
         Ok(of.zip(at).map(|(of, at)| Fact::Variable { of, name, value, at }))
     }
 }

@@ -1,7 +1,7 @@
-//! The one client of WhatsApp's Cloud API: it makes a call and tells what became of it.
+//! The client of WhatsApp's Cloud API: it makes a call and returns the meaning of the answer.
 //!
-//! It never tries again; whether to is the dispatcher's to decide, from the answer alone. It logs how calls end, never to
-//! whom they went, what they said, or under which token.
+//! It never retries; the dispatcher decides about that from the answer alone. It logs how calls end, but never recipients,
+//! contents or tokens.
 
 use std::time::Duration;
 
@@ -13,34 +13,34 @@ use super::template::OutgoingTemplate;
 use super::transport::{self, TransportError};
 use crate::config::Secret;
 
-/// How to reach the provider.
+/// How to call the provider.
 #[derive(Debug, Clone)]
-pub struct Settings {
-    /// Up to and with the version: `https://graph.facebook.com/v25.0`.
+pub struct CloudApiSettings {
+    /// The base URL including the version, such as `https://graph.facebook.com/v25.0`.
     pub base_url: String,
-    /// The token of a system user of the business.
+    /// The access token of a system user of the business.
     pub access_token: Secret,
-    /// How long connecting may take.
+    /// The timeout for connecting.
     pub connect_timeout: Duration,
-    /// How long a whole call may take, from connecting to the last byte of the answer.
+    /// The timeout for a whole call, from connecting to the last byte of the answer.
     pub call_timeout: Duration,
 }
 
-/// Why a client cannot be made from its settings.
+/// Why a client cannot be created from its settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The base URL cannot be called.
+    /// The base URL is not an HTTP URL with a host.
     #[error("the provider's base URL is not an http or https URL")]
     BaseUrl,
-    /// The token has characters that no HTTP header may have.
-    #[error("the provider's access token is empty or has characters that no token has")]
+    /// The token is empty or has characters that are not allowed in an HTTP header.
+    #[error("the provider's access token is empty or contains invalid characters")]
     AccessToken,
-    /// The HTTP client cannot be set up.
-    #[error("cannot set up calls to the provider")]
+    /// The HTTP client cannot be created.
+    #[error("cannot create the HTTP client for the provider")]
     Transport(#[from] TransportError),
 }
 
-/// WhatsApp's Cloud API. Clones share their connections.
+/// The client of the Cloud API. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct CloudApi {
     http: Client,
@@ -48,11 +48,11 @@ pub struct CloudApi {
     authorization: HeaderValue,
 }
 
-/// The longest answer that is read; the provider's have some hundred bytes.
-const LONGEST_ANSWER: usize = 256 * 1_024;
+/// The maximum size of an answer. The provider's answers have a few hundred bytes.
+const MAX_ANSWER_BYTES: usize = 256 * 1_024;
 
-impl Settings {
-    /// Settings with the usual time-outs: 5 seconds to connect, 30 for a whole call.
+impl CloudApiSettings {
+    /// Settings with the default timeouts: 5 seconds to connect, and 30 for a whole call.
     pub fn new(base_url: impl Into<String>, access_token: Secret) -> Self {
         let base_url = base_url.into();
         Self { base_url, access_token, connect_timeout: Duration::from_secs(5), call_timeout: Duration::from_secs(30) }
@@ -60,8 +60,8 @@ impl Settings {
 }
 
 impl CloudApi {
-    /// A client that calls as `settings` say.
-    pub fn new(settings: &Settings) -> Result<Self, ClientError> {
+    /// A client with these settings.
+    pub fn new(settings: &CloudApiSettings) -> Result<Self, ClientError> {
         Ok(Self {
             http: transport::client(settings.connect_timeout, settings.call_timeout)?,
             base_url: base_url(&settings.base_url)?,
@@ -69,7 +69,7 @@ impl CloudApi {
         })
     }
 
-    /// Sends a template from the line that the provider calls `phone_number_id`, by one call and no more.
+    /// Sends a template on the line with the provider's id `phone_number_id`, by exactly one call.
     pub async fn send_template(&self, phone_number_id: &str, message: &OutgoingTemplate) -> Answer {
         let call = self.http.post(self.messages_url(phone_number_id));
         let call = call.header(AUTHORIZATION, self.authorization.clone()).json(&message.body());
@@ -108,7 +108,7 @@ async fn read(mut response: Response) -> Answer {
     let body = body(&mut response).await;
     let answer = Answer::read(status, retry_after, &body.unwrap_or_default());
     if answer == Answer::Unknown {
-        tracing::warn!(http.status = status, "the provider's answer cannot be understood");
+        tracing::warn!(http.status = status, "cannot understand the provider's answer");
     }
     answer
 }
@@ -118,11 +118,11 @@ fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     retry_after(text(RETRY_AFTER)?, text(DATE))
 }
 
-/// The whole body; `None` where it breaks off or is longer than any answer of the provider's.
+/// The whole body; `None` if the connection breaks or the body exceeds the maximum size.
 async fn body(response: &mut Response) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
             return None;
         }
         body.extend_from_slice(&chunk);
@@ -130,7 +130,7 @@ async fn body(response: &mut Response) -> Option<Vec<u8>> {
     Some(body)
 }
 
-/// What a call without an answer means: whether the connection failed tells whether anything was written into it.
+/// The meaning of a call without an answer. If connecting failed, nothing can have been sent.
 fn unanswered(error: &Error) -> Answer {
     let unsent = error.is_connect() || error.is_builder();
     tracing::warn!(call.unsent = unsent, call.timed_out = error.is_timeout(), "the provider did not answer");

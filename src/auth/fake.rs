@@ -1,4 +1,4 @@
-//! Tokens held in memory, in place of a database, for tests.
+//! An in-memory stand-in for the table of tokens, for tests.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,16 +14,16 @@ use crate::domain::id::{TokenId, WorkspaceId, new_key};
 use crate::storage::StorageError;
 use crate::storage::tokens::Token;
 
-/// Tokens held in memory. Cheap to clone.
+/// Tokens in memory instead of a database. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Held {
+pub(crate) struct FakeTokens {
     tokens: Arc<Mutex<HashMap<String, Token>>>,
-    asked: Arc<AtomicUsize>,
-    away: Arc<AtomicBool>,
+    lookups: Arc<AtomicUsize>,
+    unavailable: Arc<AtomicBool>,
 }
 
-impl Held {
-    /// Makes a token with these scopes, in a workspace of its own.
+impl FakeTokens {
+    /// Creates a token with these scopes, in a workspace of its own.
     pub(crate) fn add(&self, scopes: &str) -> String {
         let token = secret::generate(&mut rand::rng()).expose().to_owned();
         let row = Token {
@@ -43,24 +43,24 @@ impl Held {
         self.tokens.lock().unwrap().remove(&secret::hash(token));
     }
 
-    /// Makes every look-up fail, or no longer.
-    pub(crate) fn set_away(&self, away: bool) {
-        self.away.store(away, Ordering::SeqCst);
+    /// Sets whether every lookup fails.
+    pub(crate) fn set_unavailable(&self, unavailable: bool) {
+        self.unavailable.store(unavailable, Ordering::SeqCst);
     }
 
-    /// How often a token was looked up.
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    /// How many lookups there were.
+    pub(crate) fn lookups(&self) -> usize {
+        self.lookups.load(Ordering::SeqCst)
     }
 
-    /// Looks tokens up.
+    /// The lookup function over these tokens.
     pub(crate) fn find(&self) -> Find {
-        let held = self.clone();
+        let tokens = self.clone();
         Arc::new(move |hash| {
-            held.asked.fetch_add(1, Ordering::SeqCst);
-            let found = held.tokens.lock().unwrap().get(&hash).cloned();
-            let away = held.away.load(Ordering::SeqCst);
-            ready(if away { Err(StorageError::Corrupt("token")) } else { Ok(found) }).boxed()
+            tokens.lookups.fetch_add(1, Ordering::SeqCst);
+            let found = tokens.tokens.lock().unwrap().get(&hash).cloned();
+            let unavailable = tokens.unavailable.load(Ordering::SeqCst);
+            ready(if unavailable { Err(StorageError::Corrupt("token")) } else { Ok(found) }).boxed()
         })
     }
 }

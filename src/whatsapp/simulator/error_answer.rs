@@ -1,23 +1,23 @@
-//! How the provider says no: an HTTP status, and an error object around a code.
+//! The provider's error answers: an HTTP status, and an error object with a code.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// A call that is refused.
+/// The answer to a rejected call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct ErrorAnswer {
     pub(super) code: i32,
     pub(super) details: String,
 }
 
-impl Refusal {
+impl ErrorAnswer {
     pub(super) fn new(code: i32, details: impl Into<String>) -> Self {
         Self { code, details: details.into() }
     }
 
-    /// A call refused for no fault of its own.
+    /// An error whose details are just the title of its code.
     pub(super) fn of_code(code: i32) -> Self {
         Self::new(code, title(code))
     }
@@ -34,13 +34,13 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorAnswer {
     fn into_response(self) -> Response {
         (http_status(self.code), Json(self.body())).into_response()
     }
 }
 
-/// The error object of a failed status.
+/// The error object in a webhook about a failed message.
 pub(super) fn failure(code: i32) -> Value {
     let title = title(code);
     json!({ "code": code, "title": title, "message": title, "error_data": { "details": title } })

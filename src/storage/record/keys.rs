@@ -1,4 +1,4 @@
-//! What a batch of facts names, and the lock on the versions that those names lead to.
+//! The keys that a batch of facts names, and the lock on the versions that those keys lead to.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,42 +6,43 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::Offered;
 use crate::domain::clock::Timestamp;
+use crate::domain::code::Coded;
 use crate::domain::contact::ContactKey;
 use crate::domain::conversation::Direction;
 use crate::domain::fact::{Fact, StatusFact, Target};
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, VersionId, WorkspaceId};
 use crate::storage::contacts;
-use crate::storage::given::Given;
 use crate::storage::ledger::Locked;
+use crate::storage::query::Query;
 use crate::storage::{StorageError, Tenant};
 
-/// Whom each fact is from or to, where it names a person.
+/// The contacts that the messages of a batch are from or to.
 pub(super) struct People {
-    /// One for each fact, in order.
+    /// One entry per fact, in order; `None` for facts other than messages.
     pub(super) contacts: Vec<Option<ContactId>>,
 }
 
-/// The keys by which a batch finds its rows.
+/// The keys by which a batch finds the rows it affects.
 #[derive(Default)]
-pub(super) struct Named {
-    /// Our own ids of messages.
+pub(super) struct Keys {
+    /// Messages, by our own ids.
     pub(super) messages: Vec<MessageId>,
-    /// The provider's ids of messages.
-    pub(super) names: BTreeSet<String>,
+    /// Messages, by the provider's ids.
+    pub(super) provider_ids: BTreeSet<String>,
     /// Deployments by id.
     pub(super) deployments: Vec<DeploymentId>,
-    /// Names of the variables that facts set.
+    /// The names of the variables that facts set.
     pub(super) variables: BTreeSet<String>,
     /// The contacts of messages.
     pub(super) contacts: BTreeSet<ContactId>,
     /// The lines of messages.
     pub(super) lines: BTreeSet<LineId>,
-    /// Whether any fact may teach something of a person.
+    /// Whether any fact contains data about a person.
     pub(super) people: bool,
 }
 
 impl People {
-    /// Finds the contacts that messages are from or to, and makes those that are missing.
+    /// Finds the contacts that messages are from or to, and creates missing ones.
     pub(super) async fn of(tenant: &Tenant, offered: &[Offered], now: Timestamp) -> Result<Self, StorageError> {
         let keys: Vec<Option<&ContactKey>> = offered.iter().map(|one| person(&one.fact)).collect();
         let named: Vec<_> = keys.iter().flatten().map(|&key| key.clone()).collect();
@@ -53,14 +54,14 @@ impl People {
     }
 }
 
-impl Named {
+impl Keys {
     pub(super) fn of(offered: &[Offered], people: &People) -> Self {
-        let mut named = Self::default();
+        let mut keys = Self::default();
         for (one, contact) in offered.iter().zip(&people.contacts) {
-            named.add(&one.fact);
-            named.contacts.extend(*contact);
+            keys.add(&one.fact);
+            keys.contacts.extend(*contact);
         }
-        named
+        keys
     }
 
     fn add(&mut self, fact: &Fact) {
@@ -76,8 +77,8 @@ impl Named {
             }
             Fact::Message(message) => {
                 self.people = true;
-                self.names.insert(message.provider_message_id.clone());
-                self.names.extend(message.in_reply_to.clone());
+                self.provider_ids.insert(message.provider_message_id.clone());
+                self.provider_ids.extend(message.in_reply_to.clone());
                 self.lines.insert(message.line);
             }
             Fact::Dispatched { message, .. } | Fact::Withdrawn { message } => self.messages.push(*message),
@@ -90,44 +91,41 @@ impl Named {
             Target::Deployment(id) => self.deployments.push(*id),
             Target::Message(name) => {
                 self.messages.extend(name.own);
-                self.names.extend(name.provider.clone());
+                self.provider_ids.extend(name.provider.clone());
             }
         }
     }
 
-    /// The current version of the inbound conversation of each line that messages are on: that of the newest inbound
-    /// conversation which is not archived.
+    /// The current version of the inbound conversation of each line with messages. If there are several inbound conversations
+    /// that are not archived, it is that of the newest one.
     pub(super) async fn inbound_versions(&self, tenant: &Tenant) -> Result<HashMap<LineId, VersionId>, StorageError> {
         if self.lines.is_empty() {
             return Ok(HashMap::new());
         }
         let db = tenant.database().reader();
-        let mut given = Given::new(db.get_database_backend());
-        let workspace = given.value(tenant.workspace().0);
-        let lines = given.any_id("c.line_id", &self.lines.iter().copied().collect::<Vec<_>>());
-        let direction = given.value(Direction::Inbound.code());
+        let mut query = Query::on(db);
+        let workspace = query.bind(tenant.workspace().0);
+        let lines = query.among("c.line_id", &self.lines.iter().copied().collect::<Vec<_>>());
+        let direction = query.bind(Direction::Inbound.code());
         let sql = format!(
             "SELECT c.line_id, v.id FROM conversations c \
              JOIN versions v ON v.conversation_id = c.id AND v.number = c.versions \
              WHERE c.workspace_id = {workspace} AND {lines} AND c.direction = {direction} AND c.archived_at IS NULL \
              ORDER BY c.created_at, c.id"
         );
-        let rows = db.query_all_raw(given.statement(sql)).await?;
-        let pair = |row: sea_orm::QueryResult| {
-            Ok((row.try_get_by_index::<uuid::Uuid>(0)?.into(), row.try_get_by_index::<uuid::Uuid>(1)?.into()))
-        };
-        rows.into_iter().map(pair).collect::<Result<_, sea_orm::DbErr>>().map_err(StorageError::from)
+        let versions = query.all(sql, |row| Ok((row.id()?, row.id()?))).await?;
+        Ok(versions.into_iter().collect())
     }
 
-    /// Locks the versions to which the names lead.
+    /// Locks the versions to which the keys lead.
     pub(super) async fn lock(
         &self,
         db: &DatabaseTransaction,
         workspace: WorkspaceId,
         inbound: &HashMap<LineId, VersionId>,
     ) -> Result<Locked, StorageError> {
-        let mut given = Given::new(db.get_database_backend());
-        let workspace = given.value(workspace.0);
+        let mut query = Query::on(db);
+        let workspace = query.bind(workspace.0);
         let of_messages = |condition: String| {
             format!(
                 "SELECT d.version_id FROM messages m JOIN deployments d ON d.id = m.deployment_id \
@@ -139,42 +137,42 @@ impl Named {
         };
         let mut ways = Vec::new();
         if !self.messages.is_empty() {
-            ways.push(of_messages(given.any_id("m.id", &self.messages)));
+            ways.push(of_messages(query.among("m.id", &self.messages)));
         }
-        if !self.names.is_empty() {
-            ways.push(of_messages(given.any_text("m.provider_message_id", &self.texts())));
+        if !self.provider_ids.is_empty() {
+            ways.push(of_messages(query.among_texts("m.provider_message_id", &self.provider_ids())));
         }
         if !self.deployments.is_empty() {
-            ways.push(of_deployments(given.any_id("id", &self.deployments)));
+            ways.push(of_deployments(query.among("id", &self.deployments)));
         }
         if !self.contacts.is_empty() && !self.lines.is_empty() {
-            ways.push(of_deployments(self.reached(&mut given)));
+            ways.push(of_deployments(self.reached(&mut query)));
         }
         if ways.is_empty() {
             return Ok(Locked::default());
         }
         let mut condition = format!("id IN ({})", ways.join(" UNION "));
         if !inbound.is_empty() {
-            let inbound = given.any_id("id", &inbound.values().copied().collect::<Vec<_>>());
+            let inbound = query.among("id", &inbound.values().copied().collect::<Vec<_>>());
             condition = format!("({condition} OR {inbound})");
         }
-        Locked::lock(db, given, &format!("workspace_id = {workspace} AND {condition}")).await
+        Locked::lock(query, &format!("workspace_id = {workspace} AND {condition}")).await
     }
 
-    /// A condition on deployments: a message of these contacts on these lines may belong to them.
-    pub(super) fn reached(&self, given: &mut Given) -> String {
-        let contacts = given.any_id("contact_id", &self.contacts.iter().copied().collect::<Vec<_>>());
-        let lines = given.any_id("line_id", &self.lines.iter().copied().collect::<Vec<_>>());
+    /// The condition that messages of these contacts on these lines may belong to a deployment.
+    pub(super) fn reached<C: ConnectionTrait>(&self, query: &mut Query<'_, C>) -> String {
+        let contacts = query.among("contact_id", &self.contacts.iter().copied().collect::<Vec<_>>());
+        let lines = query.among("line_id", &self.lines.iter().copied().collect::<Vec<_>>());
         format!("{contacts} AND {lines} AND began_at IS NOT NULL")
     }
 
-    /// The provider's ids.
-    pub(super) fn texts(&self) -> Vec<&str> {
-        self.names.iter().map(String::as_str).collect()
+    /// The provider's ids of messages, as string slices.
+    pub(super) fn provider_ids(&self) -> Vec<&str> {
+        self.provider_ids.iter().map(String::as_str).collect()
     }
 }
 
-/// Whom a fact is from or to, by the names that it gives. (A status names its recipient by its message.)
+/// The person that a message is from or to. (The recipient of a status is found by its message.)
 const fn person(fact: &Fact) -> Option<&ContactKey> {
     match fact {
         Fact::Message(message) => Some(&message.person.key),

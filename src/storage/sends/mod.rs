@@ -1,14 +1,16 @@
-//! Sends as they are read.
+//! Sends: their rows and tallies, and `submit`, which stores a new one.
 
-use super::pages::{List, Lists};
-use super::query::Query;
-use super::row::Row;
-use super::source::{self, Source};
-use super::{Found, StorageError, Tenant};
+pub mod submit;
+
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::page::{Key, Page, Slice};
 use crate::domain::send::Send;
 use crate::domain::tally::Tally;
+use crate::storage::pages::{List, Lists};
+use crate::storage::query::Query;
+use crate::storage::row::Row;
+use crate::storage::source::{self, Source};
+use crate::storage::{Found, StorageError, Tenant};
 
 const SENDS: Source<Send> = Source {
     table: "sends",
@@ -48,7 +50,7 @@ pub async fn counts(tenant: &Tenant, conversations: &[ConversationId]) -> Found<
     source::counts(tenant, "sends", "conversation_id", conversations).await
 }
 
-/// Where the deployments of each send stand.
+/// The tally of each send's deployments.
 pub async fn tallies(tenant: &Tenant, sends: &[SendId]) -> Found<SendId, Tally> {
     let mut query = Query::of(tenant);
     let among = query.among("send_id", sends);

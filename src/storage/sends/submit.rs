@@ -1,65 +1,65 @@
-//! A send with its users, deployments, first messages and outbox rows, in one transaction.
+//! Storing a send with its users, deployments, first messages and outbox rows, in one transaction.
 
 use std::collections::BTreeSet;
 
 use entity::users;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::given::Given;
-use super::ledger::{Locked, Revisions};
-use super::record::write;
-use super::{StorageError, Tenant, contacts, rows};
 use crate::domain::book::{Book, NewDeployment};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
-use crate::domain::failure::{FailureReason, Refusal};
+use crate::domain::failure::{FailureReason, OwnFailure};
 use crate::domain::id::{ContactId, LineId, MessageId, SendId, VersionId, WorkspaceId};
 use crate::domain::merge::Variables;
 use crate::domain::phone::Phone;
 use crate::domain::send::Send;
+use crate::storage::bulk::{Bulk, Datum, Kind, OnConflict};
+use crate::storage::ledger::{Locked, Revisions};
+use crate::storage::query::Query;
+use crate::storage::record::write;
+use crate::storage::{StorageError, Tenant, contacts, rows};
 
-/// A send to be stored.
+/// A send that is to be stored.
 #[derive(Debug)]
 pub struct NewSend {
-    /// The send.
+    /// The row of the send.
     pub send: Send,
-    /// The line that it goes out on.
+    /// The line to send on.
     pub line: LineId,
-    /// The key by which a repetition is known, and the digest of the whole input.
+    /// The idempotency key, if there is one, and the digest of the whole input.
     pub idempotency: Option<(String, String)>,
-    /// Its users, each phone once.
+    /// The users to send to, each phone number once.
     pub recipients: Vec<NewRecipient>,
 }
 
-/// One user of a send.
+/// A user to send to.
 #[derive(Debug)]
 pub struct NewRecipient {
-    /// The phone.
+    /// The phone number, valid or not.
     pub phone: Phone,
-    /// Named values.
+    /// The variables given at the submission.
     pub variables: Variables,
-    /// The first message's template as written JSON; none where another system sends.
+    /// The template of the first message, as JSON text; `None` if another system sends.
     pub template: Option<String>,
-    /// Why it fails before anything is sent.
-    pub refused: Option<FailureReason>,
+    /// Why it fails before anything is sent, if it does.
+    pub own_failure: Option<FailureReason>,
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Submitted {
     /// It was stored.
     Stored {
-        /// The send.
+        /// The new send.
         send: SendId,
-        /// The version's new revision.
+        /// The version with its new revision.
         revisions: Revisions,
-        /// What parked facts may wait for and has become known.
+        /// Keys that became known and for which facts may be parked.
         known: Vec<String>,
     },
-    /// The same submission was stored before.
+    /// The same submission was stored before, as this send.
     Repeated(SendId),
-    /// Another submission was stored under its key before.
+    /// A different submission was stored under the same key before.
     KeyTaken,
 }
 
@@ -76,7 +76,7 @@ const OUTBOX: Bulk = Bulk {
     on_conflict: OnConflict::Keep,
 };
 
-/// Stores a send, once for each idempotency key.
+/// Stores a send, but only once per idempotency key.
 pub async fn submit(tenant: &Tenant, new: NewSend, now: Timestamp) -> Result<Submitted, StorageError> {
     let workspace = tenant.workspace();
     let contacts = contacts_of(tenant, &new, now).await?;
@@ -96,7 +96,7 @@ pub async fn submit(tenant: &Tenant, new: NewSend, now: Timestamp) -> Result<Sub
     Ok(Submitted::Stored { send: new.send.id, revisions, known: settlement.known.into_iter().collect() })
 }
 
-/// What was stored before under an idempotency key, given the digest of the whole input.
+/// Looks up what was stored before under an idempotency key and with a digest of the whole input.
 pub async fn find_repeated(tenant: &Tenant, key: &(String, String)) -> Result<Option<Submitted>, StorageError> {
     known(tenant.database().reader(), tenant.workspace(), key).await
 }
@@ -106,37 +106,37 @@ async fn known(
     workspace: WorkspaceId,
     (key, digest): &(String, String),
 ) -> Result<Option<Submitted>, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let (workspace, key) = (given.value(workspace.0), given.value(key.as_str()));
+    let mut query = Query::on(db);
+    let (workspace, key) = (query.bind(workspace.0), query.bind(key.as_str()));
     let sql =
         format!("SELECT id, input_digest FROM sends WHERE workspace_id = {workspace} AND idempotency_key = {key}");
-    let Some(row) = db.query_one_raw(given.statement(sql)).await? else { return Ok(None) };
-    let (id, known): (uuid::Uuid, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-    Ok(Some(if known == *digest { Submitted::Repeated(id.into()) } else { Submitted::KeyTaken }))
+    let found = query.first(sql, |row| Ok((row.id()?, row.value::<String>()?))).await?;
+    Ok(found.map(|(send, known)| if known == *digest { Submitted::Repeated(send) } else { Submitted::KeyTaken }))
 }
 
-/// Inserts the send's row; `false` where its key is taken, for which it waits until a concurrent submission is decided.
+/// Inserts the send's row; `false` if its key is taken. If a concurrent transaction has inserted the key, it waits for the
+/// outcome of that one.
 async fn insert(db: &DatabaseTransaction, workspace: WorkspaceId, new: &NewSend) -> Result<bool, StorageError> {
     let send = &new.send;
     let (key, digest) = new.idempotency.clone().unzip();
-    let mut given = Given::new(db.get_database_backend());
+    let mut query = Query::on(db);
     let values = [
-        given.value(send.id.0),
-        given.value(workspace.0),
-        given.value(send.conversation.0),
-        given.value(send.version.0),
-        given.value(send.total_users),
-        given.value(send.created_at.micros()),
-        given.value(send.scheduled_at.map(Timestamp::micros)),
-        given.value(key),
-        given.value(digest),
+        query.bind(send.id.0),
+        query.bind(workspace.0),
+        query.bind(send.conversation.0),
+        query.bind(send.version.0),
+        query.bind(send.total_users),
+        query.bind(send.created_at.micros()),
+        query.bind(send.scheduled_at.map(Timestamp::micros)),
+        query.bind(key),
+        query.bind(digest),
     ];
     let sql = format!(
         "INSERT INTO sends (id, workspace_id, conversation_id, version_id, total_users, created_at, scheduled_at, \
          idempotency_key, input_digest) VALUES ({}) ON CONFLICT DO NOTHING",
-        values.join(", ")
+        values.map(|value| value.to_string()).join(", ")
     );
-    Ok(db.execute_raw(given.statement(sql)).await?.rows_affected() == 1)
+    Ok(query.execute(sql).await? == 1)
 }
 
 async fn contacts_of(tenant: &Tenant, new: &NewSend, now: Timestamp) -> Result<Vec<Option<ContactId>>, StorageError> {
@@ -147,9 +147,9 @@ async fn contacts_of(tenant: &Tenant, new: &NewSend, now: Timestamp) -> Result<V
 }
 
 async fn lock(db: &DatabaseTransaction, workspace: WorkspaceId, version: VersionId) -> Result<Locked, StorageError> {
-    let mut given = Given::new(db.get_database_backend());
-    let (workspace, version) = (given.value(workspace.0), given.value(version.0));
-    Locked::lock(db, given, &format!("workspace_id = {workspace} AND id = {version}")).await
+    let mut query = Query::on(db);
+    let (workspace, version) = (query.bind(workspace.0), query.bind(version.0));
+    Locked::lock(query, &format!("workspace_id = {workspace} AND id = {version}")).await
 }
 
 async fn enter_users(
@@ -160,17 +160,17 @@ async fn enter_users(
     book: &mut Book,
 ) -> Result<(), StorageError> {
     let ids: BTreeSet<ContactId> = contacts.iter().flatten().copied().collect();
-    let mut given = Given::new(db.get_database_backend());
-    let (workspace, version) = (given.value(workspace.0), given.value(version.0));
-    let ids = given.any_id("contact_id", &ids.into_iter().collect::<Vec<_>>());
+    let mut query = Query::on(db);
+    let (workspace, version) = (query.bind(workspace.0), query.bind(version.0));
+    let ids = query.among("contact_id", &ids.into_iter().collect::<Vec<_>>());
     let sql = format!("SELECT * FROM users WHERE workspace_id = {workspace} AND version_id = {version} AND {ids}");
-    for row in users::Model::find_by_statement(given.statement(sql)).all(db).await? {
+    for row in query.models::<users::Model>(sql).await? {
         book.enter_user(rows::user_entry(&row)?);
     }
     Ok(())
 }
 
-/// Enters the deployments; returns the messages that go into the outbox.
+/// Adds the deployments to the book. Returns the messages for the outbox.
 fn deploy(book: &mut Book, new: &NewSend, contacts: Vec<Option<ContactId>>, now: Timestamp) -> Vec<MessageId> {
     let mut queued = Vec::new();
     for (recipient, contact) in new.recipients.iter().zip(contacts) {
@@ -183,9 +183,9 @@ fn deploy(book: &mut Book, new: &NewSend, contacts: Vec<Option<ContactId>>, now:
             queued_at: due(&new.send),
             variables: recipient.variables.clone(),
             template: recipient.template.clone(),
-            refused: recipient.refused.map(|reason| Refusal { at: now, reason }),
+            own_failure: recipient.own_failure.map(|reason| OwnFailure { at: now, reason }),
         });
-        queued.extend(first.filter(|_| recipient.refused.is_none()));
+        queued.extend(first.filter(|_| recipient.own_failure.is_none()));
     }
     queued
 }
