@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
-use async_graphql::{Name, Request, ServerError};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet};
+use async_graphql::{Name, Positioned, Request, ServerError};
 use moka::sync::Cache;
 
 use crate::graphql::error::Code;
@@ -13,8 +13,10 @@ use crate::graphql::error::Code;
 /// stack at some hundreds.
 const MAX_NESTING: usize = 200;
 
-/// How many bytes of documents are kept parsed. Clients have few and send them again and again.
-const CACHE_BYTES: u64 = 16 << 20;
+/// How many bytes of documents are kept parsed, and of one at most: parsed, they take many times as much. Clients have few
+/// and small ones, and send them again and again.
+const CACHE_BYTES: u64 = 2 << 20;
+const MAX_CACHED_BYTES: usize = 16 << 10;
 
 /// Documents that were parsed lately, by their text.
 static PARSED: LazyLock<Cache<String, Arc<ExecutableDocument>>> = LazyLock::new(|| {
@@ -27,10 +29,26 @@ pub fn parse(request: &mut Request) -> Result<&ExecutableDocument, ServerError> 
     if let Some(parsed) = PARSED.get(&request.query) {
         request.set_parsed_query(ExecutableDocument::clone(&parsed));
     } else {
-        let parsed = Arc::new(parse_anew(request)?.clone());
-        PARSED.insert(request.query.clone(), parsed);
+        let is_kept = request.query.len() <= MAX_CACHED_BYTES;
+        let parsed = parse_anew(request)?;
+        if is_kept {
+            let parsed = Arc::new(parsed.clone());
+            PARSED.insert(request.query.clone(), parsed);
+        }
     }
     request.parsed_query()
+}
+
+/// The operation that a request asks for; `None` where the document does not tell, which the executor will. As the executor
+/// has it, the only operation of a document need not be named by the request, whatever its name.
+pub fn operation<'d>(
+    document: &'d ExecutableDocument,
+    operation_name: Option<&str>,
+) -> Option<&'d Positioned<OperationDefinition>> {
+    let is_meant = |name: Option<&Name>| operation_name.is_none() || name.map(Name::as_str) == operation_name;
+    let mut meant = document.operations.iter().filter(|(name, _)| is_meant(*name));
+    let (_, operation) = meant.next()?;
+    meant.next().is_none().then_some(operation)
 }
 
 fn parse_anew(request: &mut Request) -> Result<&ExecutableDocument, ServerError> {
@@ -53,8 +71,7 @@ pub(crate) fn check_subscription(
     operation_name: Option<&str>,
     can_stream: bool,
 ) -> Result<(), ServerError> {
-    let named = |name: Option<&Name>| operation_name.is_none() || name.map(Name::as_str) == operation_name;
-    let meant = document.operations.iter().find(|(name, _)| named(*name)).map(|(_, operation)| operation);
+    let meant = operation(document, operation_name);
     let Some(operation) = meant.filter(|operation| operation.node.ty == OperationType::Subscription) else {
         return Ok(());
     };

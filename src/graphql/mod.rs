@@ -46,7 +46,7 @@ use futures_util::{Stream, StreamExt};
 use self::context::RequestContext;
 pub use self::context::{Backend, Caller};
 use self::document::check_subscription;
-pub use self::document::parse;
+pub use self::document::{operation, parse};
 pub use self::error::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
 use self::loaders::Loaders;
 

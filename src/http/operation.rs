@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Name, Request, Response, Value};
+use async_graphql::{Request, Response, Value};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
@@ -116,15 +116,11 @@ fn panicked(request_id: &RequestId) -> Failure {
     Failure::Panicked
 }
 
-/// The kind of the operation that a request asks for; `None` where the document does not tell, which the executor will.
-/// As the executor has it, the only operation of a document need not be named by the request, whatever its name.
+/// The kind of the operation that a request asks for, where its document tells.
 pub(super) fn kind(request: &mut Request) -> Option<OperationType> {
     let name = request.operation_name.clone();
-    let operations = &graphql::parse(request).ok()?.operations;
-    let is_meant = |known: Option<&Name>| name.is_none() || known.map(Name::as_str) == name.as_deref();
-    let mut meant = operations.iter().filter(|(known, _)| is_meant(*known));
-    let (_, operation) = meant.next()?;
-    meant.next().is_none().then_some(operation.node.ty)
+    let document = graphql::parse(request).ok()?;
+    graphql::operation(document, name.as_deref()).map(|operation| operation.node.ty)
 }
 
 /// Whether the request was refused before anything was executed: the document is at fault, and there is no data at all.
