@@ -25,6 +25,10 @@ pub struct Model {
     pub name_at: Option<i64>,
     /// When the contact asked not to be written to; null while it may be.
     pub opted_out_at: Option<i64>,
+    /// When the contact last said whether it may be written to, either way; null until then.
+    pub preference_at: Option<i64>,
+    /// When the provider last named the contact as blocked by the company; null where it never did.
+    pub blocked_at: Option<i64>,
     /// When the contact was first heard of.
     pub created_at: i64,
 }

@@ -24,6 +24,8 @@ pub struct Model {
     pub send_id: Option<Uuid>,
     /// 1, 2, 3 … within the user; the highest is the latest.
     pub number: i32,
+    /// Whether it retries the user's deployment before it.
+    pub retries: bool,
     /// When it was due: at the submission, or as scheduled.
     pub queued_at: i64,
     /// When the provider was first called; null until then, and on external lines.

@@ -23,6 +23,20 @@ pub struct Model {
     pub external: bool,
     /// When it was made.
     pub created_at: i64,
+    /// From when on nothing is sent on it, after an error of the line or its account; null while it sends.
+    pub stopped_at: Option<i64>,
+    /// The provider's code of that error; null also where none was given.
+    pub stop_code: Option<i32>,
+    /// Its words; null where nothing is stopped.
+    pub stop_text: Option<String>,
+    /// When a single message is sent to see whether the error is gone; null where nothing is stopped.
+    pub probe_at: Option<i64>,
+    /// How many such messages were sent since it stopped.
+    pub probes: i32,
+    /// When it last went on after a stop; null where it never stopped.
+    pub resumed_at: Option<i64>,
+    /// The inbound conversation that messages without another begin; null for the newest.
+    pub default_conversation_id: Option<Uuid>,
 }
 
 /// None: storage writes its joins by column.

@@ -58,6 +58,10 @@ pub struct Model {
     /// When a call was found to have ended without an answer, so that nobody knows its outcome; null where every answer
     /// came.
     pub unknown_at: Option<i64>,
+    /// Seconds after its acceptance at which it expires unless delivered; null for what another system or a user sent.
+    pub time_to_live: Option<i32>,
+    /// When it expires; null unless it is accepted, and neither delivered nor failed.
+    pub expires_at: Option<i64>,
 }
 
 /// None: storage writes its joins by column.

@@ -14,6 +14,8 @@ pub struct Model {
     pub workspace_id: Uuid,
     /// The line to send it on.
     pub line_id: Uuid,
+    /// The send that asked for the message; null where none did.
+    pub send_id: Option<Uuid>,
     /// Not to be sent before this time.
     pub due_at: i64,
     /// How many calls were made for it; 0 at first.

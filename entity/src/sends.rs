@@ -25,6 +25,14 @@ pub struct Model {
     pub completed_at: Option<i64>,
     /// When it was canceled; null where it was not.
     pub canceled_at: Option<i64>,
+    /// From when on nothing of it is sent; null while it is not paused.
+    pub paused_at: Option<i64>,
+    /// Seconds after which an undelivered message expires; null where the template's category decides.
+    pub time_to_live: Option<i32>,
+    /// The number of the last staged user whose deployment is made; null where no user is staged (any more).
+    pub prepared: Option<i32>,
+    /// The send whose failed users it retries; null where it retries none.
+    pub retry_of: Option<Uuid>,
     /// The client's name for the submission, unique in the workspace; null where it gave none.
     pub idempotency_key: Option<String>,
     /// Hash of what was submitted under that key, to tell a repetition from another input; null exactly where the key

@@ -21,6 +21,11 @@ mod m0009_tally;
 mod m0010_changes;
 mod m0011_outbox;
 mod m0012_parked;
+mod m0013_lines;
+mod m0014_contacts;
+mod m0015_sends;
+mod m0016_expiry;
+mod m0017_outbox;
 mod step;
 
 use sea_orm_migration::prelude::*;
@@ -50,6 +55,11 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_changes::STEP),
             Box::new(m0011_outbox::STEP),
             Box::new(m0012_parked::STEP),
+            Box::new(m0013_lines::STEP),
+            Box::new(m0014_contacts::STEP),
+            Box::new(m0015_sends::STEP),
+            Box::new(m0016_expiry::STEP),
+            Box::new(m0017_outbox::STEP),
         ]
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
@@ -41,6 +42,8 @@ pub struct Submission {
     pub users: Vec<Recipient>,
     /// When to send; immediately if that is absent or in the past.
     pub scheduled_at: Option<Timestamp>,
+    /// How long after its acceptance an undelivered message expires; the template's category decides if that is absent.
+    pub time_to_live: Option<Duration>,
     /// Repeating a submission under the same key returns the send that the first one created.
     pub idempotency_key: Option<String>,
 }
@@ -174,8 +177,12 @@ impl Destination {
             scheduled_at,
             completed_at: None,
             canceled_at: None,
+            paused_at: None,
+            preparing: false,
+            time_to_live: submission.time_to_live,
+            retry_of: None,
         };
-        NewSend { send, line: self.line.id, idempotency, recipients }
+        NewSend { send, line: self.line.id, time_to_live: self.time_to_live(submission), idempotency, recipients }
     }
 
     fn recipients(&self, submission: &Submission, now: Timestamp) -> Vec<NewRecipient> {
@@ -183,6 +190,12 @@ impl Destination {
         let mut seen = HashSet::new();
         let recipients = submission.users.iter().map(|user| recipient(user, country, template.as_ref(), now));
         recipients.filter(|one| seen.insert(one.phone.clone())).collect()
+    }
+
+    /// How long after its acceptance an undelivered message expires.
+    fn time_to_live(&self, submission: &Submission) -> Duration {
+        let category = self.template().map(|template| template.category).unwrap_or_default();
+        submission.time_to_live.unwrap_or(category.time_to_live())
     }
 
     /// The template of the first message; `None` if another system sends.
@@ -251,6 +264,7 @@ fn written(template: &Template, parameters: &[String]) -> String {
 fn digest(submission: &Submission) -> String {
     let users: Vec<_> = submission.users.iter().map(|user| json!([user.phone, user.variables])).collect();
     let scheduled = submission.scheduled_at.map(Timestamp::micros);
-    let input = json!([submission.conversation.to_string(), users, scheduled]);
-    hex::encode(Sha256::digest(input.to_string()))
+    let mut input = vec![json!(submission.conversation.to_string()), json!(users), json!(scheduled)];
+    input.extend(submission.time_to_live.map(|time_to_live| json!(time_to_live.as_secs())));
+    hex::encode(Sha256::digest(Value::from(input).to_string()))
 }

@@ -2,6 +2,8 @@
 //!
 //! Everything else in a flow is stored exactly as it was published and not interpreted.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::conversation::Direction;
@@ -17,6 +19,20 @@ pub struct Template {
     pub language: String,
     /// The parameters, in which `{{name}}` stands for the value of a variable.
     pub parameters: Vec<String>,
+    /// The category in which the provider approved it.
+    pub category: Category,
+}
+
+/// The category of a template. It decides how long the provider keeps trying to deliver.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Category {
+    /// Offers and news; assumed if the flow names none.
+    #[default]
+    Marketing,
+    /// About something that the user asked for.
+    Utility,
+    /// A one-time password.
+    Authentication,
 }
 
 /// The name of a variable that a template requires and the user does not have.
@@ -54,6 +70,28 @@ pub fn first_template(flow: &Value) -> Option<Template> {
     read_template(flow.get("steps")?.get(start)?.get("template")?).ok()
 }
 
+impl Category {
+    /// How long the provider tries to deliver a message, unless the template or the send says otherwise.
+    pub const fn time_to_live(self) -> Duration {
+        match self {
+            Self::Marketing | Self::Utility => Duration::from_hours(30 * 24),
+            Self::Authentication => Duration::from_mins(10),
+        }
+    }
+
+    fn read(template: &Value) -> Result<Self, Fault> {
+        match template.get("category") {
+            None | Some(Value::Null) => Ok(Self::default()),
+            Some(name) => match name.as_str() {
+                Some("MARKETING") => Ok(Self::Marketing),
+                Some("UTILITY") => Ok(Self::Utility),
+                Some("AUTHENTICATION") => Ok(Self::Authentication),
+                _ => Err(Fault::new("has a \"category\" other than MARKETING, UTILITY and AUTHENTICATION")),
+            },
+        }
+    }
+}
+
 impl Template {
     /// The parameters with each `{{name}}` replaced by the variable's value. Values are not expanded again.
     pub fn fill(&self, variables: &Variables) -> Result<Vec<String>, MissingVariable> {
@@ -73,7 +111,7 @@ fn read_template(template: &Value) -> Result<Template, Fault> {
         }
     };
     let parameters = parameters.ok_or_else(|| Fault::new("has \"parameters\" that are not a list of strings"))?;
-    Ok(Template { name: text("name")?, language: text("language")?, parameters })
+    Ok(Template { name: text("name")?, language: text("language")?, parameters, category: Category::read(template)? })
 }
 
 fn fill(parameter: &str, variables: &Variables) -> Result<String, MissingVariable> {
@@ -105,7 +143,12 @@ mod tests {
     }
 
     fn template(parameter: &str) -> Template {
-        Template { name: "welcome".into(), language: "es".into(), parameters: vec![parameter.into()] }
+        Template {
+            name: "welcome".into(),
+            language: "es".into(),
+            parameters: vec![parameter.into()],
+            category: Category::Marketing,
+        }
     }
 
     #[test]
@@ -128,6 +171,10 @@ mod tests {
             (
                 json!({"start": "a", "steps": {"a": {"template": {"name": "x", "language": "es", "parameters": [1]}}}}),
                 "parameters",
+            ),
+            (
+                json!({"start": "a", "steps": {"a": {"template": {"name": "x", "language": "es", "category": "SPAM"}}}}),
+                "category",
             ),
             (json!({"start": "a", "steps": {"a": 1}}), "not an object"),
         ] {

@@ -100,6 +100,12 @@ impl MessageFacts {
         }
     }
 
+    /// Since when the provider has had it, if it has neither delivered nor failed it yet.
+    pub fn under_way_since(&self) -> Option<Timestamp> {
+        let decided = self.read.is_some() || self.delivered.is_some() || self.failure().is_some();
+        [self.accepted, self.held, self.sent].into_iter().flatten().min().filter(|_| !decided)
+    }
+
     /// The failure that applies unless there is evidence of delivery. The provider's takes precedence over ours, and an
     /// unknown outcome counts only while the outcome is unknown.
     pub fn failure(&self) -> Option<Failure> {

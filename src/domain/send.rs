@@ -1,5 +1,7 @@
 //! Sends: one submission of users to a conversation's current version.
 
+use std::time::Duration;
+
 use super::clock::Timestamp;
 use super::id::{ConversationId, SendId, VersionId};
 
@@ -22,15 +24,27 @@ pub struct Send {
     pub completed_at: Option<Timestamp>,
     /// When it was canceled; `None` if it was not.
     pub canceled_at: Option<Timestamp>,
+    /// From when on nothing of it is sent; `None` while it is not paused.
+    pub paused_at: Option<Timestamp>,
+    /// Whether deployments of staged users are still to be made.
+    pub preparing: bool,
+    /// How long after its acceptance an undelivered message expires; `None` if the template's category decides.
+    pub time_to_live: Option<Duration>,
+    /// The send whose failed users it retries, if it does.
+    pub retry_of: Option<SendId>,
 }
 
 /// The state of a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendState {
+    /// The deployments of its users are still being made.
+    Preparing,
     /// It is not due yet.
     Scheduled,
     /// It is due, and some of its deployments are still queued.
     Sending,
+    /// It was paused.
+    Paused,
     /// All of its deployments have left the queue.
     Completed,
     /// It was canceled.
@@ -44,6 +58,10 @@ impl Send {
             SendState::Canceled
         } else if self.completed_at.is_some() {
             SendState::Completed
+        } else if self.paused_at.is_some() {
+            SendState::Paused
+        } else if self.preparing {
+            SendState::Preparing
         } else if self.scheduled_at.is_some_and(|due| due > now) {
             SendState::Scheduled
         } else {
@@ -58,7 +76,7 @@ mod tests {
     use crate::domain::id::new_key;
 
     #[test]
-    fn a_send_is_scheduled_until_it_is_due_and_sending_until_it_is_completed() {
+    fn the_state_follows_from_what_happened_to_a_send() {
         let at = |seconds| Timestamp::from_seconds(seconds).unwrap();
         let mut send = Send {
             id: new_key().into(),
@@ -69,10 +87,20 @@ mod tests {
             scheduled_at: Some(at(10)),
             completed_at: None,
             canceled_at: None,
+            paused_at: None,
+            preparing: true,
+            time_to_live: None,
+            retry_of: None,
         };
+        assert_eq!(send.state(at(9)), SendState::Preparing);
+        send.preparing = false;
         assert_eq!(send.state(at(9)), SendState::Scheduled);
         assert_eq!(send.state(at(10)), SendState::Sending);
+        send.paused_at = Some(at(10));
+        assert_eq!(send.state(at(10)), SendState::Paused);
         send.completed_at = Some(at(11));
         assert_eq!(send.state(at(12)), SendState::Completed);
+        send.canceled_at = Some(at(12));
+        assert_eq!(send.state(at(12)), SendState::Canceled);
     }
 }

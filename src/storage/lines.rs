@@ -30,6 +30,7 @@ pub async fn create(tenant: &Tenant, line: &Line, now: Timestamp) -> Result<bool
         messages_per_second: Set(i32::try_from(line.messages_per_second).unwrap_or(i32::MAX)),
         external: Set(line.external),
         created_at: Set(now.micros()),
+        ..Default::default()
     };
     let insert = lines::Entity::insert(row).on_conflict_do_nothing_on([lines::Column::PhoneNumberId]);
     let inserted = insert.exec_without_returning(tenant.database().writer()).await?;

@@ -3,6 +3,8 @@
 //! Columns are read by position rather than by name, because that is the cheapest way and pages are read by the thousand. The
 //! list of columns is next to the function that reads them.
 
+use std::time::Duration;
+
 use sea_orm::prelude::Uuid;
 use sea_orm::{QueryResult, TryGetable};
 
@@ -50,6 +52,11 @@ impl<'r> Row<'r> {
         self.value::<Option<i64>>()?.map(time).transpose()
     }
 
+    /// A number of seconds that may be null.
+    pub(super) fn optional_seconds(&mut self) -> Result<Option<Duration>, StorageError> {
+        optional_seconds(self.value()?)
+    }
+
     /// A value of an enum.
     pub(super) fn code<T: Coded>(&mut self) -> Result<T, StorageError> {
         code(self.value()?)
@@ -74,6 +81,17 @@ impl<'r> Row<'r> {
 /// A time as it is stored.
 pub(super) fn time(micros: i64) -> Result<Timestamp, StorageError> {
     Timestamp::from_micros(micros).ok_or(StorageError::Corrupt("time"))
+}
+
+/// A number of seconds as it is stored.
+pub(super) fn optional_seconds(seconds: Option<i32>) -> Result<Option<Duration>, StorageError> {
+    let duration = |seconds| u64::try_from(seconds).map(Duration::from_secs);
+    seconds.map(duration).transpose().map_err(|_| StorageError::Corrupt("duration"))
+}
+
+/// A duration as it is stored.
+pub(super) fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
 
 /// A value of an enum as it is stored.

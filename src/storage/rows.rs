@@ -74,6 +74,7 @@ pub(super) const DEPLOYMENTS: Bulk = Bulk {
         ("line_id", Kind::Uuid),
         ("send_id", Kind::Uuid),
         ("number", Kind::Int),
+        ("retries", Kind::Bool),
         ("queued_at", Kind::BigInt),
         ("dispatched_at", Kind::BigInt),
         ("began_at", Kind::BigInt),
@@ -103,6 +104,8 @@ pub(super) const MESSAGES: Bulk = Bulk {
         ("at", Kind::BigInt),
         ("first", Kind::Bool),
         ("revision", Kind::BigInt),
+        ("time_to_live", Kind::Int),
+        ("expires_at", Kind::BigInt),
     ),
     key: "id",
     on_conflict: OnConflict::Overwrite,
@@ -116,6 +119,7 @@ pub(super) const MESSAGE_PROGRESS: Bulk = Bulk {
         ("provider_message_id", Kind::Text),
         ("at", Kind::BigInt),
         ("first", Kind::Bool),
+        ("expires_at", Kind::BigInt),
     ),
     key: "id",
     on_conflict: OnConflict::Overwrite,
@@ -133,6 +137,7 @@ pub(super) fn message_entry(row: messages::Model) -> Result<MessageEntry, Storag
         content,
         provider_message_id: row.provider_message_id,
         first: row.first,
+        time_to_live: row::optional_seconds(row.time_to_live)?,
         facts,
         revision: Some(row.revision),
     })
@@ -155,6 +160,7 @@ pub(super) fn message_progress(entry: &MessageEntry) -> Vec<Datum> {
         Datum::Text(entry.provider_message_id.clone()),
         Datum::at(entry.content.at),
         Datum::Bool(entry.first),
+        Datum::optional_time(entry.expires_at()),
     ];
     row.extend(facts::data(&entry.facts));
     row
@@ -176,6 +182,8 @@ pub(super) fn message_row(workspace: WorkspaceId, entry: &MessageEntry) -> Vec<D
         Datum::at(entry.content.at),
         Datum::Bool(entry.first),
         Datum::number(entry.revision.unwrap_or_default()),
+        Datum::optional(entry.time_to_live.map(row::seconds)),
+        Datum::optional_time(entry.expires_at()),
     ];
     row.extend(facts::data(&entry.facts));
     row
@@ -205,6 +213,7 @@ pub(super) fn deployment_entry(found: DeploymentRow) -> Result<DeploymentEntry, 
         line: row.line_id.into(),
         send: row.send_id.map(Into::into),
         number: row.number,
+        retries: row.retries,
         queued_at: row::time(row.queued_at)?,
         began: row.began_at.map(row::time).transpose()?,
         made: row.send_id.is_some() && !found.external,
@@ -225,6 +234,7 @@ pub(super) fn deployment_row(workspace: WorkspaceId, entry: &DeploymentEntry) ->
         Datum::id(entry.line),
         Datum::Uuid(entry.send.map(Into::into)),
         Datum::number(entry.number),
+        Datum::Bool(entry.retries),
         Datum::at(entry.queued_at),
         Datum::optional_time(facts.dispatched),
         Datum::optional_time(entry.began),

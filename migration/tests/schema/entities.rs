@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use entity::{
-    changes, contacts, conversations, deployments, kept, leases, lines, messages, outbox, parked, send_tally, sends,
-    tally, tokens, users, variable_names, variables, versions, workspaces,
+    changes, contacts, conversations, deployments, kept, leases, lines, messages, outbox, parked, reached, send_tally,
+    sends, staged, tally, tokens, uploads, users, variable_names, variables, versions, workspaces,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, Statement,
@@ -51,6 +51,9 @@ fn columns_of_entities() -> BTreeSet<String> {
         columns_of::<send_tally::Entity>(),
         columns_of::<changes::Entity>(),
         columns_of::<outbox::Entity>(),
+        columns_of::<uploads::Entity>(),
+        columns_of::<staged::Entity>(),
+        columns_of::<reached::Entity>(),
         columns_of::<parked::Entity>(),
         columns_of::<kept::Entity>(),
     ];

@@ -4,8 +4,8 @@
 use std::fmt::Debug;
 
 use entity::{
-    changes, contacts, conversations, deployments, kept, leases, lines, messages, outbox, parked, send_tally, sends,
-    tally, tokens, users, variable_names, variables, versions, workspaces,
+    changes, contacts, conversations, deployments, kept, leases, lines, messages, outbox, parked, reached, send_tally,
+    sends, staged, tally, tokens, uploads, users, variable_names, variables, versions, workspaces,
 };
 use sea_orm::prelude::Uuid;
 use sea_orm::{ActiveModelTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel, ModelTrait};
@@ -42,6 +42,9 @@ pub(crate) async fn store_one_of_each(db: &DatabaseConnection) -> Result<(), DbE
     store_and_read(db, send_tally()).await?;
     store_and_read(db, change()).await?;
     store_and_read(db, outbox()).await?;
+    store_and_read(db, upload()).await?;
+    store_and_read(db, staged()).await?;
+    store_and_read(db, reached()).await?;
     store_and_read(db, parked()).await?;
     store_and_read(db, kept()).await
 }
@@ -85,6 +88,13 @@ pub(crate) fn line() -> lines::Model {
         messages_per_second: 80,
         external: true,
         created_at: AT,
+        stopped_at: Some(AT),
+        stop_code: Some(131_042),
+        stop_text: Some("Payment issue".to_owned()),
+        probe_at: Some(AT),
+        probes: 3,
+        resumed_at: Some(AT),
+        default_conversation_id: None,
     }
 }
 
@@ -100,6 +110,8 @@ pub(crate) fn contact() -> contacts::Model {
         name: Some("Zoë 👋".to_owned()),
         name_at: Some(AT),
         opted_out_at: Some(AT),
+        preference_at: Some(AT),
+        blocked_at: Some(AT),
         ..contact_by_phone()
     }
 }
@@ -115,6 +127,8 @@ pub(crate) fn contact_by_phone() -> contacts::Model {
         name: None,
         name_at: None,
         opted_out_at: None,
+        preference_at: None,
+        blocked_at: None,
         created_at: AT,
     }
 }
@@ -162,6 +176,10 @@ pub(crate) fn send() -> sends::Model {
         scheduled_at: Some(AT),
         completed_at: Some(AT),
         canceled_at: Some(AT),
+        paused_at: Some(AT),
+        time_to_live: Some(600),
+        prepared: Some(1),
+        retry_of: Some(id(8)),
         idempotency_key: Some("spring-1".to_owned()),
         input_digest: Some("9b74c9897bac770f".to_owned()),
     }
@@ -193,6 +211,7 @@ pub(crate) fn deployment() -> deployments::Model {
         line_id: id(3),
         send_id: Some(id(8)),
         number: 1,
+        retries: true,
         queued_at: AT,
         dispatched_at: Some(AT),
         began_at: Some(AT),
@@ -252,6 +271,8 @@ pub(crate) fn message() -> messages::Model {
         refused_at: Some(AT),
         refused_reason: Some(17),
         unknown_at: Some(AT),
+        time_to_live: Some(600),
+        expires_at: Some(AT),
     }
 }
 
@@ -281,11 +302,32 @@ pub(crate) fn outbox() -> outbox::Model {
         message_id: id(11),
         workspace_id: id(1),
         line_id: id(3),
+        send_id: Some(id(8)),
         due_at: AT,
         attempt: 1,
         claimed_at: Some(AT),
         epoch: Some(1),
     }
+}
+
+pub(crate) fn upload() -> uploads::Model {
+    uploads::Model { id: id(14), workspace_id: id(1), touched_at: AT }
+}
+
+pub(crate) fn staged() -> staged::Model {
+    staged::Model {
+        send_id: id(14),
+        number: 1,
+        workspace_id: id(1),
+        phone: None,
+        variables: Some("{}".to_owned()),
+        retry_of: Some(id(10)),
+        due_at: Some(AT),
+    }
+}
+
+pub(crate) fn reached() -> reached::Model {
+    reached::Model { workspace_id: id(1), contact_id: id(5), at: AT }
 }
 
 pub(crate) fn parked() -> parked::Model {

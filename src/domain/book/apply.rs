@@ -156,6 +156,7 @@ impl Book {
             content: fact.content.clone(),
             provider_message_id: Some(fact.provider_message_id.clone()),
             first: false,
+            time_to_live: None,
             facts: MessageFacts::default(),
             revision: None,
         });

@@ -86,6 +86,7 @@ impl Book {
                 line,
                 send: None,
                 number: 1,
+                retries: false,
                 queued_at: at,
                 began: Some(at),
                 made: false,

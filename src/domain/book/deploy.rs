@@ -1,5 +1,7 @@
 //! Adding a new deployment, as a send does for each of its users.
 
+use std::time::Duration;
+
 use super::attribution::contact_awaited;
 use super::{Book, DeploymentEntry, MessageEntry, UserEntry};
 use crate::domain::clock::Timestamp;
@@ -28,6 +30,10 @@ pub struct NewDeployment {
     /// The template and parameters of the first message, as JSON text. `None` if another system sends; the first message is
     /// then whichever that system reports.
     pub template: Option<String>,
+    /// How long after its acceptance an undelivered first message expires.
+    pub time_to_live: Duration,
+    /// Whether it retries the user's deployment before it.
+    pub retries: bool,
     /// Why it fails before anything is sent, if it does.
     pub own_failure: Option<OwnFailure>,
 }
@@ -59,6 +65,7 @@ impl Book {
                 line: new.line,
                 send: Some(new.send),
                 number,
+                retries: new.retries,
                 queued_at: new.queued_at,
                 began: first.is_none().then_some(new.queued_at),
                 made: first.is_some(),
@@ -124,6 +131,7 @@ impl Book {
             content: Content { at: new.queued_at, kind, text: None, payload: Some(template) },
             provider_message_id: None,
             first: true,
+            time_to_live: Some(new.time_to_live),
             facts,
             revision: None,
         });

@@ -12,6 +12,7 @@ mod settle;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use super::clock::Timestamp;
 use super::fact::{Content, Person};
@@ -25,6 +26,9 @@ use super::user::ChangeKinds;
 pub use apply::Applied;
 pub use deploy::NewDeployment;
 pub use settle::{Said, SendMove, Settlement, UserMove};
+
+/// Added to a message's time to live, since the provider's clock and its last attempt may be a little behind.
+const EXPIRY_BUFFER: Duration = Duration::from_mins(1);
 
 /// The rows that a batch affects. The fields are public for storage, which fills them and reads them back.
 #[derive(Debug, Default)]
@@ -90,6 +94,8 @@ pub struct DeploymentEntry {
     pub send: Option<SendId>,
     /// 1, 2, 3 … within the user.
     pub number: i32,
+    /// Whether it retries the user's deployment before it.
+    pub retries: bool,
     /// When it was due to be sent.
     pub queued_at: Timestamp,
     /// The time from which messages of its contact on its line belong to it; `None` until it has begun.
@@ -125,6 +131,8 @@ pub struct MessageEntry {
     pub provider_message_id: Option<String>,
     /// Whether it is its deployment's first message.
     pub first: bool,
+    /// How long after its acceptance it expires unless delivered; `None` if somebody else sent it.
+    pub time_to_live: Option<Duration>,
     /// The statuses and failures of an outgoing message.
     pub facts: MessageFacts,
     /// The number of the version's change that added it; `None` until it is written.
@@ -186,6 +194,11 @@ impl MessageEntry {
     /// Whether the user wrote it and its kind counts as an answer.
     pub fn answers(&self) -> bool {
         self.sender == Sender::User && self.content.kind.answers()
+    }
+
+    /// When it expires; `None` unless it is on its way.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.facts.under_way_since()?.plus(self.time_to_live?).plus(EXPIRY_BUFFER))
     }
 
     /// The order of outgoing messages. The least is the first message of a deployment that was created without one.

@@ -1,5 +1,8 @@
 //! Sends.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::auth::Scope;
@@ -18,6 +21,9 @@ use crate::graphql::types::conversation::Conversation;
 use crate::graphql::types::send::Send;
 use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
 
+/// The times to live that the provider knows.
+const TIMES_TO_LIVE: RangeInclusive<Duration> = Duration::from_secs(30)..=Duration::from_hours(30 * 24);
+
 #[derive(Default)]
 pub(crate) struct SendMutation;
 
@@ -30,6 +36,10 @@ pub(crate) struct SendConversationInput {
     users: Vec<SendUserInput>,
     /// When it is due. If omitted or in the past, it is due immediately.
     scheduled_at: Option<Given<DateTime>>,
+    /// How many seconds after its acceptance a message that was not delivered counts as failed, with `EXPIRED`: 30 to
+    /// 2,592,000 (30 days). It should be what the template's own validity period says. If omitted, the template's
+    /// category decides: 10 minutes for AUTHENTICATION, otherwise 30 days.
+    time_to_live_seconds: Option<Given<i32>>,
     /// A string of the client's choice, 1 to 200 bytes, that makes it safe to repeat the request: the same key with the
     /// same input returns the send that was created the first time, and sends nothing again; with a different input the
     /// error is `CONFLICT`.
@@ -97,10 +107,17 @@ async fn submit(
     let scheduled_at = Given::read_field(input.scheduled_at.as_ref(), &place, "scheduledAt")?;
     let conversation = read_conversation_id(&input.conversation_id, &id_place)?;
     let Some(conversation) = errors.found(id_place, "conversation", conversation) else { return Ok(None) };
+    let seconds = Given::read_field(input.time_to_live_seconds.as_ref(), &place, "timeToLiveSeconds")?;
+    let time_to_live = seconds.map(check_time_to_live).transpose();
+    let time_to_live = errors.check(place.field("timeToLiveSeconds"), time_to_live).flatten();
+    if !errors.is_empty() {
+        return Ok(None);
+    }
     let submission = Submission {
         conversation,
         users: input.users.into_iter().map(Recipient::from).collect(),
         scheduled_at: scheduled_at.map(|DateTime(at)| at),
+        time_to_live,
         idempotency_key: input.idempotency_key,
     };
     let request = ctx.request()?;
@@ -145,6 +162,12 @@ fn refuse(refused: SubmissionFault, place: &Place, errors: &mut UserErrors) {
         }
     };
     errors.refuse(place, code, &fault);
+}
+
+fn check_time_to_live(seconds: i32) -> std::result::Result<Duration, Fault> {
+    let given = u64::try_from(seconds).map(Duration::from_secs).ok();
+    let fault = || Fault(format!("is {seconds}; it must be between 30 seconds and 2,592,000 (30 days)"));
+    given.filter(|given| TIMES_TO_LIVE.contains(given)).ok_or_else(fault)
 }
 
 fn too_many_variables(count: usize) -> Fault {

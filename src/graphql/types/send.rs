@@ -21,6 +21,9 @@ pub(crate) struct Send(pub(crate) Lazy<domain::send::Send>);
 /// The state of a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum SendState {
+    /// The deployments of its users are still being made, from an uploaded list or as retries. Those that are made
+    /// already may leave the queue.
+    Preparing,
     /// It is not due yet.
     Scheduled,
     /// Its deployments are leaving the queue, at the line's rate.
@@ -89,8 +92,10 @@ impl Send {
 impl From<domain::send::SendState> for SendState {
     fn from(state: domain::send::SendState) -> Self {
         match state {
+            domain::send::SendState::Preparing => Self::Preparing,
             domain::send::SendState::Scheduled => Self::Scheduled,
             domain::send::SendState::Sending => Self::Sending,
+            domain::send::SendState::Paused => Self::Paused,
             domain::send::SendState::Completed => Self::Completed,
             domain::send::SendState::Canceled => Self::Canceled,
         }

@@ -15,7 +15,8 @@ use crate::storage::{Found, StorageError, Tenant};
 const SENDS: Source<Send> = Source {
     table: "sends",
     columns: "sends.id, sends.conversation_id, sends.version_id, sends.total_users, sends.created_at, \
-              sends.scheduled_at, sends.completed_at, sends.canceled_at",
+              sends.scheduled_at, sends.completed_at, sends.canceled_at, sends.paused_at, \
+              sends.prepared IS NOT NULL, sends.time_to_live, sends.retry_of",
     joins: "",
     read,
 };
@@ -72,5 +73,9 @@ fn read(row: &mut Row<'_>) -> Result<Send, StorageError> {
         scheduled_at: row.optional_time()?,
         completed_at: row.optional_time()?,
         canceled_at: row.optional_time()?,
+        paused_at: row.optional_time()?,
+        preparing: row.value()?,
+        time_to_live: row.optional_seconds()?,
+        retry_of: row.optional_id()?,
     })
 }

@@ -1,6 +1,7 @@
 //! Storing a send with its users, deployments, first messages and outbox rows, in one transaction.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use entity::users;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -17,6 +18,7 @@ use crate::storage::bulk::{Bulk, Datum, Kind, OnConflict};
 use crate::storage::ledger::{Locked, Revisions};
 use crate::storage::query::Query;
 use crate::storage::record::write;
+use crate::storage::row::seconds;
 use crate::storage::{StorageError, Tenant, contacts, rows};
 
 /// A send that is to be stored.
@@ -26,6 +28,8 @@ pub struct NewSend {
     pub send: Send,
     /// The line to send on.
     pub line: LineId,
+    /// How long after its acceptance an undelivered message expires.
+    pub time_to_live: Duration,
     /// The idempotency key, if there is one, and the digest of the whole input.
     pub idempotency: Option<(String, String)>,
     /// The users to send to, each phone number once.
@@ -69,6 +73,7 @@ const OUTBOX: Bulk = Bulk {
         ("message_id", Kind::Uuid),
         ("workspace_id", Kind::Uuid),
         ("line_id", Kind::Uuid),
+        ("send_id", Kind::Uuid),
         ("due_at", Kind::BigInt),
         ("attempt", Kind::Int),
     ],
@@ -128,12 +133,14 @@ async fn insert(db: &DatabaseTransaction, workspace: WorkspaceId, new: &NewSend)
         query.bind(send.total_users),
         query.bind(send.created_at.micros()),
         query.bind(send.scheduled_at.map(Timestamp::micros)),
+        query.bind(send.time_to_live.map(seconds)),
+        query.bind(send.retry_of.map(|send| send.0)),
         query.bind(key),
         query.bind(digest),
     ];
     let sql = format!(
         "INSERT INTO sends (id, workspace_id, conversation_id, version_id, total_users, created_at, scheduled_at, \
-         idempotency_key, input_digest) VALUES ({}) ON CONFLICT DO NOTHING",
+         time_to_live, retry_of, idempotency_key, input_digest) VALUES ({}) ON CONFLICT DO NOTHING",
         values.map(|value| value.to_string()).join(", ")
     );
     Ok(query.execute(sql).await? == 1)
@@ -183,6 +190,8 @@ fn deploy(book: &mut Book, new: &NewSend, contacts: Vec<Option<ContactId>>, now:
             queued_at: due(&new.send),
             variables: recipient.variables.clone(),
             template: recipient.template.clone(),
+            time_to_live: new.time_to_live,
+            retries: false,
             own_failure: recipient.own_failure.map(|reason| OwnFailure { at: now, reason }),
         });
         queued.extend(first.filter(|_| recipient.own_failure.is_none()));
@@ -192,7 +201,14 @@ fn deploy(book: &mut Book, new: &NewSend, contacts: Vec<Option<ContactId>>, now:
 
 fn outbox(workspace: WorkspaceId, new: &NewSend, queued: &[MessageId]) -> Vec<Vec<Datum>> {
     let row = |id: &MessageId| {
-        vec![Datum::id(*id), Datum::id(workspace), Datum::id(new.line), Datum::at(due(&new.send)), Datum::number(0)]
+        vec![
+            Datum::id(*id),
+            Datum::id(workspace),
+            Datum::id(new.line),
+            Datum::id(new.send.id),
+            Datum::at(due(&new.send)),
+            Datum::number(0),
+        ]
     };
     queued.iter().map(row).collect()
 }

@@ -145,6 +145,8 @@ impl Seed {
             name: None,
             name_at: None,
             opted_out_at: None,
+            preference_at: None,
+            blocked_at: None,
             created_at: 1,
         }
     }
@@ -175,6 +177,7 @@ impl Seed {
             line_id: self.line.0,
             send_id,
             number,
+            retries: false,
             queued_at: user.deployed_at,
             dispatched_at: None,
             began_at: None,
@@ -235,6 +238,8 @@ impl Seed {
             refused_at: None,
             refused_reason: None,
             unknown_at: None,
+            time_to_live: None,
+            expires_at: None,
         }
     }
 
@@ -249,6 +254,10 @@ impl Seed {
             scheduled_at: None,
             completed_at: None,
             canceled_at: None,
+            paused_at: None,
+            time_to_live: None,
+            prepared: None,
+            retry_of: None,
             idempotency_key: None,
             input_digest: None,
         }

@@ -69,10 +69,16 @@ async fn send(tenant: &Tenant, line: LineId, version: &Version, phones: &[&str],
         scheduled_at: None,
         completed_at: None,
         canceled_at: None,
+        paused_at: None,
+        preparing: false,
+        time_to_live: None,
+        retry_of: None,
     };
     let idempotency = Some((key.to_owned(), format!("{phones:?}")));
     let recipients = phones.iter().map(|phone| recipient(phone)).collect();
-    submit(tenant, NewSend { send, line, idempotency, recipients }, at(1)).await.unwrap()
+    submit(tenant, NewSend { send, line, time_to_live: Duration::from_hours(24), idempotency, recipients }, at(1))
+        .await
+        .unwrap()
 }
 
 async fn record(tenant: &Tenant, facts: Vec<Fact>) -> Batch {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::time::Duration;
 
 use super::history::{History, Line, Sent, Step, WORKSPACE};
 use crate::domain::book::{
@@ -103,6 +104,8 @@ impl Workspace {
             queued_at: sent.queued_at,
             variables: sent.variables.clone(),
             template: (!sent.external).then(|| "{}".to_owned()),
+            time_to_live: Duration::from_hours(24),
+            retries: false,
             own_failure: sent.own_failure,
         });
         let mut settlement = book.settle();
