@@ -64,7 +64,7 @@ async fn a_line_keeps_its_rate_over_many_small_sends(database: Database) {
 }
 
 async fn what_the_provider_asks_to_send_later_is_sent_later_and_once(database: Database) {
-    let faults = Faults { refused: 0.5, refusal_codes: vec![130_429, 131_016], ..Faults::default() };
+    let faults = Faults { refused: 0.3, refusal_codes: vec![130_429, 131_016], ..Faults::default() };
     let settings = SimulatorSettings { faults, ..SimulatorSettings::default() };
     let (workspace, provider) = Workspace::with_provider(database, settings).await;
     let conversation = workspace.conversation("Welcome").await;

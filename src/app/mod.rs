@@ -7,6 +7,7 @@
 mod doors;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,10 +36,6 @@ use crate::whatsapp::client::{self, ClientError, CloudApi};
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How often lines with work are looked for, besides the nudge of a send on this node.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// How long a line rests after an error of the line or its account.
-const LINE_REST: Duration = Duration::from_secs(30);
-/// How often a message that the provider asks to send later is tried.
-const MAX_ATTEMPTS: i32 = 5;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -132,11 +129,13 @@ impl Parts {
         let hub = Hub::new(database.clone());
         let recorder = self.recorder(&hub);
         let work = Arc::new(Notify::new());
+        let canceled = Arc::new(Notify::new());
         self.start_dispatcher(&recorder, &work)?;
+        self.start_chores(&recorder, &canceled);
         self.tasks.spawn(hub.clone().poll(settings.live.poll, self.shutdown.clone()));
         self.tasks.spawn(recorder.clone().sweep(self.shutdown.clone()));
         let webhooks = Ingest::new(Arc::new(WebhookDoor::new(database.clone(), recorder.clone())), clock.clone());
-        let sends = Sends::new(recorder.clone(), clock.clone(), work);
+        let sends = Sends::new(recorder.clone(), clock.clone(), dispatch::Nudges { work, canceled });
         let api = graphql::Api::new(graphql::Backend {
             database: database.clone(),
             recorder,
@@ -166,6 +165,23 @@ impl Parts {
         Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), self.tasks.clone(), settings)
     }
 
+    /// What is to be done for all workspaces, whether or not this node sends.
+    fn start_chores(&self, recorder: &Recorder, canceled: &Arc<Notify>) {
+        let deadlines = dispatch::Deadlines {
+            db: self.database.clone(),
+            recorder: recorder.clone(),
+            clock: self.clock.clone(),
+            unknown_grace: self.settings.dispatch.unknown_grace,
+        };
+        let cancellations = dispatch::Cancellations {
+            db: self.database.clone(),
+            recorder: recorder.clone(),
+            canceled: Arc::clone(canceled),
+        };
+        self.tasks.spawn(deadlines.run(self.shutdown.clone()));
+        self.tasks.spawn(cancellations.run(self.shutdown.clone()));
+    }
+
     /// Without an access token nothing can be sent; then messages wait in the outbox.
     fn start_dispatcher(&self, recorder: &Recorder, work: &Arc<Notify>) -> Result<(), StartError> {
         let Settings { whatsapp, dispatch, .. } = &self.settings;
@@ -180,9 +196,8 @@ impl Parts {
         let settings = DispatchSettings {
             lease: dispatch.lease,
             poll_interval: POLL_INTERVAL,
-            unknown_grace: dispatch.unknown_grace,
-            line_rest: LINE_REST,
-            attempts: MAX_ATTEMPTS,
+            agent_session: dispatch.agent_session,
+            daily_contacts: NonZeroU32::new(dispatch.daily_contacts).map(NonZeroU32::get),
         };
         let dispatcher = Dispatcher::new(dispatch::Parts {
             db: self.database.clone(),

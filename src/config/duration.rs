@@ -20,6 +20,10 @@ pub(super) fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
     units(deserializer, Duration::from_mins(1))
 }
 
+pub(super) fn hours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    units(deserializer, Duration::from_hours(1))
+}
+
 pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     units(deserializer, Duration::from_hours(24))
 }

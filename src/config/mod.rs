@@ -143,6 +143,11 @@ pub struct DispatchSettings {
     /// How long to wait for a webhook about a message whose call was not answered.
     #[serde(rename = "unknown_grace_seconds", deserialize_with = "duration::seconds")]
     pub unknown_grace: Duration,
+    /// How long after its last activity a session with an agent takes precedence over sends.
+    #[serde(rename = "agent_session_hours", deserialize_with = "duration::hours")]
+    pub agent_session: Duration,
+    /// The most different users that a workspace reaches in any 24 hours; 0 if that is not limited.
+    pub daily_contacts: u32,
 }
 
 /// Facts that wait for what they name.

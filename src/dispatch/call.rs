@@ -1,40 +1,61 @@
-//! A single call to the provider, and the consequences of its answer.
+//! A single call to the provider, and the consequences of its answer for the message and for the line.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::DispatchSettings;
+use super::backoff;
 use super::dispatcher::Parts;
-use super::retry::retry;
-use super::worker::{WorkerError, status};
+use super::persist::persist;
+use super::worker::WorkerError;
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
 use crate::domain::fact::{Fact, MessageName, Person, StatusFact, Target};
 use crate::domain::failure::{FailureReason, ProviderFailure};
 use crate::domain::id::{MessageId, WorkspaceId};
+use crate::domain::line::LineStop;
 use crate::domain::merge::MessageFacts;
+use crate::recorder::Recorded;
 use crate::storage::outbox::{Claimed, LineToServe};
-use crate::whatsapp::answer::{Accepted, Action, Answer, Rejected};
+use crate::whatsapp::answer::{Accepted, Action, Answer, Rejected, Trouble};
 use crate::whatsapp::template::{OutgoingTemplate, Recipient};
 
-/// The delay before the second attempt at a message. It doubles with each attempt.
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// The longest delay between two attempts, unless the provider asks for more.
-const MAX_DELAY: Duration = Duration::from_mins(5);
+/// A call that has ended.
+#[derive(Debug)]
+pub(super) struct Finished {
+    /// The message that was called for.
+    pub(super) claimed: Claimed,
+    /// What is to be done with its outbox row.
+    pub(super) outcome: Outcome,
+    /// What the answer says about the line.
+    pub(super) news: News,
+}
 
 /// What is to be done with the outbox row of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The outcome is recorded; the row can be deleted.
     Settled,
     /// The message certainly did not arrive. It is retried after this delay.
-    Retry(Duration),
+    Later(Duration),
+    /// The message certainly did not arrive, and it was not at fault: this was no attempt.
+    Uncalled,
     /// The outcome is unknown, or could not be recorded. The row stays claimed and waits for a webhook.
     Open,
-    /// No message of the line can succeed, according to this code of the provider.
-    LineStopped(i32),
+}
+
+/// What an answer says about the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum News {
+    /// It can send.
+    Works,
+    /// Nothing.
+    Silent,
+    /// It sends too fast, or the provider cannot be reached; how long the provider asks us to wait.
+    TooFast(Option<Duration>),
+    /// It must not send.
+    Stopped(LineStop),
 }
 
 /// The template as it is stored with the message.
@@ -51,27 +72,39 @@ pub(super) fn refusal(claimed: &Claimed) -> Option<FailureReason> {
     match claimed {
         _ if claimed.archived => Some(FailureReason::ConversationInactive),
         _ if claimed.opted_out => Some(FailureReason::OptedOut),
+        _ if claimed.blocked => Some(FailureReason::BlockedContact),
+        _ if claimed.with_agent => Some(FailureReason::OpenAgentSession),
+        _ if claimed.over_capacity => Some(FailureReason::TierCapacity),
         _ if outgoing(claimed).is_none() => Some(FailureReason::TemplateParameters),
         _ => None,
     }
 }
 
 /// Calls the provider and records its answer.
-pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed) -> (MessageId, Outcome) {
-    let message = claimed.message;
-    let Some(template) = outgoing(&claimed) else { return (message, Outcome::Open) };
-    let answer = parts.api.send_template(&line.phone_number_id, &template).await;
-    let (fact, outcome) = judge(&answer, &claimed, parts.settings, parts.clock.now());
-    let recorded = match fact {
-        Some(fact) => record(parts, line.workspace, vec![fact]).await,
-        None => Ok(()),
+pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed) -> Finished {
+    let Some(template) = outgoing(&claimed) else {
+        return Finished { claimed, outcome: Outcome::Open, news: News::Silent };
     };
-    (message, if recorded.is_ok() { outcome } else { Outcome::Open })
+    let answer = parts.api.send_template(&line.phone_number_id, &template).await;
+    let now = parts.clock.now();
+    let (outcome, news) = (outcome(&answer, &claimed), news(&answer));
+    let fact = (outcome == Outcome::Settled).then(|| fact(&answer, claimed.message, now)).flatten();
+    let recorded = record(parts, line.workspace, fact.into_iter().collect()).await;
+    Finished { claimed, outcome: if recorded.is_ok() { outcome } else { Outcome::Open }, news }
 }
 
-/// Records facts, with retries, because an answer that is lost becomes an unknown outcome.
-pub(super) async fn record(parts: &Parts, workspace: WorkspaceId, facts: Vec<Fact>) -> Result<(), WorkerError> {
-    retry(|| async { Ok(parts.recorder.record(workspace, facts.clone()).await.map(drop)?) }).await
+/// Records facts, persistently, because an answer that is lost becomes an unknown outcome.
+pub(super) async fn record(
+    parts: &Parts,
+    workspace: WorkspaceId,
+    facts: Vec<Fact>,
+) -> Result<Vec<Recorded>, WorkerError> {
+    persist(|| async { Ok(parts.recorder.record(workspace, facts.clone()).await?) }).await
+}
+
+/// A status of one of our own messages.
+pub(super) fn status(message: MessageId, facts: MessageFacts) -> Fact {
+    Fact::Status(StatusFact { of: Target::own(message), facts, recipient: None })
 }
 
 fn outgoing(claimed: &Claimed) -> Option<OutgoingTemplate> {
@@ -87,27 +120,46 @@ fn outgoing(claimed: &Claimed) -> Option<OutgoingTemplate> {
     })
 }
 
-/// The fact that follows from an answer, and what to do with the outbox row.
-fn judge(answer: &Answer, claimed: &Claimed, settings: DispatchSettings, now: Timestamp) -> (Option<Fact>, Outcome) {
+fn outcome(answer: &Answer, claimed: &Claimed) -> Outcome {
+    let Claimed { message, attempt, .. } = *claimed;
     match answer {
-        Answer::Accepted(accepted) => (Some(accepted_fact(accepted, claimed.message, now)), Outcome::Settled),
-        Answer::NotSent { retry_after } => (None, Outcome::Retry(delay(claimed.attempt, *retry_after))),
-        Answer::Unknown => (None, Outcome::Open),
+        Answer::Accepted(_) => Outcome::Settled,
+        Answer::Unknown => Outcome::Open,
+        Answer::NotSent { retry_after } => Outcome::Later(backoff::next_connection(message, attempt, *retry_after)),
         Answer::Rejected(rejected) => match rejected.action {
-            Action::StopLine => (None, Outcome::LineStopped(rejected.code)),
-            Action::RetryLater | Action::RetryThisUserLater if claimed.attempt < settings.attempts => {
-                (None, Outcome::Retry(delay(claimed.attempt, rejected.retry_after)))
+            Action::Fail | Action::FailAndStopLine => Outcome::Settled,
+            Action::StopLine => Outcome::Uncalled,
+            Action::Retry(trouble) => {
+                let delay = backoff::next_attempt(trouble, message, attempt, rejected.retry_after);
+                delay.map_or(Outcome::Settled, Outcome::Later)
             }
-            _ => (Some(failed_fact(rejected, claimed.message, now)), Outcome::Settled),
         },
     }
 }
 
-/// The delay before the next attempt: exponential, unless the provider asks for a longer one.
-fn delay(attempt: i32, asked: Option<Duration>) -> Duration {
-    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(0).min(16);
-    let delay = FIRST_DELAY.saturating_mul(1 << doublings).min(MAX_DELAY);
-    delay.max(asked.unwrap_or_default())
+fn news(answer: &Answer) -> News {
+    match answer {
+        Answer::Accepted(_) => News::Works,
+        Answer::Unknown => News::Silent,
+        Answer::NotSent { retry_after } => News::TooFast(*retry_after),
+        Answer::Rejected(rejected) => match rejected.action {
+            Action::Fail => News::Works,
+            Action::Retry(Trouble::Throttled) => News::TooFast(rejected.retry_after),
+            Action::Retry(_) => News::Silent,
+            Action::StopLine | Action::FailAndStopLine => {
+                News::Stopped(LineStop { code: Some(rejected.code), text: rejected.text.clone() })
+            }
+        },
+    }
+}
+
+/// The fact that settles a message.
+fn fact(answer: &Answer, message: MessageId, now: Timestamp) -> Option<Fact> {
+    match answer {
+        Answer::Accepted(accepted) => Some(accepted_fact(accepted, message, now)),
+        Answer::Rejected(rejected) => Some(failed_fact(rejected, message, now)),
+        Answer::NotSent { .. } | Answer::Unknown => None,
+    }
 }
 
 fn accepted_fact(accepted: &Accepted, message: MessageId, now: Timestamp) -> Fact {
@@ -127,17 +179,4 @@ fn failed_fact(rejected: &Rejected, message: MessageId, now: Timestamp) -> Fact 
         text: rejected.text.clone(),
     };
     status(message, MessageFacts { failed: Some(failure), ..MessageFacts::default() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delays_double_up_to_a_limit_and_respect_the_provider() {
-        assert_eq!(delay(1, None), Duration::from_secs(1));
-        assert_eq!(delay(3, None), Duration::from_secs(4));
-        assert_eq!(delay(i32::MAX, None), MAX_DELAY);
-        assert_eq!(delay(1, Some(Duration::from_secs(9))), Duration::from_secs(9));
-    }
 }

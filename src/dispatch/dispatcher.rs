@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::worker::WorkerError;
 use super::{DispatchSettings, worker};
 use crate::domain::clock::Clock;
 use crate::domain::id::{LineId, new_key};
@@ -76,8 +75,7 @@ impl Dispatcher {
 
     async fn serve_lines(&self, shutdown: &CancellationToken) -> Result<(), StorageError> {
         let parts = &self.0.parts;
-        let now = parts.clock.now();
-        let lines = outbox::lines_to_serve(&parts.db, now, now.minus(parts.settings.unknown_grace)).await?;
+        let lines = outbox::lines_to_serve(&parts.db, parts.clock.now()).await?;
         for line in lines {
             if self.0.take(line.id) {
                 let served = Served { inner: Arc::clone(&self.0), line: line.id };
@@ -105,8 +103,7 @@ async fn serve(served: Served, line: LineToServe, shutdown: CancellationToken) {
     if let Err(error) = worker::serve(inner, line, &shutdown).await {
         let line = served.line;
         tracing::warn!(error = &error as &dyn std::error::Error, line.id = %line, "sending on a line is suspended");
-        let stopped = matches!(error, WorkerError::Line(_));
-        let rest = if stopped { inner.parts.settings.line_rest } else { inner.parts.settings.poll_interval };
+        let rest = inner.parts.settings.poll_interval;
         tokio::select! { () = shutdown.cancelled() => {}, () = tokio::time::sleep(rest) => {} }
     }
 }

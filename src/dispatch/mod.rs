@@ -7,16 +7,38 @@
 //! No message is ever sent twice: only what certainly did not arrive is retried automatically. Any other call without a
 //! recorded answer waits for a webhook, and after a grace period its outcome is unknown.
 
+mod backoff;
 mod call;
+mod cancel;
+mod control;
+mod deadlines;
+mod desk;
 mod dispatcher;
-mod retry;
+mod pace;
+mod pairs;
+mod persist;
 pub mod sends;
 mod worker;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
+pub use cancel::Cancellations;
+pub use control::ControlFault;
+pub use deadlines::Deadlines;
 pub use dispatcher::{Dispatcher, Parts};
 pub use sends::{MAX_USERS, MAX_VARIABLES, Recipient, Sends, Submission, SubmissionFault};
+
+/// What wakes the background of this node without waiting for its next poll.
+#[derive(Debug, Clone)]
+pub struct Nudges {
+    /// There is something to send.
+    pub work: Arc<Notify>,
+    /// A send was canceled.
+    pub canceled: Arc<Notify>,
+}
 
 /// The settings of the dispatcher.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +47,8 @@ pub struct DispatchSettings {
     pub lease: Duration,
     /// The time between two polls for lines with due messages.
     pub poll_interval: Duration,
-    /// How long to wait for the outcome of an unanswered call before it is recorded as unknown.
-    pub unknown_grace: Duration,
-    /// How long nothing is sent on a line after an error of the line or its account.
-    pub line_rest: Duration,
-    /// How many attempts are made at a message that the provider keeps rejecting temporarily, before it fails.
-    pub attempts: i32,
+    /// How long after its last activity a session with an agent takes precedence over sends.
+    pub agent_session: Duration,
+    /// The most different contacts that a workspace reaches in 24 hours; `None` if that is not limited.
+    pub daily_contacts: Option<u32>,
 }

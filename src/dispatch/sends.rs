@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
 
+use super::Nudges;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::conversation::{Conversation, Direction, Version};
 use crate::domain::failure::FailureReason;
@@ -85,8 +85,7 @@ pub enum SubmissionFault {
 pub struct Sends {
     recorder: Recorder,
     clock: Arc<dyn Clock>,
-    /// Notifies the dispatcher of this node that there is something to send.
-    work: Arc<Notify>,
+    pub(super) nudges: Nudges,
 }
 
 /// What a submission deploys, and on which line.
@@ -97,9 +96,9 @@ struct Destination {
 }
 
 impl Sends {
-    /// Reports commits to `recorder`, and notifies the dispatcher through `work`.
-    pub fn new(recorder: Recorder, clock: Arc<dyn Clock>, work: Arc<Notify>) -> Self {
-        Self { recorder, clock, work }
+    /// Reports commits to `recorder`, and wakes the background of this node by `nudges`.
+    pub fn new(recorder: Recorder, clock: Arc<dyn Clock>, nudges: Nudges) -> Self {
+        Self { recorder, clock, nudges }
     }
 
     /// Stores a send with its users, deployments and first messages in one transaction; returns all faults if it is refused.
@@ -129,6 +128,10 @@ impl Sends {
         Ok(self.answer(tenant, submitted).await)
     }
 
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     async fn store(
         &self,
         tenant: &Tenant,
@@ -149,7 +152,7 @@ impl Sends {
             Submitted::Repeated(send) => Ok(send),
             Submitted::Stored { send, revisions, known } => {
                 self.recorder.committed(tenant.workspace(), &revisions, &known).await;
-                self.work.notify_one();
+                self.nudges.work.notify_one();
                 Ok(send)
             }
         }

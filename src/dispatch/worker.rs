@@ -1,34 +1,33 @@
-//! A worker serves one line while it holds its lease: it claims messages, records that they are dispatched, calls the provider
-//! at the line's rate, and settles the outcomes.
+//! A worker serves one line while it holds its lease: it claims messages ahead, calls the provider at the line's pace, and
+//! settles the outcomes. All three go on side by side, so that neither a slow answer nor a slow commit holds up the next call.
 
 use std::collections::VecDeque;
-use std::num::NonZeroU32;
+use std::future::pending;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::call::{Outcome, call, record, refusal};
+use super::call::{Finished, News, call};
+use super::desk::{Deadline, Desk, Taken};
 use super::dispatcher::Inner;
-use super::retry::retry;
-use crate::domain::clock::Timestamp;
-use crate::domain::fact::{Fact, StatusFact, Target};
-use crate::domain::failure::OwnFailure;
-use crate::domain::id::MessageId;
-use crate::domain::merge::MessageFacts;
+use super::pace::Pace;
+use super::pairs::Pairs;
+use crate::domain::line::LineStop;
 use crate::recorder::RecordError;
-use crate::storage::outbox::{Claimed, Lease, LineToServe};
-use crate::storage::{StorageError, outbox};
+use crate::storage::outbox::{self, Claimed, LineToServe};
+use crate::storage::{StorageError, leases};
 
-/// The most concurrent calls on one line.
-const MAX_IN_FLIGHT: usize = 256;
-
+/// The most concurrent calls on one line: the highest rate that WhatsApp grants, with answers that take a second.
+const MAX_IN_FLIGHT: usize = 1_000;
+/// The share of a second's messages that one claim takes. A claim is made when half of the last one is left, so that a crash
+/// leaves little claimed.
+const CLAIMS_PER_SECOND: u32 = 4;
 /// The number of finished calls from which they are settled, even though other calls are pending.
-const SETTLE_BATCH_SIZE: usize = 100;
+const SETTLE_BATCH_SIZE: usize = 50;
 
 /// Why a worker stops serving its line for now.
 #[derive(Debug, thiserror::Error)]
@@ -37,235 +36,219 @@ pub(super) enum WorkerError {
     Storage(#[from] StorageError),
     #[error("cannot record facts")]
     Record(#[from] RecordError),
-    #[error("the provider rejects all messages of the line with code {0}")]
-    Line(i32),
 }
+
+/// Something that goes on beside the calls.
+type Aside<'a, T> = Option<BoxFuture<'a, Result<T, WorkerError>>>;
 
 struct Worker<'a> {
-    inner: &'a Inner,
-    line: Arc<LineToServe>,
-    limiter: DefaultDirectRateLimiter,
-    lease: Lease,
-    /// No call begins after this instant.
-    deadline: Instant,
-}
-
-/// The messages that a worker is processing.
-#[derive(Default)]
-struct Round<'a> {
-    /// Claimed messages that are still to be sent.
+    desk: &'a Desk<'a>,
+    pace: Pace,
+    /// No call begins after it.
+    deadline: Deadline,
+    /// The most messages of one claim.
+    limit: u32,
+    /// Messages that are claimed and announced.
     ready: VecDeque<Claimed>,
     /// Pending calls.
-    calls: FuturesUnordered<BoxFuture<'a, (MessageId, Outcome)>>,
+    calls: FuturesUnordered<BoxFuture<'a, Finished>>,
     /// Finished calls whose outbox rows are still to be settled.
-    finished: Vec<(MessageId, Outcome)>,
-    /// Whether the last claim found nothing due.
-    idle: bool,
+    finished: Vec<Finished>,
+    claiming: Aside<'a, Option<Taken>>,
+    settling: Aside<'a, ()>,
+    /// When to look for due messages again, after a claim that found none.
+    looks_again: Option<Instant>,
+    /// Whether the line is stopped, and a single message is sent to see whether it still has to be.
+    probing: bool,
+    /// Why nothing more is claimed or called, if so.
+    end: Option<End>,
 }
 
-/// Serves a line until nothing is due on it, another node holds its lease, or `shutdown`.
+/// Why a worker comes to its end.
+#[derive(Debug)]
+enum End {
+    /// The server shuts down, or another node has the lease.
+    Leave,
+    /// The provider allows no more messages on the line.
+    Stop(LineStop),
+}
+
+/// Serves a line until nothing is due on it, it is stopped, another node holds its lease, or `shutdown`.
 pub(super) async fn serve(
     inner: &Arc<Inner>,
     line: LineToServe,
     shutdown: &CancellationToken,
 ) -> Result<(), WorkerError> {
-    let Some((lease, deadline)) = take_lease(inner, &line).await? else { return Ok(()) };
-    let rate = NonZeroU32::new(line.messages_per_second).unwrap_or(NonZeroU32::MIN);
-    // Evenly spaced without bursts, since after a burst some second would exceed the rate.
-    let limiter = RateLimiter::direct(Quota::per_second(rate).allow_burst(NonZeroU32::MIN));
-    // The node that served the line before may have made a call just now, so the first call waits, too.
-    limiter.until_ready().await;
-    let mut worker = Worker { inner, line: Arc::new(line), limiter, lease, deadline };
-    let served = worker.serve(shutdown).await;
-    worker.leave(matches!(served, Err(WorkerError::Line(_)))).await?;
+    let parts = &inner.parts;
+    let deadline = Deadline::after(parts.settings.lease, &*parts.clock);
+    let Some(lease) = leases::take(&parts.db, line.id, inner.owner, parts.settings.lease).await? else {
+        return Ok(());
+    };
+    let desk = Desk { inner, line: Arc::new(line), lease, pairs: Pairs::new() };
+    let served = async {
+        outbox::take_back(&parts.db, lease).await?;
+        Worker::new(&desk, deadline).serve(shutdown).await
+    };
+    let served = served.await;
+    leases::release(&parts.db, lease).await?;
     served
 }
 
-async fn take_lease(inner: &Inner, line: &LineToServe) -> Result<Option<(Lease, Instant)>, StorageError> {
-    let parts = &inner.parts;
-    // Computed before the clock is read, so that our deadline is never later than the one in the database.
-    let deadline = Instant::now() + parts.settings.lease;
-    let now = parts.clock.now();
-    let lease = outbox::lease(&parts.db, line.id, inner.owner, now, now.plus(parts.settings.lease)).await?;
-    Ok(lease.map(|lease| (lease, deadline)))
-}
-
-impl Worker<'_> {
-    /// Releases the lease, or extends it for the time in which nothing may be sent on the line.
-    async fn leave(&self, stopped: bool) -> Result<(), WorkerError> {
-        let parts = &self.inner.parts;
-        if stopped {
-            let now = parts.clock.now();
-            let until = now.plus(parts.settings.line_rest);
-            outbox::lease(&parts.db, self.line.id, self.inner.owner, now, until).await?;
-        } else {
-            outbox::release(&parts.db, self.lease).await?;
+impl<'a> Worker<'a> {
+    fn new(desk: &'a Desk<'a>, deadline: Deadline) -> Self {
+        Self {
+            desk,
+            // The first claim tells the rate.
+            pace: Pace::new(1, Instant::now()),
+            deadline,
+            limit: 1,
+            ready: VecDeque::new(),
+            calls: FuturesUnordered::new(),
+            finished: Vec::new(),
+            claiming: None,
+            settling: None,
+            looks_again: None,
+            probing: false,
+            end: None,
         }
-        Ok(())
     }
 
-    async fn serve(&mut self, shutdown: &CancellationToken) -> Result<(), WorkerError> {
-        self.give_up_unanswered().await?;
-        let mut round = Round::default();
-        let served = self.send(&mut round, shutdown).await;
-        let uncalled = round.ready.into_iter().map(|one| one.message).collect();
-        let outcomes = round.finished.into_iter().chain(round.calls.collect::<Vec<_>>().await).collect();
-        let settled = self.settle(outcomes, uncalled).await;
-        served.and(settled)
+    async fn serve(mut self, shutdown: &CancellationToken) -> Result<(), WorkerError> {
+        let served = self.work(shutdown).await;
+        // Whatever happened, no call is abandoned, and what was not called is queued again.
+        if let Some(claiming) = self.claiming.take()
+            && let Ok(Some(taken)) = claiming.await
+        {
+            self.ready.extend(taken.ready);
+        }
+        let settled = match self.settling.take() {
+            Some(settling) => settling.await,
+            None => Ok(()),
+        };
+        self.finished.extend(self.calls.collect::<Vec<_>>().await);
+        let stop = self.finished.iter().find_map(Finished::stop).cloned();
+        let given_back = self.desk.settle(self.finished, self.ready.into()).await;
+        let stop = stop.or(match self.end {
+            Some(End::Stop(stop)) => Some(stop),
+            _ => None,
+        });
+        if let Some(stop) = stop {
+            self.desk.stop(&stop).await?;
+        }
+        served.and(settled).and(given_back)
     }
 
-    /// Claims and calls until nothing is due and every call has finished.
-    async fn send<'w>(&mut self, round: &mut Round<'w>, shutdown: &CancellationToken) -> Result<(), WorkerError>
-    where
-        Self: 'w,
-    {
-        loop {
-            if round.ready.is_empty() && !round.idle {
-                self.claim(round).await?;
-            }
-            if (round.idle && round.calls.is_empty()) || shutdown.is_cancelled() {
+    /// Works until nothing is left to do or there is a reason to end.
+    async fn work(&mut self, shutdown: &CancellationToken) -> Result<(), WorkerError> {
+        while self.end.is_none() {
+            self.begin_claiming();
+            self.begin_settling();
+            if self.is_idle() {
                 return Ok(());
             }
-            if round.ready.is_empty() && round.calls.is_empty() {
-                // Every claimed message failed before its call; there may be more.
-                continue;
-            }
-            let may_call = !round.ready.is_empty() && round.calls.len() < MAX_IN_FLIGHT;
+            let may_call = !self.ready.is_empty() && self.calls.len() < MAX_IN_FLIGHT;
+            let lease = self.desk.inner.parts.settings.lease;
             tokio::select! {
                 biased;
-                Some(outcome) = round.calls.next(), if !round.calls.is_empty() => round.finished.push(outcome),
-                () = self.limiter.until_ready(), if may_call => {
-                    if Instant::now() >= self.deadline && !self.renew().await? {
-                        return Ok(());
-                    }
-                    let inner = self.inner;
-                    let line = Arc::clone(&self.line);
-                    round.calls.extend(round.ready.pop_front().map(|one| call(&inner.parts, line, one).boxed()));
+                () = shutdown.cancelled() => self.end = Some(End::Leave),
+                Some(finished) = self.calls.next() => self.note(finished).await?,
+                taken = aside(&mut self.claiming) => self.take(taken?),
+                settled = aside(&mut self.settling) => settled?,
+                () = self.pace.turn(), if may_call => self.call().await?,
+                () = sleep_until(self.looks_again.unwrap_or_else(Instant::now)), if self.looks_again.is_some() => {
+                    self.looks_again = None;
                 }
-                // While slow answers are pending, other messages may have become due.
-                () = tokio::time::sleep(self.inner.parts.settings.poll_interval), if round.idle => round.idle = false,
+                () = sleep_until(self.deadline.instant - lease / 2) => self.keep().await?,
             }
-            self.settle_finished(round).await?;
-        }
-    }
-
-    /// Claims at most as many messages as may be sent in a second, under a renewed lease.
-    async fn claim(&mut self, round: &mut Round<'_>) -> Result<(), WorkerError> {
-        let parts = &self.inner.parts;
-        if !self.renew().await? {
-            round.idle = true;
-            return Ok(());
-        }
-        let now = parts.clock.now();
-        let claimed = outbox::claim(&parts.db, self.lease, now, self.line.messages_per_second).await?;
-        round.idle = claimed.is_empty();
-        let (refused, ready): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|one| refusal(one).is_some());
-        // They are claimed now. If anything fails below, those that were never sent are queued again.
-        round.ready = ready.into();
-        self.refuse(&refused, now).await?;
-        self.announce(&round.ready, now).await
-    }
-
-    /// Settles the finished calls if there are enough of them, or nothing else to wait for.
-    async fn settle_finished(&self, round: &mut Round<'_>) -> Result<(), WorkerError> {
-        let stopped = round.finished.iter().any(|(_, outcome)| matches!(outcome, Outcome::LineStopped(_)));
-        if stopped || round.finished.len() >= SETTLE_BATCH_SIZE || round.calls.is_empty() {
-            let finished = std::mem::take(&mut round.finished);
-            self.settle(finished, Vec::new()).await?;
         }
         Ok(())
     }
 
-    /// Renews the lease. Returns `false` if another node has taken it.
-    async fn renew(&mut self) -> Result<bool, StorageError> {
-        let renewed = take_lease(self.inner, &self.line).await?;
-        let held = renewed.is_some_and(|(lease, _)| lease.epoch == self.lease.epoch);
-        if let Some((_, deadline)) = renewed.filter(|_| held) {
-            self.deadline = deadline;
-        }
-        Ok(held)
+    /// Whether nothing is due and nothing is under way.
+    fn is_idle(&self) -> bool {
+        let waits = self.claiming.is_some() || self.settling.is_some() || !self.calls.is_empty();
+        self.looks_again.is_some() && !waits && self.ready.is_empty() && self.finished.is_empty()
     }
 
-    /// Records messages that fail without a call.
-    async fn refuse(&self, refused: &[Claimed], now: Timestamp) -> Result<(), WorkerError> {
-        let fact = |one: &Claimed| {
-            let own_failure = refusal(one).map(|reason| OwnFailure { at: now, reason });
-            status(one.message, MessageFacts { own_failure, ..MessageFacts::default() })
+    /// Claims more messages when few are left. A probe must be answered first.
+    fn begin_claiming(&mut self) {
+        let enough = self.ready.len() > self.limit as usize / 2;
+        let probing = self.probing && !(self.calls.is_empty() && self.ready.is_empty());
+        if self.claiming.is_none() && self.looks_again.is_none() && !enough && !probing {
+            self.claiming = Some(self.desk.claim(self.limit).boxed());
+        }
+    }
+
+    /// Settles finished calls, one batch after the other.
+    fn begin_settling(&mut self) {
+        let enough = self.finished.len() >= SETTLE_BATCH_SIZE || self.calls.is_empty();
+        if self.settling.is_none() && enough && !self.finished.is_empty() {
+            let finished = std::mem::take(&mut self.finished);
+            self.settling = Some(self.desk.settle(finished, Vec::new()).boxed());
+        }
+    }
+
+    fn take(&mut self, taken: Option<Taken>) {
+        let Some(taken) = taken else {
+            self.end = Some(End::Leave);
+            return;
         };
-        self.record(refused.iter().map(fact).collect()).await?;
-        self.forget(&refused.iter().map(|one| one.message).collect::<Vec<_>>()).await
+        let poll_interval = self.desk.inner.parts.settings.poll_interval;
+        self.looks_again = taken.nothing_due.then(|| Instant::now() + poll_interval);
+        self.deadline = taken.deadline;
+        self.limit = taken.messages_per_second.div_ceil(CLAIMS_PER_SECOND);
+        self.pace.set_rate(taken.messages_per_second);
+        self.pace.recover(Instant::now());
+        self.probing = taken.probing;
+        self.ready.extend(taken.ready);
     }
 
-    /// Records that the calls are about to begin, so that a reply finds its deployment even if the answer is lost.
-    async fn announce(&self, ready: &VecDeque<Claimed>, at: Timestamp) -> Result<(), WorkerError> {
-        self.record(ready.iter().map(|one| Fact::Dispatched { message: one.message, at }).collect()).await
+    /// Begins a call, under a lease that is surely held.
+    async fn call(&mut self) -> Result<(), WorkerError> {
+        if self.deadline.has_passed(&*self.desk.inner.parts.clock) {
+            self.keep().await?;
+        }
+        if self.end.is_none()
+            && let Some(claimed) = self.ready.pop_front()
+        {
+            self.calls.push(call(&self.desk.inner.parts, Arc::clone(&self.desk.line), claimed).boxed());
+        }
+        Ok(())
     }
 
-    /// Removes settled messages from the outbox. Those that certainly did not arrive, because the provider rejected them for
-    /// now or was never called, are queued again.
-    async fn settle(&self, outcomes: Vec<(MessageId, Outcome)>, uncalled: Vec<MessageId>) -> Result<(), WorkerError> {
-        let now = self.inner.parts.clock.now();
-        let (mut settled, mut retries, mut uncalled, mut stopped) = (Vec::new(), Vec::new(), uncalled, None);
-        for (message, outcome) in outcomes {
-            match outcome {
-                Outcome::Settled => settled.push(message),
-                Outcome::Retry(delay) => retries.push((message, now.plus(delay))),
-                Outcome::LineStopped(code) => {
-                    // The message is not at fault, so this does not count as one of its attempts.
-                    uncalled.push(message);
-                    stopped = Some(code);
-                }
-                Outcome::Open => {}
+    async fn keep(&mut self) -> Result<(), WorkerError> {
+        match self.desk.keep().await? {
+            Some(deadline) => self.deadline = deadline,
+            None => self.end = Some(End::Leave),
+        }
+        Ok(())
+    }
+
+    /// Draws the consequences of an answer for the line.
+    async fn note(&mut self, finished: Finished) -> Result<(), WorkerError> {
+        match &finished.news {
+            News::Stopped(stop) => self.end = Some(End::Stop(stop.clone())),
+            News::TooFast(asked) => self.pace.slow_down(Instant::now(), *asked),
+            News::Works if self.probing => {
+                self.desk.resume().await?;
+                self.probing = false;
             }
+            News::Works | News::Silent => {}
         }
-        self.forget(&settled).await?;
-        self.withdraw(retries.iter().map(|(message, _)| *message).chain(uncalled.iter().copied())).await?;
-        self.requeue(&retries, &uncalled).await?;
-        stopped.map_or(Ok(()), |code| Err(WorkerError::Line(code)))
-    }
-
-    /// Records that messages were not sent after all, so that no reply is attributed to them.
-    async fn withdraw(&self, messages: impl Iterator<Item = MessageId>) -> Result<(), WorkerError> {
-        self.record(messages.map(|message| Fact::Withdrawn { message }).collect()).await
-    }
-
-    async fn requeue(&self, retries: &[(MessageId, Timestamp)], uncalled: &[MessageId]) -> Result<(), WorkerError> {
-        let db = &self.inner.parts.db;
-        for (message, due_at) in retries {
-            retry(|| async { Ok(outbox::requeue(db, &[*message], *due_at).await?) }).await?;
+        if self.probing && self.end.is_none() {
+            // The probe tells nothing: the line stays as it is until the next one.
+            self.end = Some(End::Leave);
+            self.desk.probe_later().await?;
         }
-        if uncalled.is_empty() {
-            return Ok(());
-        }
-        retry(|| async { Ok(outbox::give_back(db, uncalled).await?) }).await
-    }
-
-    /// Records an unknown outcome for calls without a recorded answer, due to a timeout or a crash between call and commit. It
-    /// has no effect if a webhook has reported the outcome meanwhile, or does so later.
-    async fn give_up_unanswered(&self) -> Result<(), WorkerError> {
-        let parts = &self.inner.parts;
-        let now = parts.clock.now();
-        let unanswered = outbox::unanswered(&parts.db, self.line.id, now.minus(parts.settings.unknown_grace)).await?;
-        let facts = MessageFacts { unknown: Some(now), ..MessageFacts::default() };
-        self.record(unanswered.iter().map(|message| status(*message, facts.clone())).collect()).await?;
-        self.forget(&unanswered).await
-    }
-
-    async fn forget(&self, messages: &[MessageId]) -> Result<(), WorkerError> {
-        if messages.is_empty() {
-            return Ok(());
-        }
-        let db = &self.inner.parts.db;
-        retry(|| async { Ok(outbox::settle(db, messages).await?) }).await
-    }
-
-    /// Records facts in the workspace of the line.
-    async fn record(&self, facts: Vec<Fact>) -> Result<(), WorkerError> {
-        record(&self.inner.parts, self.line.workspace, facts).await
+        self.finished.push(finished);
+        Ok(())
     }
 }
 
-/// A status of one of our own messages.
-pub(super) fn status(message: MessageId, facts: MessageFacts) -> Fact {
-    Fact::Status(StatusFact { of: Target::own(message), facts, recipient: None })
+/// What goes on aside, once it has ended; never, if nothing does.
+async fn aside<T>(going_on: &mut Aside<'_, T>) -> Result<T, WorkerError> {
+    let Some(future) = going_on else { return pending().await };
+    let ended = future.await;
+    *going_on = None;
+    ended
 }

@@ -57,6 +57,14 @@ pub enum Fact {
         /// The message that was not sent.
         message: MessageId,
     },
+    /// A message of a canceled send. It fails as canceled unless it was dispatched before, which only the version's lock
+    /// decides; the one that comes second has no effect.
+    Canceled {
+        /// The message that is not to be sent.
+        message: MessageId,
+        /// When the send was canceled.
+        at: Timestamp,
+    },
     /// Something that could not be understood. It is kept as it arrived, and counted.
     Kept(Kept),
 }

@@ -153,6 +153,19 @@ impl FailureReason {
         }
     }
 
+    /// Whether sending again may help, by itself or once something was mended; the provider's code tells more.
+    pub fn retryable(self, code: Option<i32>) -> bool {
+        self.retry(code) != Retry::Never
+    }
+
+    /// How long after the failure sending again makes sense; `None` if there is no reason to wait.
+    pub const fn wait(self) -> Option<Duration> {
+        match self.retry(None) {
+            Retry::After(wait) => Some(wait),
+            Retry::Never | Retry::OnceFixed => None,
+        }
+    }
+
     const fn retry(self, code: Option<i32>) -> Retry {
         match self {
             Self::RateLimited => Retry::After(HOUR),
@@ -176,15 +189,12 @@ impl FailureReason {
 impl Failure {
     /// Whether sending the message again may succeed.
     pub fn retryable(&self) -> bool {
-        self.reason.retry(self.code) != Retry::Never
+        self.reason.retryable(self.code)
     }
 
     /// The earliest time at which sending again makes sense; `None` if there is no reason to wait.
     pub fn retry_after(&self) -> Option<Timestamp> {
-        match self.reason.retry(self.code) {
-            Retry::After(wait) => Some(self.at.plus(wait)),
-            Retry::Never | Retry::OnceFixed => None,
-        }
+        self.reason.wait().map(|wait| self.at.plus(wait))
     }
 }
 

@@ -70,10 +70,42 @@ impl Send {
     }
 }
 
+/// What is queued of a send, and what shares its line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// How many of its deployments are queued.
+    pub own: i64,
+    /// How many are queued of each other send on its line.
+    pub others: Vec<i64>,
+    /// The most messages that are sent on the line in any second; at least 1.
+    pub messages_per_second: u32,
+}
+
+impl Queue {
+    /// When its last deployment leaves the queue, if sending begins at `from`. The sends of a line take turns, so each other
+    /// one sends as many messages meanwhile as this one, or all it has.
+    pub fn done_at(&self, from: Timestamp) -> Timestamp {
+        let ahead: i64 = self.others.iter().map(|&other| other.min(self.own)).sum();
+        let messages = u64::try_from(self.own.saturating_add(ahead)).unwrap_or_default();
+        from.plus(Duration::from_secs(messages) / self.messages_per_second.max(1))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::id::new_key;
+
+    #[test]
+    fn sends_that_share_a_line_are_done_later() {
+        let from = Timestamp::from_seconds(100).unwrap();
+        let done = |own, others: &[i64]| {
+            Queue { own, others: others.to_vec(), messages_per_second: 10 }.done_at(from).seconds() - 100
+        };
+        assert_eq!(done(100, &[]), 10);
+        assert_eq!(done(100, &[20, 5_000]), 22);
+        assert_eq!(done(0, &[20]), 0);
+    }
 
     #[test]
     fn the_state_follows_from_what_happened_to_a_send() {

@@ -19,7 +19,7 @@ use crate::domain::merge::Variables;
 use crate::domain::message::Message;
 use crate::domain::metrics::Metrics;
 use crate::domain::page::{Page, Slice};
-use crate::domain::send::Send;
+use crate::domain::send::{Queue, Send};
 use crate::domain::tally::Tally;
 use crate::domain::user::User;
 use crate::storage::users::UserQuery;
@@ -116,6 +116,8 @@ loaders! {
     latest_deployments: UserId => Arc<Deployment> = each deployments::latest_of;
     /// Tallies of sends.
     tallies: SendId => Arc<Tally> = each sends::tallies;
+    /// What is queued of sends, and beside them.
+    queues: SendId => Arc<Queue> = each sends::queues;
 
     /// Pages of the versions of conversations.
     version_pages: (ConversationId, Page) => Rows<Version> = pages versions::pages;

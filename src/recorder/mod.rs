@@ -39,6 +39,8 @@ pub enum Recorded {
     Merged,
     /// It refers to something that is not known yet, and waits for it.
     Parked,
+    /// It came too late: the message is canceled, and must not be sent.
+    Refused,
     /// It was kept as it arrived, because it could not be understood or belongs to nothing.
     Kept,
 }
@@ -136,6 +138,7 @@ impl From<&Applied> for Recorded {
         match applied {
             Applied::Merged => Self::Merged,
             Applied::Waits(_) => Self::Parked,
+            Applied::Refused => Self::Refused,
             Applied::Nowhere(_) => Self::Kept,
         }
     }

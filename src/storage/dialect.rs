@@ -51,6 +51,14 @@ pub(super) const fn for_update(backend: DbBackend) -> &'static str {
     }
 }
 
+/// The database's own time, in microseconds since 1970.
+pub(super) const fn now_micros(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+        _ => "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+    }
+}
+
 /// The condition that a column is one of a list of numbers or strings.
 pub(super) fn among_values(backend: DbBackend, column: &str, values: Place) -> String {
     match backend {
@@ -88,6 +96,20 @@ fn page_by_row_numbers(parts: &Parts, parents: Place) -> String {
 fn page_by_lateral_join(parts: &Parts, parents: Place) -> String {
     let rows = parts.limited(parts.columns, parts.joins);
     format!("SELECT page.* FROM unnest({parents}) AS parent (id) CROSS JOIN LATERAL ({rows}) AS page")
+}
+
+/// Selects a column of some rows for each of many parents: `rows` is what follows `FROM`, and names `parent.id`.
+pub(super) fn rows_of_each(backend: DbBackend, parents: Place, (table, column): (&str, &str), rows: &str) -> String {
+    match backend {
+        DbBackend::Sqlite => format!(
+            "SELECT {table}.{column} FROM (SELECT unhex(value) AS id FROM json_each({parents})) AS parent \
+             CROSS JOIN {table} ON {table}.rowid IN (SELECT rowid FROM {table} {rows})"
+        ),
+        _ => format!(
+            "SELECT found.{column} FROM unnest({parents}) AS parent (id) \
+             CROSS JOIN LATERAL (SELECT {column} FROM {table} {rows}) AS found"
+        ),
+    }
 }
 
 fn json(items: impl Iterator<Item = impl Into<serde_json::Value>>) -> Value {

@@ -5,8 +5,9 @@ use super::pages::{List, Lists};
 use super::query::Query;
 use super::row::Row;
 use super::source::{self, Source};
-use super::{Found, StorageError, Tenant};
-use crate::domain::id::{DeploymentId, MessageId, UserId};
+use super::{Database, Found, StorageError, Tenant};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{DeploymentId, MessageId, UserId, WorkspaceId};
 use crate::domain::message::Message;
 use crate::domain::page::{Key, Page, Slice};
 
@@ -20,6 +21,17 @@ const MESSAGES: Source<Message> = Source {
     joins: "",
     read,
 };
+
+/// A message that was not delivered within its time to live.
+#[derive(Debug, Clone, Copy)]
+pub struct Expired {
+    /// Its workspace.
+    pub workspace: WorkspaceId,
+    /// The message.
+    pub message: MessageId,
+    /// When its time ended.
+    pub expires_at: Timestamp,
+}
 
 const OF_USERS: Lists<UserId, Message> = Lists {
     list: List {
@@ -87,6 +99,16 @@ pub async fn added_by(tenant: &Tenant, user: UserId, revisions: &[i64]) -> Resul
     let among = query.among_numbers("messages.revision", revisions);
     let added = MESSAGES.select(&format!("messages.user_id = {user} AND {among}"));
     query.all(format!("{added} ORDER BY messages.revision, messages.at, messages.id"), MESSAGES.read).await
+}
+
+/// Up to `limit` messages of all workspaces that were not delivered in time.
+pub async fn expired(db: &Database, now: Timestamp, limit: u32) -> Result<Vec<Expired>, StorageError> {
+    let mut query = Query::anywhere(db);
+    let now = query.bind(now.micros());
+    let sql = format!(
+        "SELECT workspace_id, id, expires_at FROM messages WHERE expires_at <= {now} ORDER BY expires_at LIMIT {limit}"
+    );
+    query.all(sql, |row| Ok(Expired { workspace: row.id()?, message: row.id()?, expires_at: row.time()? })).await
 }
 
 /// Restricts messages to a deployment and its user, because the index is by user.

@@ -1,17 +1,23 @@
-//! The dispatcher's own tables: the leases of lines, and the outbox of messages that are still to be sent.
+//! The outbox: messages that are still to be sent, or whose calls have no recorded outcome.
 //!
-//! Claiming does not lock a version. A transaction that claims messages checks the lease, so a node that was suspended and
-//! resumes finds that another one has taken its lease, and sends nothing.
+//! Claiming does not lock a version. A transaction that claims messages renews the lease of the line first, so a node that
+//! was suspended and resumes finds that another one has taken the lease, and sends nothing. What a claim takes is told apart
+//! by the epoch of its lease, and only the owner of that epoch may queue it again.
 
-use sea_orm::ConnectionTrait;
-use uuid::Uuid;
+use std::time::Duration;
 
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+
+use super::bulk::{Bulk, Datum, Kind, OnConflict};
+use super::leases::{self, Lease};
 use super::query::Query;
 use super::row::Row;
-use super::{Database, StorageError, dialect};
+use super::{Database, StorageError, dialect, reached};
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{LineId, MessageId, WorkspaceId};
+use crate::domain::code::Coded;
+use crate::domain::id::{ContactId, LineId, MessageId, SendId, WorkspaceId};
 use crate::domain::phone::Phone;
+use crate::domain::standing::SessionStatus;
 
 /// A line with messages to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,111 +28,148 @@ pub struct LineToServe {
     pub workspace: WorkspaceId,
     /// The provider's id of the line.
     pub phone_number_id: String,
-    /// The most messages that are sent on it in any second.
-    pub messages_per_second: u32,
 }
 
-/// A lease: the right of a node to send on a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    /// The leased line.
-    pub line: LineId,
-    /// The node that holds it.
-    pub owner: Uuid,
-    /// The fencing number, which grows with each takeover.
-    pub epoch: i64,
+/// What a claim may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// The current time.
+    pub now: Timestamp,
+    /// How long the lease is renewed for.
+    pub lease: Duration,
+    /// The most messages to claim.
+    pub limit: u32,
+    /// From when on a session with an agent counts as open.
+    pub agents_since: Timestamp,
+    /// From when on a contact counts as blocked.
+    pub blocked_since: Timestamp,
+    /// The most different contacts that the workspace may reach in 24 hours, if that is limited.
+    pub daily_contacts: Option<u32>,
+}
+
+/// What a claim found.
+#[derive(Debug)]
+pub struct Claim {
+    /// The most messages that may be sent on the line in any second, as it is now.
+    pub messages_per_second: u32,
+    /// Whether the line is stopped, so that a single message was claimed as a probe.
+    pub stopped: bool,
+    /// The claimed messages; none if nothing is due.
+    pub messages: Vec<Claimed>,
 }
 
 /// A claimed message, with everything that is needed to send it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a reason of its own not to send the message")]
 pub struct Claimed {
     /// The message's id, which is also the call's callback data.
     pub message: MessageId,
+    /// When it was claimed.
+    pub at: Timestamp,
     /// The number of this attempt, from 1.
-    pub attempt: i32,
+    pub attempt: u32,
     /// The template and its parameters, as JSON text.
     pub payload: Option<String>,
+    /// The contact to send to.
+    pub contact: ContactId,
     /// The number to send to.
     pub phone: Option<Phone>,
     /// The provider's user id, used if there is no number.
     pub provider_user_id: Option<String>,
     /// Whether the contact has opted out.
     pub opted_out: bool,
+    /// Whether the provider lately named the contact as blocked.
+    pub blocked: bool,
     /// Whether the conversation was archived.
     pub archived: bool,
+    /// Whether the contact has an open session with an agent on the line.
+    pub with_agent: bool,
+    /// Whether the workspace has reached as many different contacts as it may.
+    pub over_capacity: bool,
 }
 
-/// The lines with messages that are due, or that were claimed before `unanswered_since` and are still not settled.
-pub async fn lines_to_serve(
-    db: &Database,
-    now: Timestamp,
-    unanswered_since: Timestamp,
-) -> Result<Vec<LineToServe>, StorageError> {
+/// A claimed message that is queued again.
+#[derive(Debug, Clone, Copy)]
+pub struct Requeued {
+    /// The message.
+    pub message: MessageId,
+    /// Not to be sent before this time.
+    pub due_at: Timestamp,
+    /// How many attempts it has had; one that did not take place is none.
+    pub attempt: u32,
+}
+
+/// A message that was claimed long ago, and whose outcome is not recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Unanswered {
+    /// Its workspace.
+    pub workspace: WorkspaceId,
+    /// The message.
+    pub message: MessageId,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+}
+
+/// What a claim requires of a line's row.
+struct State {
+    messages_per_second: u32,
+    stopped: bool,
+    /// Whether it is not stopped, or a probe is due.
+    may_send: bool,
+}
+
+/// The most sends of a line among which a claim divides its turns; further ones wait until an older one is done.
+const MAX_TURNS: u32 = 64;
+
+/// The condition that something of a send may be sent.
+const OPEN: &str = "s.completed_at IS NULL AND s.canceled_at IS NULL AND s.paused_at IS NULL";
+
+const REQUEUED: Bulk = Bulk {
+    table: "outbox",
+    columns: &[
+        ("message_id", Kind::Uuid),
+        ("due_at", Kind::BigInt),
+        ("attempt", Kind::Int),
+        ("claimed_at", Kind::BigInt),
+        ("epoch", Kind::BigInt),
+    ],
+    key: "message_id",
+    on_conflict: OnConflict::Overwrite,
+};
+
+/// The lines on which something is due and that are not stopped, or are to be probed; and those whose last owner died.
+pub async fn lines_to_serve(db: &Database, now: Timestamp) -> Result<Vec<LineToServe>, StorageError> {
     let db = db.reader();
     let mut query = Query::on(db);
-    let (now, since) = (query.bind(now.micros()), query.bind(unanswered_since.micros()));
+    let (clock, now) = (dialect::now_micros(query.backend()), query.bind(now.micros()));
     let sql = format!(
-        "SELECT l.id, l.workspace_id, l.phone_number_id, l.messages_per_second FROM lines l WHERE EXISTS (SELECT 1 FROM outbox o \
-         WHERE o.line_id = l.id AND o.claimed_at IS NULL AND o.due_at <= {now}) OR EXISTS (SELECT 1 FROM outbox o \
-         WHERE o.line_id = l.id AND o.claimed_at <= {since})"
+        "SELECT l.id, l.workspace_id, l.phone_number_id FROM lines l \
+         WHERE (l.stopped_at IS NULL OR l.probe_at <= {now}) AND l.id IN (SELECT c.line_id FROM sends s \
+           JOIN conversations c ON c.id = s.conversation_id WHERE {OPEN} AND EXISTS (SELECT 1 FROM outbox o \
+             WHERE o.send_id = s.id AND o.claimed_at IS NULL AND o.due_at <= {now})) \
+         OR l.id IN (SELECT line_id FROM leases WHERE expires_at > 0 AND expires_at <= {clock})"
     );
-    query.all(sql, line_to_serve).await
+    let line =
+        |row: &mut Row<'_>| Ok(LineToServe { id: row.id()?, workspace: row.id()?, phone_number_id: row.value()? });
+    query.all(sql, line).await
 }
 
-/// Takes or renews the lease of a line until `expires_at`; `None` if another node holds it.
-pub async fn lease(
-    db: &Database,
-    line: LineId,
-    owner: Uuid,
-    now: Timestamp,
-    expires_at: Timestamp,
-) -> Result<Option<Lease>, StorageError> {
-    let db = db.writer();
-    let mut query = Query::on(db);
-    let (line_place, owner_place) = (query.bind(line.0), query.bind(owner));
-    let (now, expires_at) = (query.bind(now.micros()), query.bind(expires_at.micros()));
-    let sql = format!(
-        "INSERT INTO leases (line_id, owner, epoch, expires_at) VALUES ({line_place}, {owner_place}, 1, {expires_at}) \
-         ON CONFLICT (line_id) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at, \
-         epoch = leases.epoch + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END \
-         WHERE leases.owner = excluded.owner OR leases.expires_at <= {now} RETURNING epoch"
-    );
-    let epoch = query.number(sql).await?;
-    Ok(epoch.map(|epoch| Lease { line, owner, epoch }))
-}
-
-/// Releases a lease, so that another node does not have to wait until it expires.
-pub async fn release(db: &Database, lease: Lease) -> Result<(), StorageError> {
-    let db = db.writer();
-    let mut query = Query::on(db);
-    let held = held(&mut query, lease);
-    query.execute(format!("UPDATE leases SET expires_at = 0 WHERE {held}")).await?;
-    Ok(())
-}
-
-/// Claims up to `limit` due messages of the line, oldest first. The list is empty if the lease is no longer held.
-pub async fn claim(db: &Database, lease: Lease, now: Timestamp, limit: u32) -> Result<Vec<Claimed>, StorageError> {
+/// Claims due messages of a line, the oldest of each send in turn; `None` if the lease is not held any more.
+pub async fn claim(db: &Database, lease: Lease, terms: Terms) -> Result<Option<Claim>, StorageError> {
     let transaction = db.begin().await?;
-    let mut query = Query::on(&transaction);
-    let held = held(&mut query, lease);
-    let at = query.bind(now.micros());
-    let lock = dialect::for_update(db.backend());
-    let sql = format!("SELECT epoch FROM leases WHERE {held} AND expires_at > {at} {lock}");
-    if query.number(sql).await?.is_none() {
-        return Ok(Vec::new());
+    if !leases::renew(&transaction, lease, terms.lease).await? {
+        return Ok(None);
     }
-    let mut query = Query::on(&transaction);
-    let (line, epoch) = (query.bind(lease.line.0), query.bind(lease.epoch));
-    let (at, limit) = (query.bind(now.micros()), query.bind(i64::from(limit)));
-    let sql = format!(
-        "UPDATE outbox SET claimed_at = {at}, epoch = {epoch}, attempt = attempt + 1 WHERE message_id IN (\
-         SELECT message_id FROM outbox WHERE line_id = {line} AND claimed_at IS NULL AND due_at <= {at} \
-         ORDER BY due_at, message_id LIMIT {limit}) RETURNING message_id"
-    );
-    let ids: Vec<MessageId> = query.ids(sql).await?;
-    let claimed = calls(&transaction, &ids).await?;
+    let State { messages_per_second, stopped, may_send } = state(&transaction, lease.line, terms.now).await?;
+    let limit = if stopped { 1 } else { terms.limit };
+    let sends = sends_in_turn(&transaction, lease.line, terms.now).await?;
+    let messages = if sends.is_empty() || !may_send {
+        Vec::new()
+    } else {
+        take(&transaction, lease, &terms, (&sends, limit)).await?
+    };
     transaction.commit().await?;
-    Ok(claimed)
+    Ok(Some(Claim { messages_per_second, stopped, messages }))
 }
 
 /// Removes messages whose outcome is recorded, or is left to be reported by webhooks.
@@ -138,46 +181,138 @@ pub async fn settle(db: &Database, messages: &[MessageId]) -> Result<(), Storage
     Ok(())
 }
 
-/// Queues claimed messages again that were never sent, as if they had not been claimed.
-pub async fn give_back(db: &Database, messages: &[MessageId]) -> Result<(), StorageError> {
-    let db = db.writer();
+/// Removes messages that are canceled. Those that were claimed are removed by whoever claimed them.
+pub(super) async fn cancel(db: &DatabaseTransaction, messages: &[MessageId]) -> Result<(), StorageError> {
     let mut query = Query::on(db);
     let messages = query.among("message_id", messages);
-    let sql = format!("UPDATE outbox SET claimed_at = NULL, epoch = NULL, attempt = attempt - 1 WHERE {messages}");
-    query.execute(sql).await?;
+    query.execute(format!("DELETE FROM outbox WHERE {messages} AND claimed_at IS NULL")).await?;
     Ok(())
 }
 
-/// Queues messages again that certainly did not arrive, due at `due_at`.
-pub async fn requeue(db: &Database, messages: &[MessageId], due_at: Timestamp) -> Result<(), StorageError> {
+/// Which of these messages are still claimed under the lease. Those that another node has taken over since are its own matter.
+pub async fn still_ours(db: &Database, lease: Lease, messages: &[MessageId]) -> Result<Vec<MessageId>, StorageError> {
     let db = db.writer();
     let mut query = Query::on(db);
-    let (due_at, messages) = (query.bind(due_at.micros()), query.among("message_id", messages));
-    let sql = format!("UPDATE outbox SET claimed_at = NULL, epoch = NULL, due_at = {due_at} WHERE {messages}");
+    let (messages, epoch) = (query.among("message_id", messages), query.bind(lease.epoch));
+    query.ids(format!("SELECT message_id FROM outbox WHERE {messages} AND epoch = {epoch}")).await
+}
+
+/// Queues messages again that were claimed under a lease and were not sent. Those that another node has taken over since are
+/// left alone.
+pub async fn requeue(db: &Database, lease: Lease, requeued: &[Requeued]) -> Result<(), StorageError> {
+    let transaction = db.begin().await?;
+    let mut query = Query::on(&transaction);
+    let messages = query.among("message_id", &requeued.iter().map(|one| one.message).collect::<Vec<_>>());
+    let (epoch, lock) = (query.bind(lease.epoch), dialect::for_update(query.backend()));
+    let sql = format!("SELECT message_id FROM outbox WHERE {messages} AND epoch = {epoch} ORDER BY message_id {lock}");
+    let ours: Vec<MessageId> = query.ids(sql).await?;
+    let row = |one: &Requeued| {
+        let attempt = Datum::number(one.attempt);
+        vec![Datum::id(one.message), Datum::at(one.due_at), attempt, Datum::Number(None), Datum::Number(None)]
+    };
+    let rows: Vec<_> = requeued.iter().filter(|one| ours.contains(&one.message)).map(row).collect();
+    REQUEUED.overwrite(&transaction, &rows).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Queues again what an earlier owner of the lease had claimed and certainly did not send, since it had not announced the
+/// call. Whatever it had announced may have been sent.
+pub async fn take_back(db: &Database, lease: Lease) -> Result<(), StorageError> {
+    let db = db.writer();
+    let mut query = Query::on(db);
+    let (line, epoch) = (query.bind(lease.line.0), query.bind(lease.epoch));
+    let sql = format!(
+        "UPDATE outbox SET claimed_at = NULL, epoch = NULL, attempt = attempt - 1 \
+         WHERE claimed_at IS NOT NULL AND line_id = {line} AND epoch < {epoch} AND EXISTS (SELECT 1 FROM messages m \
+           JOIN deployments d ON d.id = m.deployment_id WHERE m.id = outbox.message_id AND d.dispatched_at IS NULL \
+           AND m.refused_at IS NULL AND m.failed_at IS NULL)"
+    );
     query.execute(sql).await?;
     Ok(())
 }
 
-/// Up to 1,000 messages of a line that were claimed before `since` and whose outcome is not recorded.
-pub async fn unanswered(db: &Database, line: LineId, since: Timestamp) -> Result<Vec<MessageId>, StorageError> {
-    let db = db.reader();
-    let mut query = Query::on(db);
-    let (line, since) = (query.bind(line.0), query.bind(since.micros()));
-    let sql = format!("SELECT message_id FROM outbox WHERE line_id = {line} AND claimed_at <= {since} LIMIT 1000");
+/// Up to `limit` messages that were claimed before `since` and whose outcome is not recorded.
+pub async fn unanswered(db: &Database, since: Timestamp, limit: u32) -> Result<Vec<Unanswered>, StorageError> {
+    let mut query = Query::anywhere(db);
+    let since = query.bind(since.micros());
+    let sql = format!(
+        "SELECT workspace_id, message_id, claimed_at FROM outbox WHERE claimed_at <= {since} \
+         ORDER BY claimed_at LIMIT {limit}"
+    );
+    query.all(sql, |row| Ok(Unanswered { workspace: row.id()?, message: row.id()?, claimed_at: row.time()? })).await
+}
+
+/// Up to `limit` messages of a send that wait in the outbox.
+pub async fn waiting(db: &Database, send: SendId, limit: u32) -> Result<Vec<MessageId>, StorageError> {
+    let mut query = Query::anywhere(db);
+    let send = query.bind(send.0);
+    let sql = format!("SELECT message_id FROM outbox WHERE send_id = {send} AND claimed_at IS NULL LIMIT {limit}");
     query.ids(sql).await
 }
 
-fn held<C: ConnectionTrait>(query: &mut Query<'_, C>, lease: Lease) -> String {
-    let (line, owner, epoch) = (query.bind(lease.line.0), query.bind(lease.owner), query.bind(lease.epoch));
-    format!("line_id = {line} AND owner = {owner} AND epoch = {epoch}")
+async fn state(db: &DatabaseTransaction, line: LineId, now: Timestamp) -> Result<State, StorageError> {
+    let mut query = Query::on(db);
+    let (line, now) = (query.bind(line.0), query.bind(now.micros()));
+    let sql = format!(
+        "SELECT messages_per_second, stopped_at IS NOT NULL, stopped_at IS NULL OR probe_at <= {now} \
+         FROM lines WHERE id = {line}"
+    );
+    let read = |row: &mut Row<'_>| {
+        Ok(State { messages_per_second: rate(row.value()?)?, stopped: row.value()?, may_send: row.value()? })
+    };
+    query.first(sql, read).await?.ok_or(StorageError::Corrupt("lease of no line"))
 }
 
-async fn calls(db: &impl ConnectionTrait, ids: &[MessageId]) -> Result<Vec<Claimed>, StorageError> {
+async fn sends_in_turn(db: &DatabaseTransaction, line: LineId, now: Timestamp) -> Result<Vec<SendId>, StorageError> {
+    let mut query = Query::on(db);
+    let (line, now) = (query.bind(line.0), query.bind(now.micros()));
+    let sql = format!(
+        "SELECT s.id FROM sends s JOIN conversations c ON c.id = s.conversation_id WHERE c.line_id = {line} AND {OPEN} \
+         AND EXISTS (SELECT 1 FROM outbox o WHERE o.send_id = s.id AND o.claimed_at IS NULL AND o.due_at <= {now}) \
+         ORDER BY s.created_at, s.id LIMIT {MAX_TURNS}"
+    );
+    query.ids(sql).await
+}
+
+async fn take(
+    db: &DatabaseTransaction,
+    lease: Lease,
+    terms: &Terms,
+    (sends, limit): (&[SendId], u32),
+) -> Result<Vec<Claimed>, StorageError> {
+    let turns = u32::try_from(sends.len()).unwrap_or(MAX_TURNS);
+    let mut query = Query::on(db);
+    let (sends, now, epoch) = (query.bind_ids(sends), query.bind(terms.now.micros()), query.bind(lease.epoch));
+    let rows = format!(
+        "WHERE send_id = parent.id AND claimed_at IS NULL AND due_at <= {now} ORDER BY due_at, message_id LIMIT {}",
+        limit.div_ceil(turns)
+    );
+    let due = dialect::rows_of_each(query.backend(), sends, ("outbox", "message_id"), &rows);
+    let sql = format!(
+        "UPDATE outbox SET claimed_at = {now}, epoch = {epoch}, attempt = attempt + 1 \
+         WHERE message_id IN ({due} LIMIT {limit}) AND claimed_at IS NULL RETURNING message_id"
+    );
+    let ids: Vec<MessageId> = query.ids(sql).await?;
+    let mut claimed = calls(db, &ids, terms).await?;
+    if let Some(most) = terms.daily_contacts {
+        reached::count(db, lease.line, &mut claimed, (most, terms.now)).await?;
+    }
+    Ok(claimed)
+}
+
+async fn calls(db: &impl ConnectionTrait, ids: &[MessageId], terms: &Terms) -> Result<Vec<Claimed>, StorageError> {
     let mut query = Query::on(db);
     let ids = query.among("o.message_id", ids);
+    let (agents, blocked) = (query.bind(terms.agents_since.micros()), query.bind(terms.blocked_since.micros()));
+    let agent = SessionStatus::Agent.code();
+    // A session has begun, so that the index of begun deployments finds it.
     let sql = format!(
-        "SELECT o.message_id, o.attempt, m.payload, k.phone, k.provider_user_id, k.opted_out_at, \
-         c.archived_at FROM outbox o JOIN messages m ON m.id = o.message_id \
+        "SELECT o.message_id, o.claimed_at, o.attempt, m.payload, k.id, k.phone, k.provider_user_id, \
+           k.opted_out_at IS NOT NULL, coalesce(k.blocked_at >= {blocked}, FALSE), c.archived_at IS NOT NULL, \
+           EXISTS (SELECT 1 FROM deployments a JOIN users u ON u.id = a.user_id WHERE a.contact_id = k.id \
+             AND a.line_id = o.line_id AND a.began_at IS NOT NULL AND a.session_status = {agent} \
+             AND (a.session_at >= {agents} OR u.activity_at >= {agents})) \
+         FROM outbox o JOIN messages m ON m.id = o.message_id \
          JOIN deployments d ON d.id = m.deployment_id JOIN contacts k ON k.id = d.contact_id \
          JOIN versions v ON v.id = d.version_id JOIN conversations c ON c.id = v.conversation_id \
          WHERE {ids} ORDER BY o.due_at, o.message_id"
@@ -188,20 +323,20 @@ async fn calls(db: &impl ConnectionTrait, ids: &[MessageId]) -> Result<Vec<Claim
 fn claimed(row: &mut Row<'_>) -> Result<Claimed, StorageError> {
     Ok(Claimed {
         message: row.id()?,
-        attempt: row.value()?,
+        at: row.time()?,
+        attempt: u32::try_from(row.value::<i32>()?).map_err(|_| StorageError::Corrupt("attempt"))?,
         payload: row.value()?,
+        contact: row.id()?,
         phone: row.value::<Option<String>>()?.map(Phone::stored),
         provider_user_id: row.value()?,
-        opted_out: row.optional_time()?.is_some(),
-        archived: row.optional_time()?.is_some(),
+        opted_out: row.value()?,
+        blocked: row.value()?,
+        archived: row.value()?,
+        with_agent: row.value()?,
+        over_capacity: false,
     })
 }
 
-fn line_to_serve(row: &mut Row<'_>) -> Result<LineToServe, StorageError> {
-    Ok(LineToServe {
-        id: row.id()?,
-        workspace: row.id()?,
-        phone_number_id: row.value()?,
-        messages_per_second: u32::try_from(row.value::<i32>()?).map_err(|_| StorageError::Corrupt("rate"))?,
-    })
+fn rate(stored: i32) -> Result<u32, StorageError> {
+    u32::try_from(stored).map_err(|_| StorageError::Corrupt("rate"))
 }

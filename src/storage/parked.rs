@@ -76,7 +76,7 @@ pub(super) async fn set_aside<'a>(
             Applied::Waits(key) if one.parked.is_none() => parked.push(park(workspace, key, &one.fact, parking, now)?),
             Applied::Waits(_) => continue,
             Applied::Nowhere(reason) => kept.push(keep(Some(workspace), reason, &written(&one.fact)?, now)),
-            Applied::Merged => kept.extend(as_it_came(workspace, &one.fact, now)),
+            Applied::Merged | Applied::Refused => kept.extend(as_it_came(workspace, &one.fact, now)),
         }
         settled.extend(one.parked);
     }

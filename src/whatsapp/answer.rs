@@ -60,16 +60,28 @@ pub struct Rejected {
 pub enum Action {
     /// Fail the message.
     Fail,
-    /// Retry the message later; the whole line is being throttled.
-    RetryLater,
-    /// Retry the message later; only its recipient is affected.
-    RetryThisUserLater,
+    /// Fail the message and stop the line, since going on would make things worse.
+    FailAndStopLine,
+    /// Retry the message later.
+    Retry(Trouble),
     /// Stop the line, since none of its messages can succeed. They stay queued.
     StopLine,
 }
 
-/// The code for too many messages to the same recipient.
-const PAIR_RATE_LIMIT: i32 = 131_056;
+/// Why a message is to be retried later, which decides when and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// An unspecific error, which may be of the provider or of the message.
+    Unclear,
+    /// The provider is temporarily unavailable.
+    Unavailable,
+    /// The account is under maintenance, for some minutes.
+    Maintenance,
+    /// The line or the account sends too fast.
+    Throttled,
+    /// Too many messages to the same user; nobody else has to wait.
+    Pair,
+}
 
 /// The longest wait that we accept from the provider.
 const MAX_WAIT: Duration = Duration::from_hours(24);
@@ -79,10 +91,14 @@ const TOO_MANY_REQUESTS: u16 = 429;
 impl Action {
     /// What to do about a call that was rejected with `code`.
     pub fn of_provider_code(code: i32) -> Self {
-        match FailureReason::of_provider_code(code) {
-            FailureReason::RateLimited if code == PAIR_RATE_LIMIT => Self::RetryThisUserLater,
-            FailureReason::RateLimited | FailureReason::ProviderError => Self::RetryLater,
-            FailureReason::LineUnavailable => Self::StopLine,
+        match code {
+            1 | 131_000 | 131_053 => Self::Retry(Trouble::Unclear),
+            2 | 131_016 | 133_004 => Self::Retry(Trouble::Unavailable),
+            131_057 => Self::Retry(Trouble::Maintenance),
+            4 | 80_007 | 130_429 => Self::Retry(Trouble::Throttled),
+            131_056 => Self::Retry(Trouble::Pair),
+            368 | 131_048 => Self::FailAndStopLine,
+            _ if FailureReason::of_provider_code(code) == FailureReason::LineUnavailable => Self::StopLine,
             _ => Self::Fail,
         }
     }
@@ -144,9 +160,13 @@ mod tests {
     use super::*;
 
     /// Every code of the provider's reference, and the action it leads to.
-    const ACTIONS: [(Action, &[i32]); 4] = [
-        (Action::RetryLater, &[4, 80_007, 130_429, 1, 2, 131_000, 131_016, 131_057, 133_004]),
-        (Action::RetryThisUserLater, &[131_056]),
+    const ACTIONS: [(Action, &[i32]); 8] = [
+        (Action::Retry(Trouble::Unclear), &[1, 131_000, 131_053]),
+        (Action::Retry(Trouble::Unavailable), &[2, 131_016, 133_004]),
+        (Action::Retry(Trouble::Maintenance), &[131_057]),
+        (Action::Retry(Trouble::Throttled), &[4, 80_007, 130_429]),
+        (Action::Retry(Trouble::Pair), &[131_056]),
+        (Action::FailAndStopLine, &[368, 131_048]),
         (
             Action::StopLine,
             &[
@@ -158,7 +178,6 @@ mod tests {
             Action::Fail,
             &[
                 100,
-                368,
                 130_403,
                 130_472,
                 130_497,
@@ -168,12 +187,10 @@ mod tests {
                 131_026,
                 131_030,
                 131_047,
-                131_048,
                 131_049,
                 131_050,
                 131_051,
                 131_052,
-                131_053,
                 131_055,
                 131_062,
                 131_063,

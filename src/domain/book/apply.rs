@@ -4,6 +4,7 @@ use super::attribution::Attribution;
 use super::{Book, MessageEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact, MessageName, Person, StatusFact, Target};
+use crate::domain::failure::{FailureReason, OwnFailure};
 use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, WorkspaceId, reported_message_key};
 use crate::domain::merge::{DeploymentFacts, MessageFacts, VariableValue, merge_variable};
 use crate::domain::message::Sender;
@@ -16,6 +17,8 @@ pub enum Applied {
     Merged,
     /// It must wait until this key becomes known.
     Waits(String),
+    /// It came too late: the message is canceled, and must not be sent.
+    Refused,
     /// It belongs to nothing; the constant says why.
     Nowhere(&'static str),
 }
@@ -42,6 +45,7 @@ impl Book {
             }
             Fact::Dispatched { message, at } => self.apply_dispatched(*message, *at),
             Fact::Withdrawn { message } => self.apply_withdrawn(*message),
+            Fact::Canceled { message, at } => self.apply_canceled(*message, *at),
             Fact::Kept(_) => Applied::Merged,
         }
     }
@@ -107,6 +111,9 @@ impl Book {
         let Some(deployment) = self.deployments.get_mut(&message.deployment) else {
             return Applied::Nowhere("unknown_deployment");
         };
+        if message.facts.own_failure.is_some_and(|failure| failure.reason == FailureReason::Canceled) {
+            return Applied::Refused;
+        }
         if deployment.facts.dispatched.is_none_or(|known| at < known) {
             deployment.facts.dispatched = Some(at);
             deployment.began = Some(at);
@@ -134,6 +141,33 @@ impl Book {
             self.touched.answers_moved.insert(message.deployment);
         }
         Applied::Merged
+    }
+
+    fn apply_canceled(&mut self, id: MessageId, at: Timestamp) -> Applied {
+        let Some(message) = self.messages.get(&id) else { return Applied::Nowhere("unknown_message") };
+        if self.is_queued(message) {
+            self.cancel(id, at);
+        } else if self.is_uncalled(message) {
+            // It is decided already, and has no place in the outbox.
+            self.touched.canceled.insert(id);
+        }
+        Applied::Merged
+    }
+
+    /// Whether a message still waits for its call, so that it can be canceled.
+    pub(super) fn is_queued(&self, message: &MessageEntry) -> bool {
+        self.is_uncalled(message) && message.facts == MessageFacts::default()
+    }
+
+    fn is_uncalled(&self, message: &MessageEntry) -> bool {
+        self.deployments.get(&message.deployment).is_some_and(|one| one.facts.dispatched.is_none())
+    }
+
+    /// Fails a queued message as canceled, which takes it out of the outbox.
+    pub(super) fn cancel(&mut self, id: MessageId, at: Timestamp) {
+        let own_failure = Some(OwnFailure { at, reason: FailureReason::Canceled });
+        self.merge_message(id, &MessageFacts { own_failure, ..MessageFacts::default() });
+        self.touched.canceled.insert(id);
     }
 
     fn learn_person(&mut self, contact: Option<ContactId>, told: &Person) {

@@ -150,6 +150,8 @@ struct Touched {
     told: BTreeSet<MessageId>,
     /// Messages whose status or time changed.
     progressed: BTreeSet<MessageId>,
+    /// Messages that were canceled before their call.
+    canceled: BTreeSet<MessageId>,
     variables: BTreeSet<(DeploymentId, String)>,
     contacts: BTreeSet<ContactId>,
     /// Deployments whose earliest answer must be determined again, because the time of their first message, of their
@@ -183,6 +185,11 @@ impl Book {
 
     fn touch_user(&mut self, id: UserId) -> &mut ChangeKinds {
         self.touched.users.entry(id).or_default()
+    }
+
+    /// The deployments in the book that are not their user's latest.
+    pub fn superseded(&self) -> impl Iterator<Item = &DeploymentEntry> {
+        self.deployments.values().filter(|one| !self.is_latest(one))
     }
 
     fn is_latest(&self, deployment: &DeploymentEntry) -> bool {

@@ -23,6 +23,8 @@ pub struct Settlement {
     pub told: Vec<MessageId>,
     /// Messages whose content stayed the same, but whose status or time changed.
     pub progressed: Vec<MessageId>,
+    /// Messages that were canceled before their call.
+    pub canceled: Vec<MessageId>,
     /// Variables that changed, by deployment and name.
     pub variables: BTreeSet<(DeploymentId, String)>,
     /// Contacts whose identifiers or names changed.
@@ -101,6 +103,7 @@ impl Book {
 
     /// Computes the net changes, and forgets what was dirty.
     pub fn settle(&mut self) -> Settlement {
+        self.cancel_needless_retries();
         let touched = std::mem::take(&mut self.touched);
         let sends = touched.standing.iter().filter_map(|id| self.send_move(*id)).collect();
         let latest = self.latest();
@@ -112,10 +115,33 @@ impl Book {
             deployments: touched.deployments.into_iter().collect(),
             progressed: touched.progressed.difference(&touched.told).copied().collect(),
             told: touched.told.into_iter().collect(),
+            canceled: touched.canceled.into_iter().collect(),
             variables: touched.variables,
             contacts: touched.contacts,
             known: touched.known,
         }
+    }
+
+    /// Cancels queued retries of deployments that turned out to be delivered.
+    fn cancel_needless_retries(&mut self) {
+        let delivered = |id: &DeploymentId| {
+            let before = self.deployments.get(id).filter(|one| !self.is_latest(one))?;
+            Some((before, self.delivered_at(before)?))
+        };
+        let retries = self.touched.standing.iter().filter_map(delivered).filter_map(|(before, at)| {
+            let retry = self.deployments.values().find(|one| one.retries && one.follows(before))?;
+            self.first_of(retry).filter(|first| self.is_queued(first)).map(|first| (first.id, at))
+        });
+        let needless: Vec<_> = retries.collect();
+        for (message, at) in needless {
+            self.cancel(message, at);
+        }
+    }
+
+    /// The earliest evidence that a deployment was delivered.
+    fn delivered_at(&self, deployment: &DeploymentEntry) -> Option<Timestamp> {
+        let facts = deployment.facts.with_first(self.first_of(deployment).map(|first| &first.facts));
+        [facts.delivered, facts.read, deployment.facts.responded()].into_iter().flatten().min()
     }
 
     /// `latest` is the standing of the user's latest deployment, if it is in the book.
@@ -196,6 +222,13 @@ fn earliest_answer(said: &[&Said], from: Timestamp, began_by_user: bool) -> Opti
     let beginning = said.iter().min_by_key(place).filter(|_| began_by_user);
     let answers = said.iter().filter(|said| said.answers && said.at >= from && beginning != Some(*said));
     answers.map(|said| said.at).min()
+}
+
+impl DeploymentEntry {
+    /// Whether this is the same user's deployment after `other`.
+    fn follows(&self, other: &Self) -> bool {
+        self.user == other.user && self.number == other.number + 1
+    }
 }
 
 impl UserEntry {

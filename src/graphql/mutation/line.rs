@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use crate::auth::Scope;
 use crate::domain;
-use crate::domain::id::new_key;
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::Direction;
+use crate::domain::id::{ConversationId, LineId, new_key};
 use crate::domain::input::{Fault, MAX_NAME_BYTES, check_name};
 use crate::graphql::context::{ContextExt, Needs, RequestContext};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
+use crate::graphql::input::id::{read_conversation_id, read_line_id};
 use crate::graphql::input::phone::read_phone;
+use crate::graphql::lazy::Lazy;
 use crate::graphql::place::Place;
 use crate::graphql::types::line::Line;
 use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
-use crate::storage::lines;
+use crate::storage::{conversations, lines};
 
 #[derive(Default)]
 pub(crate) struct LineMutation;
@@ -47,6 +51,28 @@ pub(crate) struct CreateLinePayload {
     user_errors: Vec<UserError>,
 }
 
+/// What is to change of a line. What is left out stays as it is.
+#[derive(Debug, InputObject)]
+pub(crate) struct UpdateLineInput {
+    /// The line.
+    id: ID,
+    /// The display name; 1 to 200 bytes.
+    name: Option<String>,
+    /// The most messages sent in any second: 1 to 1,000. It takes effect within a second, also on what is queued.
+    messages_per_second: Option<Given<i32>>,
+    /// The INBOUND conversation of this line that a user's message begins if it belongs to no other; null for the newest.
+    default_conversation_id: MaybeUndefined<ID>,
+}
+
+/// The result of a change to a line.
+#[derive(SimpleObject)]
+pub(crate) struct LinePayload {
+    /// The line as it is now. Null if the input was rejected.
+    line: Option<Line>,
+    /// Why the input was rejected; empty on success.
+    user_errors: Vec<UserError>,
+}
+
 /// The rate that WhatsApp allows most numbers.
 const DEFAULT_RATE: i32 = 80;
 /// The highest rate that WhatsApp allows a number.
@@ -71,6 +97,107 @@ impl LineMutation {
         let payload = CreateLinePayload { line, user_errors: errors.into_vec() };
         Ok(Fresh::new(&request.tenant, payload))
     }
+
+    /// Changes a line's name, rate or default conversation. It requires a token with the scope ADMIN.
+    #[graphql(guard = "Needs(Scope::Admin)")]
+    async fn update_line(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to change.")] input: UpdateLineInput,
+    ) -> Result<Fresh<LinePayload>> {
+        let request = ctx.request()?;
+        let mut errors = UserErrors::default();
+        let line = update(request, input, &mut errors).await?;
+        let payload = LinePayload { line: line.map(|id| Line(Lazy::Id(id))), user_errors: errors.into_vec() };
+        Ok(Fresh::new(&request.tenant, payload))
+    }
+
+    /// Lets a STOPPED line send again at once, without waiting for the next probe, for example after a bill was paid. If
+    /// the error persists, the line stops again. An ACTIVE line stays as it is.
+    async fn resume_line(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The line's id.")] id: ID,
+    ) -> Result<Fresh<LinePayload>> {
+        let request = ctx.request()?;
+        let (place, mut errors) = (Place::of("id"), UserErrors::default());
+        let found = find(request, read_line_id(&id, &place)?).await?;
+        let line = errors.found(place, "line", found);
+        if let Some(line) = &line {
+            request.backend.sends.resume_line(&request.tenant, line.id).await?;
+        }
+        let payload = LinePayload { line: line.map(|line| Line(Lazy::Id(line.id))), user_errors: errors.into_vec() };
+        Ok(Fresh::new(&request.tenant, payload))
+    }
+}
+
+async fn update(request: &RequestContext, input: UpdateLineInput, errors: &mut UserErrors) -> Result<Option<LineId>> {
+    let place = Place::of("input");
+    let id_place = place.field("id");
+    let Some(line) = find(request, read_line_id(&input.id, &id_place)?).await? else {
+        errors.found::<()>(id_place, "line", None);
+        return Ok(None);
+    };
+    let mut line = line;
+    input.lay_on(&mut line, &place, errors)?;
+    if let MaybeUndefined::Value(id) = &input.default_conversation_id {
+        let place = place.field("defaultConversationId");
+        line.default_conversation = default_conversation(request, &line, (id, place), errors).await?;
+    }
+    if errors.is_empty() {
+        lines::update(&request.tenant, &line).await?;
+    }
+    Ok(errors.is_empty().then_some(line.id))
+}
+
+async fn find(request: &RequestContext, id: Option<LineId>) -> Result<Option<domain::line::Line>> {
+    let Some(id) = id else { return Ok(None) };
+    Ok(lines::find_many(&request.tenant, &[id]).await?.remove(&id))
+}
+
+/// The inbound conversation of a line that an id names.
+async fn default_conversation(
+    request: &RequestContext,
+    line: &domain::line::Line,
+    (id, place): (&ID, Place),
+    errors: &mut UserErrors,
+) -> Result<Option<ConversationId>> {
+    let id = read_conversation_id(id, &place)?;
+    let found = match id {
+        Some(id) => conversations::find_many(&request.tenant, &[id]).await?.remove(&id),
+        None => None,
+    };
+    let Some(conversation) = errors.found(place.clone(), "conversation", found) else { return Ok(None) };
+    let fault = match conversation {
+        _ if conversation.line != line.id => Some("names a conversation of another line"),
+        _ if conversation.direction == Direction::Outbound => {
+            Some("names an OUTBOUND conversation, which users cannot start")
+        }
+        _ if conversation.archived_at.is_some() => Some("names an archived conversation"),
+        _ => None,
+    };
+    if let Some(fault) = fault {
+        errors.refuse(place, UserErrorCode::Invalid, &Fault::new(fault));
+    }
+    Ok(Some(conversation.id))
+}
+
+impl UpdateLineInput {
+    /// Lays the given values over those of a line.
+    fn lay_on(&self, line: &mut domain::line::Line, place: &Place, errors: &mut UserErrors) -> Result<()> {
+        if let Some(name) = &self.name {
+            errors.check(place.field("name"), check_name(name, MAX_NAME_BYTES));
+            line.name.clone_from(name);
+        }
+        if let Some(rate) = Given::read_field(self.messages_per_second.as_ref(), place, "messagesPerSecond")? {
+            let rate = errors.check(place.field("messagesPerSecond"), check_rate(rate));
+            line.messages_per_second = rate.unwrap_or(line.messages_per_second);
+        }
+        if self.default_conversation_id.is_null() {
+            line.default_conversation = None;
+        }
+        Ok(())
+    }
 }
 
 async fn create(
@@ -79,8 +206,9 @@ async fn create(
     errors: &mut UserErrors,
 ) -> Result<Option<domain::line::Line>> {
     let place = Place::of("input");
-    let Some(line) = input.read(&place, errors)? else { return Ok(None) };
-    if lines::create(&request.tenant, &line, request.now()).await? {
+    let now = request.now();
+    let Some(line) = input.read(&place, now, errors)? else { return Ok(None) };
+    if lines::create(&request.tenant, &line, now).await? {
         return Ok(Some(line));
     }
     let fault = Fault::new("already belongs to a line");
@@ -89,7 +217,7 @@ async fn create(
 }
 
 impl CreateLineInput {
-    fn read(self, place: &Place, errors: &mut UserErrors) -> Result<Option<domain::line::Line>> {
+    fn read(self, place: &Place, now: Timestamp, errors: &mut UserErrors) -> Result<Option<domain::line::Line>> {
         let phone = errors.check(place.field("phone"), read_phone(&self.phone, None));
         let id = check_name(&self.phone_number_id, MAX_PHONE_NUMBER_ID_BYTES);
         errors.check(place.field("phoneNumberId"), id);
@@ -104,6 +232,9 @@ impl CreateLineInput {
             name: self.name,
             messages_per_second,
             external: self.external.unwrap_or(false),
+            stop: None,
+            state_since: now,
+            default_conversation: None,
         }))
     }
 }

@@ -9,11 +9,12 @@ mod conversation;
 mod fact;
 mod line;
 mod send;
+mod send_control;
 mod version;
 
 use async_graphql::MergedObject;
 
-/// Everything that can be changed. It requires a token with the scope WRITE; `createLine` requires ADMIN. The fields of
+/// Everything that can be changed. It requires a token with the scope WRITE; `createLine` and `updateLine` require ADMIN. The fields of
 /// one request are executed one after another. Each returns `userErrors`; if that is not empty, the field changed
 /// nothing.
 #[derive(Default, MergedObject)]
@@ -22,5 +23,6 @@ pub(crate) struct Mutation(
     conversation::ConversationMutation,
     version::VersionMutation,
     send::SendMutation,
+    send_control::SendControlMutation,
     fact::FactMutation,
 );

@@ -10,6 +10,7 @@ use crate::auth::Scope;
 use crate::domain;
 use crate::domain::id::SendId;
 use crate::domain::send::SendState;
+use crate::domain::standing::DeploymentStatus;
 use crate::domain::tally::Tally;
 use crate::graphql::context::{ContextExt, Needs, RequestContext};
 use crate::graphql::error::{ApiError, Result};
@@ -40,8 +41,8 @@ struct Seen {
 
 #[Subscription(guard = "Needs(Scope::Read)")]
 impl SendSubscription {
-    /// A send: as it is now, then whenever its state or progress changes, until it is COMPLETED or CANCELED; the
-    /// subscription then completes.
+    /// A send: as it is now, then whenever its state or progress changes, until it is COMPLETED, or CANCELED with nothing
+    /// left in the queue; the subscription then completes.
     async fn send_progress(
         &self,
         ctx: &Context<'_>,
@@ -69,6 +70,17 @@ impl Frame {
         let send = send.ok_or_else(|| ApiError::broken("a send that was followed is gone"))?;
         let seen = Seen { state: send.state(request.now()), tally: tally.unwrap_or_default() };
         Ok(Self { send, seen, loaders })
+    }
+}
+
+impl Seen {
+    /// Whether nothing of the send will leave the queue any more.
+    fn is_over(&self) -> bool {
+        match self.state {
+            SendState::Completed => true,
+            SendState::Canceled => self.tally.with_status(DeploymentStatus::Queued) == 0,
+            _ => false,
+        }
     }
 }
 
@@ -101,7 +113,7 @@ fn news<F: AsRef<Seen>>(frames: impl Stream<Item = Result<F>>) -> impl Stream<It
 
 /// Whether a frame is the last: an error, or the end of the send.
 fn is_last<F: AsRef<Seen>>(frame: &Result<F>) -> bool {
-    frame.as_ref().map_or(true, |frame| matches!(frame.as_ref().state, SendState::Completed | SendState::Canceled))
+    frame.as_ref().map_or(true, |frame| frame.as_ref().is_over())
 }
 
 #[cfg(test)]
@@ -109,7 +121,7 @@ mod tests {
     use futures_util::stream;
 
     use super::*;
-    use crate::domain::standing::{Cell, DeploymentStatus};
+    use crate::domain::standing::Cell;
 
     impl AsRef<Self> for Seen {
         fn as_ref(&self) -> &Self {

@@ -1,17 +1,32 @@
 //! Lines.
 
-use async_graphql::{Context, Description, ID, Object};
+use std::sync::Arc;
 
+use async_graphql::{Context, Description, Enum, ID, Object};
+
+use super::conversation::Conversation;
 use crate::domain;
+use crate::domain::line::LineStop;
 use crate::graphql::connection::int;
 use crate::graphql::error::Result;
 use crate::graphql::lazy::Lazy;
-use crate::graphql::scalars::PhoneNumber;
+use crate::graphql::scalars::{DateTime, PhoneNumber};
 
 /// A WhatsApp business number that conversations run on. The credentials for sending are settings of the server and
 /// never appear in the API.
 #[derive(Description)]
 pub(crate) struct Line(pub(crate) Lazy<domain::line::Line>);
+
+/// Whether a line can send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub(crate) enum LineState {
+    /// What is queued on it leaves, at its rate.
+    Active,
+    /// WhatsApp reported an error of the line or its account, such as an expired token or an unpaid bill. What is queued
+    /// stays queued. From time to time a single message is sent to see whether the error is gone; `resumeLine` does not
+    /// wait for that.
+    Stopped,
+}
 
 #[Object(use_type_description)]
 impl Line {
@@ -38,6 +53,34 @@ impl Line {
     /// The most messages sent on this line in any second.
     async fn messages_per_second(&self, ctx: &Context<'_>) -> Result<i32> {
         Ok(int(self.0.row(ctx).await?.messages_per_second.into()))
+    }
+
+    /// Whether it can send.
+    async fn state(&self, ctx: &Context<'_>) -> Result<LineState> {
+        let stopped = self.0.row(ctx).await?.stop.is_some();
+        Ok(if stopped { LineState::Stopped } else { LineState::Active })
+    }
+
+    /// Why it is STOPPED, in WhatsApp's words if it gave any. Null while it is ACTIVE.
+    async fn state_reason(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.0.row(ctx).await.map(|row| row.stop.as_ref().map(LineStop::sentence)).transpose()
+    }
+
+    /// WhatsApp's code of the error because of which it is STOPPED. Null while it is ACTIVE.
+    async fn state_code(&self, ctx: &Context<'_>) -> Option<Result<i32>> {
+        self.0.row(ctx).await.map(|row| row.stop.as_ref().and_then(|stop| stop.code)).transpose()
+    }
+
+    /// Since when it has been in this state.
+    async fn state_since(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        Ok(self.0.row(ctx).await?.state_since.into())
+    }
+
+    /// The INBOUND conversation that a user's message begins if it belongs to no other. Null if none was chosen; it is
+    /// then the line's newest that is not archived.
+    async fn default_conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
+        let conversation = |row: Arc<domain::line::Line>| row.default_conversation.map(|id| Conversation(Lazy::Id(id)));
+        self.0.row(ctx).await.map(conversation).transpose()
     }
 
     /// Whether another system sends on this line. If so, Bluetick sends nothing on it; deployments stay QUEUED until

@@ -1,14 +1,17 @@
 //! Sends.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Description, Enum, ID, Object};
 
 use super::conversation::Conversation;
 use super::metrics::{StatusCount, by_status};
 use super::version::Version;
 use crate::domain;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::ConversationId;
 use crate::domain::page::Cursors;
-use crate::graphql::connection::List;
+use crate::graphql::connection::{List, int};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::lazy::Lazy;
@@ -83,9 +86,50 @@ impl Send {
         self.0.row(ctx).await.map(|row| row.scheduled_at.map(DateTime)).transpose()
     }
 
+    /// When it was paused. Null while it is not.
+    async fn paused_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.0.row(ctx).await.map(|row| row.paused_at.map(DateTime)).transpose()
+    }
+
+    /// When it was canceled. Null if it was not.
+    async fn canceled_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.0.row(ctx).await.map(|row| row.canceled_at.map(DateTime)).transpose()
+    }
+
+    /// When its last deployment will probably have left the queue, from what is queued on its line and the line's rate,
+    /// which its sends share equally. Null unless it is SCHEDULED or SENDING, while the line is stopped, and where another
+    /// system sends.
+    async fn estimated_completion_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.estimate(ctx).await.map(|at| at.map(DateTime)).transpose()
+    }
+
+    /// The send whose failed users this one retries. Null if it retries none.
+    async fn retry_of(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
+        self.0.row(ctx).await.map(|row| row.retry_of.map(|send| Self(Lazy::Id(send)))).transpose()
+    }
+
+    /// How many seconds after its acceptance an undelivered message expires, if this send says so. Null if the template's
+    /// category decides.
+    async fn time_to_live_seconds(&self, ctx: &Context<'_>) -> Option<Result<i32>> {
+        let seconds = |row: Arc<domain::send::Send>| row.time_to_live.map(|time_to_live| time_to_live.as_secs());
+        let seconds = self.0.row(ctx).await.map(seconds).transpose()?;
+        Some(seconds.map(|seconds| int(i64::try_from(seconds).unwrap_or(i64::MAX))))
+    }
+
     /// When its last deployment left the queue. Null until then.
     async fn completed_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.0.row(ctx).await.map(|row| row.completed_at.map(DateTime)).transpose()
+    }
+}
+
+impl Send {
+    async fn estimate(&self, ctx: &Context<'_>) -> Result<Option<Timestamp>> {
+        let (row, now) = (self.0.row(ctx).await?, ctx.request()?.now());
+        if !matches!(row.state(now), domain::send::SendState::Scheduled | domain::send::SendState::Sending) {
+            return Ok(None);
+        }
+        let queue = ctx.loaders()?.queues().load(row.id).await?;
+        Ok(queue.map(|queue| queue.done_at(row.scheduled_at.unwrap_or(now).max(now))))
     }
 }
 

@@ -81,7 +81,9 @@ impl Keys {
                 self.provider_ids.extend(message.in_reply_to.clone());
                 self.lines.insert(message.line);
             }
-            Fact::Dispatched { message, .. } | Fact::Withdrawn { message } => self.messages.push(*message),
+            Fact::Dispatched { message, .. } | Fact::Withdrawn { message } | Fact::Canceled { message, .. } => {
+                self.messages.push(*message);
+            }
             Fact::Kept(_) => {}
         }
     }
@@ -96,8 +98,8 @@ impl Keys {
         }
     }
 
-    /// The current version of the inbound conversation of each line with messages. If there are several inbound conversations
-    /// that are not archived, it is that of the newest one.
+    /// The current version of the inbound conversation of each line with messages: of those that are not archived, the line's
+    /// default, or else the newest.
     pub(super) async fn inbound_versions(&self, tenant: &Tenant) -> Result<HashMap<LineId, VersionId>, StorageError> {
         if self.lines.is_empty() {
             return Ok(HashMap::new());
@@ -109,9 +111,9 @@ impl Keys {
         let direction = query.bind(Direction::Inbound.code());
         let sql = format!(
             "SELECT c.line_id, v.id FROM conversations c \
-             JOIN versions v ON v.conversation_id = c.id AND v.number = c.versions \
+             JOIN versions v ON v.conversation_id = c.id AND v.number = c.versions JOIN lines l ON l.id = c.line_id \
              WHERE c.workspace_id = {workspace} AND {lines} AND c.direction = {direction} AND c.archived_at IS NULL \
-             ORDER BY c.created_at, c.id"
+             ORDER BY coalesce(c.id = l.default_conversation_id, FALSE), c.created_at, c.id"
         );
         let versions = query.all(sql, |row| Ok((row.id()?, row.id()?))).await?;
         Ok(versions.into_iter().collect())

@@ -32,6 +32,7 @@ pub(super) async fn book(
     first_messages(db, workspace, &deployments, &mut book).await?;
     enter_deployments(deployments, &mut book)?;
     users_of_deployments(db, workspace, &mut book).await?;
+    retries(db, workspace, &mut book).await?;
     if !keys.variables.is_empty() {
         named_variables(db, workspace, keys, &mut book).await?;
     }
@@ -171,6 +172,27 @@ async fn users_of_deployments(
         book.enter_user(rows::user_entry(&row)?);
     }
     Ok(())
+}
+
+/// The retries of deployments that are not the latest of their users: a retry is canceled if the deployment that it retries
+/// turns out to be delivered.
+async fn retries(db: &DatabaseTransaction, workspace: WorkspaceId, book: &mut Book) -> Result<(), StorageError> {
+    let superseded: BTreeSet<UserId> = book.superseded().map(|one| one.user).collect();
+    if superseded.is_empty() {
+        return Ok(());
+    }
+    let open: Vec<DeploymentId> = book.deployments.keys().copied().collect();
+    let mut query = Query::on(db);
+    let workspace_place = query.bind(workspace.0);
+    let users = query.among("d.user_id", &superseded.into_iter().collect::<Vec<_>>());
+    let not_open = query.not_among("d.id", &open);
+    let sql = format!(
+        "SELECT d.*, l.external FROM deployments d JOIN lines l ON l.id = d.line_id \
+         WHERE d.workspace_id = {workspace_place} AND {users} AND {not_open} AND d.retries AND d.dispatched_at IS NULL"
+    );
+    let retries: Vec<DeploymentRow> = query.models(sql).await?;
+    first_messages(db, workspace, &retries, book).await?;
+    enter_deployments(retries, book)
 }
 
 async fn named_variables(

@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{DeploymentId, MessageId, UserId, VersionId, WorkspaceId};
 use crate::storage::bulk::{Bulk, Datum, Kind, OnConflict};
 use crate::storage::ledger::{self, Locked, Revisions};
-use crate::storage::{StorageError, contacts, rows};
+use crate::storage::{StorageError, contacts, outbox, rows};
 
 /// The variables table, as a batch writes it.
 pub(in crate::storage) const VARIABLES: Bulk = Bulk {
@@ -51,6 +51,7 @@ pub(in crate::storage) async fn book(
     messages(db, workspace, book, settlement).await?;
     variables(db, workspace, book, settlement).await?;
     people(db, workspace, book, settlement).await?;
+    outbox::cancel(db, &settlement.canceled).await?;
     ledger::move_sends(db, workspace, &settlement.sends, now).await?;
     locked.append(db, workspace, &moves, &begun(book, settlement), now).await
 }

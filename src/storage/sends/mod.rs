@@ -1,10 +1,13 @@
 //! Sends: their rows and tallies, and `submit`, which stores a new one.
 
+pub mod control;
 pub mod submit;
+
+use std::collections::HashMap;
 
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::page::{Key, Page, Slice};
-use crate::domain::send::Send;
+use crate::domain::send::{Queue, Send};
 use crate::domain::tally::Tally;
 use crate::storage::pages::{List, Lists};
 use crate::storage::query::Query;
@@ -61,6 +64,35 @@ pub async fn tallies(tenant: &Tenant, sends: &[SendId]) -> Found<SendId, Tally> 
         found.entry(send).or_insert_with(Tally::default).add(cell, count);
     }
     Ok(found)
+}
+
+/// What is queued of sends, and of the other sends that share their lines. Sends on lines that are stopped, or on which
+/// another system sends, are missing.
+pub async fn queues(tenant: &Tenant, sends: &[SendId]) -> Found<SendId, Queue> {
+    let mut query = Query::of(tenant);
+    let among = query.among("s.id", sends);
+    // The status is the lowest three bits of a cell, and QUEUED is 0.
+    let sql = format!(
+        "SELECT s.id, o.id, l.messages_per_second, CAST((SELECT coalesce(sum(t.deployments), 0) FROM send_tally t \
+           WHERE t.send_id = o.id AND (t.cell & 7) = 0) AS bigint) \
+         FROM sends s JOIN conversations c ON c.id = s.conversation_id JOIN lines l ON l.id = c.line_id \
+         JOIN conversations oc ON oc.line_id = l.id JOIN sends o ON o.conversation_id = oc.id \
+         WHERE s.workspace_id = $1 AND {among} AND NOT l.external AND l.stopped_at IS NULL \
+         AND o.completed_at IS NULL AND o.canceled_at IS NULL AND o.paused_at IS NULL"
+    );
+    let read =
+        |row: &mut Row<'_>| Ok((row.id::<SendId>()?, row.id::<SendId>()?, row.value::<i32>()?, row.value::<i64>()?));
+    let mut queues: HashMap<SendId, Queue> = HashMap::new();
+    for (send, other, rate, queued) in query.all(sql, read).await? {
+        let messages_per_second = u32::try_from(rate).map_err(|_| StorageError::Corrupt("rate"))?;
+        let queue = queues.entry(send).or_insert(Queue { own: 0, others: Vec::new(), messages_per_second });
+        if send == other {
+            queue.own = queued;
+        } else {
+            queue.others.push(queued);
+        }
+    }
+    Ok(queues)
 }
 
 fn read(row: &mut Row<'_>) -> Result<Send, StorageError> {

@@ -298,5 +298,8 @@ pub(super) fn line(phone_number_id: &str) -> Line {
         name: "Service".to_owned(),
         messages_per_second: 80,
         external: false,
+        stop: None,
+        state_since: Timestamp::MIN,
+        default_conversation: None,
     }
 }

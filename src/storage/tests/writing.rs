@@ -18,7 +18,7 @@ use crate::domain::standing::DeploymentStatus;
 use crate::storage::parked::Parking;
 use crate::storage::record::{Batch, Offered, batch};
 use crate::storage::sends::submit::{NewRecipient, NewSend, Submitted, submit};
-use crate::storage::{Database, Tenant, conversations, metrics, outbox, verify};
+use crate::storage::{Database, Tenant, conversations, leases, metrics, outbox, verify};
 
 on_both_databases!(
     a_send_is_stored_once_for_its_key,
@@ -86,12 +86,19 @@ async fn record(tenant: &Tenant, facts: Vec<Fact>) -> Batch {
     batch(tenant, &offered, PARKING, at(100)).await.unwrap()
 }
 
+const LEASE: Duration = Duration::from_mins(1);
+
+fn terms(seconds: i64) -> outbox::Terms {
+    let now = at(seconds);
+    outbox::Terms { now, lease: LEASE, limit: 100, agents_since: now, blocked_since: now, daily_contacts: None }
+}
+
 /// The messages waiting to be sent, claimed.
 async fn claimed(db: &Database, line: LineId) -> Vec<MessageId> {
-    let lease = outbox::lease(db, line, new_key(), at(2), at(9)).await.unwrap().unwrap();
-    let claimed = outbox::claim(db, lease, at(2), 100).await.unwrap();
-    outbox::release(db, lease).await.unwrap();
-    claimed.into_iter().map(|one| one.message).collect()
+    let lease = leases::take(db, line, new_key(), LEASE).await.unwrap().unwrap();
+    let claim = outbox::claim(db, lease, terms(2)).await.unwrap().unwrap();
+    leases::release(db, lease).await.unwrap();
+    claim.messages.into_iter().map(|one| one.message).collect()
 }
 
 fn status(name: MessageName, facts: MessageFacts) -> Fact {

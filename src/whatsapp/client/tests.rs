@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::domain::id::{MessageId, new_key};
 use crate::domain::phone::Phone;
-use crate::whatsapp::answer::{Accepted, Action};
+use crate::whatsapp::answer::{Accepted, Action, Trouble};
 use crate::whatsapp::template::Recipient;
 
 /// A stand-in for the provider: its address, and the tasks that end with it.
@@ -124,7 +124,7 @@ async fn a_refusal_carries_code_words_and_wait() {
     let (stub, _) = Stub::answering(reply).await;
     let Answer::Rejected(rejected) = stub.call().await else { panic!() };
     assert_eq!((rejected.code, rejected.text.as_str()), (131_056, "(#131056) Too fast"));
-    assert_eq!((rejected.action, rejected.retry_after), (Action::RetryThisUserLater, Some(Duration::from_secs(7))));
+    assert_eq!((rejected.action, rejected.retry_after), (Action::Retry(Trouble::Pair), Some(Duration::from_secs(7))));
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageName, Target};
 use crate::domain::id::{LineId, MessageId};
 use crate::domain::phone::Phone;
-use crate::whatsapp::answer::{Action, Answer};
+use crate::whatsapp::answer::{Action, Answer, Trouble};
 use crate::whatsapp::client::{self, CloudApi};
 use crate::whatsapp::template::{OutgoingTemplate, Recipient};
 use crate::whatsapp::{signature, webhook};
@@ -228,9 +228,9 @@ async fn silence_is_an_unknown_outcome_and_ends_with_the_simulator() {
 async fn refusals_carry_their_codes() {
     let sink = Sink::start(0).await;
     for (code, action) in [
-        (131_056, Action::RetryThisUserLater),
-        (130_429, Action::RetryLater),
-        (131_016, Action::RetryLater),
+        (131_056, Action::Retry(Trouble::Pair)),
+        (130_429, Action::Retry(Trouble::Throttled)),
+        (131_016, Action::Retry(Trouble::Unavailable)),
         (131_042, Action::StopLine),
         (132_000, Action::Fail),
     ] {
@@ -336,7 +336,7 @@ async fn calls_are_refused_while_too_many_updates_wait() {
     let (simulator, api) = start(SimulatorSettings { speed: 1e-6, webhooks, ..without_answer_delay(plain) }).await;
     assert!(matches!(api.send_template(LINE, &message(1)).await, Answer::Accepted(_)));
     let Answer::Rejected(rejected) = api.send_template(LINE, &message(2)).await else { panic!() };
-    assert_eq!(rejected.action, Action::RetryLater);
+    assert_eq!(rejected.action, Action::Retry(Trouble::Throttled));
     simulator.shutdown().await;
 }
 

@@ -166,6 +166,24 @@ fn what_was_not_sent_after_all_is_answered_by_nothing() {
 }
 
 #[test]
+fn of_a_call_and_a_cancellation_the_first_holds() {
+    for call_first in [true, false] {
+        let mut talk = Talk::on(0);
+        let message = talk.send(10.0);
+        let dispatched = (Fact::Dispatched { message, at: instant(11.0) }, None);
+        let canceled = (Fact::Canceled { message, at: instant(11.0) }, None);
+        let both = if call_first { [dispatched, canceled] } else { [canceled, dispatched] };
+        for fact in both {
+            talk.workspace.record(&[fact]);
+        }
+        let deployment = talk.deployment();
+        let reason = talk.workspace.messages[&message].facts.failure().map(|failure| failure.reason);
+        assert_eq!(deployment.facts.dispatched.is_some(), call_first);
+        assert_eq!(reason, (!call_first).then_some(FailureReason::Canceled));
+    }
+}
+
+#[test]
 fn what_was_taken_for_the_beginning_answers_once_an_earlier_message_turns_up() {
     let mut talk = Talk::new();
     talk.told(Sender::User, "b", 10.0);

@@ -34,6 +34,9 @@ impl World {
             name: "Line".into(),
             messages_per_second: 80,
             external: true,
+            stop: None,
+            state_since: Timestamp::MIN,
+            default_conversation: None,
         };
         Known { deployments: [self.deployment].into(), lines: [(self.line, line.into())].into() }
     }

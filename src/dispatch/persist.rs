@@ -1,4 +1,4 @@
-//! Retries of what must not be left undone, while the database is unavailable.
+//! Persistence with what must not be left undone while the database is unavailable.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ const MAX_DELAY: Duration = Duration::from_secs(5);
 const MAX_ATTEMPTS: u32 = 16;
 
 /// Runs `work` until it succeeds, fails for a reason that retries cannot help, or was attempted too often.
-pub(super) async fn retry<F>(work: impl Fn() -> F) -> Result<(), WorkerError>
+pub(super) async fn persist<T, F>(work: impl Fn() -> F) -> Result<T, WorkerError>
 where
-    F: Future<Output = Result<(), WorkerError>>,
+    F: Future<Output = Result<T, WorkerError>>,
 {
     let mut delay = FIRST_DELAY;
     for _ in 1..MAX_ATTEMPTS {
@@ -42,7 +42,7 @@ mod tests {
     /// Whether something that succeeds at the n-th attempt succeeded, and the number of attempts.
     async fn attempt(succeeds_at: u32, error: fn() -> RecordError) -> (bool, u32) {
         let tries = AtomicU32::new(0);
-        let done = retry(|| async {
+        let done = persist(|| async {
             let nth = tries.fetch_add(1, Ordering::Relaxed) + 1;
             if nth == succeeds_at { Ok(()) } else { Err(error().into()) }
         });

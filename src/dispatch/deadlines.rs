@@ -1,0 +1,106 @@
+//! Deadlines: messages whose time to live has passed without a delivery, and calls whose outcome nobody reported.
+//!
+//! Both are found by partial indexes, by any node, and settled by facts, under the version's lock. Two nodes that find the
+//! same deadline record the same fact, whose time is that of the deadline. Whatever is reported later still counts: a
+//! delivery overrides both, and any evidence overrides an unknown outcome.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::call::status;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::fact::Fact;
+use crate::domain::failure::{FailureReason, OwnFailure};
+use crate::domain::id::WorkspaceId;
+use crate::domain::merge::MessageFacts;
+use crate::recorder::{RecordError, Recorder};
+use crate::storage::{Database, StorageError, messages, outbox};
+
+/// How often deadlines are looked for.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The most deadlines of a kind that are settled at a time.
+const BATCH_SIZE: u32 = 500;
+
+/// Settles what did not happen in time.
+pub struct Deadlines {
+    /// The database.
+    pub db: Database,
+    /// The recorder of the facts.
+    pub recorder: Recorder,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// How long to wait for the outcome of an unanswered call before it is recorded as unknown.
+    pub unknown_grace: Duration,
+}
+
+/// Why deadlines are not settled for now.
+#[derive(Debug, thiserror::Error)]
+enum DeadlineError {
+    #[error("cannot read the deadlines")]
+    Storage(#[from] StorageError),
+    #[error("cannot record what follows from a deadline")]
+    Record(#[from] RecordError),
+}
+
+impl Deadlines {
+    /// Settles deadlines until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = self.settle().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "deadlines are not settled");
+            }
+        }
+    }
+
+    async fn settle(&self) -> Result<(), DeadlineError> {
+        let now = self.clock.now();
+        while self.expire(now).await? == BATCH_SIZE as usize {}
+        while self.give_up(now).await? == BATCH_SIZE as usize {}
+        Ok(())
+    }
+
+    /// Fails messages that were not delivered in time, and tells how many.
+    async fn expire(&self, now: Timestamp) -> Result<usize, DeadlineError> {
+        let expired = messages::expired(&self.db, now, BATCH_SIZE).await?;
+        let fact = |one: &messages::Expired| {
+            let own_failure = Some(OwnFailure { at: one.expires_at, reason: FailureReason::Expired });
+            (one.workspace, status(one.message, MessageFacts { own_failure, ..MessageFacts::default() }))
+        };
+        self.record(expired.iter().map(fact)).await?;
+        Ok(expired.len())
+    }
+
+    /// Records unknown outcomes of calls that were not answered in time, and tells how many.
+    async fn give_up(&self, now: Timestamp) -> Result<usize, DeadlineError> {
+        let unanswered = outbox::unanswered(&self.db, now.minus(self.unknown_grace), BATCH_SIZE).await?;
+        let fact = |one: &outbox::Unanswered| {
+            let unknown = Some(one.claimed_at.plus(self.unknown_grace));
+            (one.workspace, status(one.message, MessageFacts { unknown, ..MessageFacts::default() }))
+        };
+        self.record(unanswered.iter().map(fact)).await?;
+        if !unanswered.is_empty() {
+            outbox::settle(&self.db, &unanswered.iter().map(|one| one.message).collect::<Vec<_>>()).await?;
+        }
+        Ok(unanswered.len())
+    }
+
+    async fn record(&self, facts: impl Iterator<Item = (WorkspaceId, Fact)>) -> Result<(), RecordError> {
+        let mut by_workspace: HashMap<WorkspaceId, Vec<Fact>> = HashMap::new();
+        for (workspace, fact) in facts {
+            by_workspace.entry(workspace).or_default().push(fact);
+        }
+        for (workspace, facts) in by_workspace {
+            self.recorder.record(workspace, facts).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,241 @@
+//! The desk of a worker: what it does with the messages of its line in the database, under its lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::backoff;
+use super::call::{Finished, News, Outcome, record, refusal, status};
+use super::dispatcher::Inner;
+use super::pairs::Pairs;
+use super::persist::persist;
+use super::worker::WorkerError;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::fact::Fact;
+use crate::domain::failure::OwnFailure;
+use crate::domain::id::MessageId;
+use crate::domain::line::LineStop;
+use crate::domain::merge::MessageFacts;
+use crate::recorder::Recorded;
+use crate::storage::leases::{self, Lease};
+use crate::storage::outbox::{self, Claimed, LineToServe, Requeued, Terms};
+use crate::storage::{StorageError, lines};
+
+/// How long a contact counts as blocked after the provider named it so. It may have been unblocked since, which the provider
+/// does not report.
+const BLOCKED_FOR: Duration = Duration::from_hours(7 * 24);
+
+/// The lease of a line, and what is done under it.
+pub(super) struct Desk<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) line: Arc<LineToServe>,
+    pub(super) lease: Lease,
+    pub(super) pairs: Pairs,
+}
+
+/// The instant at which a lease ends, by two clocks: the monotonic one stands still while the machine is suspended, and the
+/// wall clock may be set back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    pub(super) instant: Instant,
+    time: Timestamp,
+}
+
+/// What was claimed.
+pub(super) struct Taken {
+    /// When the renewed lease ends.
+    pub(super) deadline: Deadline,
+    /// The rate of the line as it is now.
+    pub(super) messages_per_second: u32,
+    /// Whether the line is stopped, so that the single message is a probe.
+    pub(super) probing: bool,
+    /// Whether nothing was due.
+    pub(super) nothing_due: bool,
+    /// The messages to call for.
+    pub(super) ready: Vec<Claimed>,
+}
+
+impl Deadline {
+    /// The deadline of a lease that is asked for now. The clocks are read before, so that it is never later than the one in
+    /// the database.
+    pub(super) fn after(lease: Duration, clock: &dyn Clock) -> Self {
+        Self { instant: Instant::now() + lease, time: clock.now().plus(lease) }
+    }
+
+    /// Whether it has passed by either clock.
+    pub(super) fn has_passed(&self, clock: &dyn Clock) -> bool {
+        Instant::now() >= self.instant || clock.now() >= self.time
+    }
+}
+
+impl Desk<'_> {
+    /// Claims messages and announces their calls, under a renewed lease; `None` if another node has taken it.
+    ///
+    /// If anything fails on the way, messages stay claimed that were never announced. Whoever takes the lease next queues them
+    /// again.
+    pub(super) async fn claim(&self, limit: u32) -> Result<Option<Taken>, WorkerError> {
+        let deadline = Deadline::after(self.inner.parts.settings.lease, &*self.inner.parts.clock);
+        let terms = self.terms(limit);
+        let Some(claim) = outbox::claim(&self.inner.parts.db, self.lease, terms).await? else { return Ok(None) };
+        let nothing_due = claim.messages.is_empty();
+        let (refused, callable): (Vec<_>, Vec<_>) = claim.messages.into_iter().partition(|one| refusal(one).is_some());
+        self.refuse(&refused, terms.now).await?;
+        let ready = self.announce(self.one_after_the_other(callable, terms.now).await?).await?;
+        Ok(Some(Taken {
+            deadline,
+            messages_per_second: claim.messages_per_second,
+            probing: claim.stopped,
+            nothing_due,
+            ready,
+        }))
+    }
+
+    /// Renews the lease; `None` if another node has taken it.
+    pub(super) async fn keep(&self) -> Result<Option<Deadline>, StorageError> {
+        let parts = &self.inner.parts;
+        let deadline = Deadline::after(parts.settings.lease, &*parts.clock);
+        let kept = leases::keep(&parts.db, self.lease, parts.settings.lease).await?;
+        Ok(kept.then_some(deadline))
+    }
+
+    /// Settles the outbox rows of calls that have ended, and of messages that were claimed and not called.
+    pub(super) async fn settle(&self, finished: Vec<Finished>, uncalled: Vec<Claimed>) -> Result<(), WorkerError> {
+        let now = self.inner.parts.clock.now();
+        let uncalled = uncalled.into_iter().map(|claimed| (claimed, Outcome::Uncalled));
+        let ended = finished.into_iter().map(|one| (one.claimed, one.outcome)).chain(uncalled);
+        let (mut settled, mut requeued) = (Vec::new(), Vec::new());
+        for (Claimed { message, attempt, .. }, outcome) in ended {
+            match outcome {
+                Outcome::Settled => settled.push(message),
+                Outcome::Later(delay) => requeued.push(Requeued { message, due_at: now.plus(delay), attempt }),
+                Outcome::Uncalled => {
+                    requeued.push(Requeued { message, due_at: now, attempt: attempt.saturating_sub(1) });
+                }
+                Outcome::Open => {}
+            }
+        }
+        self.forget(&settled).await?;
+        self.withdraw(&requeued).await?;
+        self.requeue(&requeued).await
+    }
+
+    /// Stops the line, and sets the time of its next probe.
+    pub(super) async fn stop(&self, stop: &LineStop) -> Result<(), WorkerError> {
+        let parts = &self.inner.parts;
+        let now = parts.clock.now();
+        let next_probe = |probes| now.plus(backoff::next_probe(probes));
+        tracing::warn!(line.id = %self.line.id, provider.code = stop.code, "the provider stopped a line");
+        persist(|| async { Ok(lines::stop(&parts.db, self.line.id, stop, now, next_probe).await?) }).await
+    }
+
+    /// Lets the line send again, since a probe got through.
+    pub(super) async fn resume(&self) -> Result<(), WorkerError> {
+        let parts = &self.inner.parts;
+        tracing::info!(line.id = %self.line.id, "a stopped line sends again");
+        persist(|| async { Ok(lines::resume(&parts.db, self.line.id, parts.clock.now()).await?) }).await
+    }
+
+    /// Leaves the line stopped until the time of its next probe.
+    pub(super) async fn probe_later(&self) -> Result<(), WorkerError> {
+        let parts = &self.inner.parts;
+        let now = parts.clock.now();
+        let next_probe = |probes| now.plus(backoff::next_probe(probes));
+        persist(|| async { Ok(lines::probe_later(&parts.db, self.line.id, next_probe).await?) }).await
+    }
+
+    fn terms(&self, limit: u32) -> Terms {
+        let parts = &self.inner.parts;
+        let now = parts.clock.now();
+        Terms {
+            now,
+            lease: parts.settings.lease,
+            limit,
+            agents_since: now.minus(parts.settings.agent_session),
+            blocked_since: now.minus(BLOCKED_FOR),
+            daily_contacts: parts.settings.daily_contacts,
+        }
+    }
+
+    /// Records messages that fail without a call.
+    async fn refuse(&self, refused: &[Claimed], now: Timestamp) -> Result<(), WorkerError> {
+        let fact = |one: &Claimed| {
+            let own_failure = refusal(one).map(|reason| OwnFailure { at: now, reason });
+            status(one.message, MessageFacts { own_failure, ..MessageFacts::default() })
+        };
+        self.record(refused.iter().map(fact).collect()).await?;
+        self.forget(&refused.iter().map(|one| one.message).collect::<Vec<_>>()).await
+    }
+
+    /// Queues messages again whose users got too many lately, and returns the others.
+    async fn one_after_the_other(&self, claimed: Vec<Claimed>, now: Timestamp) -> Result<Vec<Claimed>, WorkerError> {
+        let (mut ready, mut waiting) = (Vec::with_capacity(claimed.len()), Vec::new());
+        for one in claimed {
+            match self.pairs.take(one.contact) {
+                Ok(()) => ready.push(one),
+                Err(wait) => waiting.push(Requeued {
+                    message: one.message,
+                    due_at: now.plus(wait),
+                    attempt: one.attempt.saturating_sub(1),
+                }),
+            }
+        }
+        self.requeue(&waiting).await?;
+        Ok(ready)
+    }
+
+    /// Records that calls are about to begin, so that a reply finds its deployment even if the answer is lost. Returns the
+    /// messages to call for: some may have been canceled since they were claimed.
+    async fn announce(&self, claimed: Vec<Claimed>) -> Result<Vec<Claimed>, WorkerError> {
+        let facts = claimed.iter().map(|one| Fact::Dispatched { message: one.message, at: one.at }).collect();
+        let recorded = self.record(facts).await?;
+        let (refused, ready): (Vec<_>, Vec<_>) =
+            claimed.into_iter().zip(recorded).partition(|(_, recorded)| *recorded == Recorded::Refused);
+        self.forget(&refused.iter().map(|(one, _)| one.message).collect::<Vec<_>>()).await?;
+        Ok(ready.into_iter().map(|(one, _)| one).collect())
+    }
+
+    /// Records that messages were not sent after all, so that no reply is attributed to them.
+    ///
+    /// This comes before they are queued again, and concerns only what is still claimed under this lease: as long as a call is
+    /// announced, nobody else takes the message back, so nobody else can have called for it.
+    async fn withdraw(&self, unsent: &[Requeued]) -> Result<(), WorkerError> {
+        if unsent.is_empty() {
+            return Ok(());
+        }
+        let (db, messages) = (&self.inner.parts.db, unsent.iter().map(|one| one.message).collect::<Vec<_>>());
+        let ours = persist(|| async { Ok(outbox::still_ours(db, self.lease, &messages).await?) }).await?;
+        self.record(ours.into_iter().map(|message| Fact::Withdrawn { message }).collect()).await.map(drop)
+    }
+
+    async fn requeue(&self, requeued: &[Requeued]) -> Result<(), WorkerError> {
+        if requeued.is_empty() {
+            return Ok(());
+        }
+        let db = &self.inner.parts.db;
+        persist(|| async { Ok(outbox::requeue(db, self.lease, requeued).await?) }).await
+    }
+
+    async fn forget(&self, messages: &[MessageId]) -> Result<(), WorkerError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let db = &self.inner.parts.db;
+        persist(|| async { Ok(outbox::settle(db, messages).await?) }).await
+    }
+
+    /// Records facts in the workspace of the line.
+    async fn record(&self, facts: Vec<Fact>) -> Result<Vec<Recorded>, WorkerError> {
+        record(&self.inner.parts, self.line.workspace, facts).await
+    }
+}
+
+impl Finished {
+    /// Whether the line must not send, and why.
+    pub(super) const fn stop(&self) -> Option<&LineStop> {
+        match &self.news {
+            News::Stopped(stop) => Some(stop),
+            _ => None,
+        }
+    }
+}
