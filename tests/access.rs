@@ -8,8 +8,8 @@ use crate::support::server::Server;
 use crate::support::socket::Socket;
 use crate::support::trial::tests;
 use crate::support::workspace::{
-    ARCHIVE_CONVERSATION, CREATE_CONVERSATION, CREATE_LINE, PUBLISH_VERSION, Person, RECORD_FACTS, SEND_CONVERSATION,
-    Workspace, flow, id_of, recipients,
+    ARCHIVE_CONVERSATION, CANCEL_SEND, CREATE_CONVERSATION, CREATE_LINE, PAUSE_SEND, PUBLISH_VERSION, Person,
+    RECORD_FACTS, RESUME_LINE, RESUME_SEND, SEND_CONVERSATION, UPDATE_LINE, Workspace, flow, id_of, recipients,
 };
 
 tests! {
@@ -19,7 +19,7 @@ tests! {
         a_revoked_token_opens_nothing,
         the_viewer_is_the_tokens_workspace_and_scopes,
         a_token_that_only_reads_changes_nothing,
-        a_token_that_writes_creates_no_lines,
+        a_token_that_writes_creates_and_changes_no_lines,
         another_workspaces_things_are_not_found,
         another_workspaces_things_cannot_be_changed,
         another_workspaces_things_cannot_be_followed,
@@ -75,19 +75,22 @@ async fn the_viewer_is_the_tokens_workspace_and_scopes(server: Server) {
 async fn a_token_that_only_reads_changes_nothing(workspace: Workspace) {
     let conversation = workspace.conversation("Welcome").await;
     let reader = workspace.server.client("acme", "read").await;
-    for (mutation, variables) in changes(&conversation, &workspace.line.id) {
+    let send = workspace.send(&conversation, json!([{ "phone": "+12" }])).await;
+    for (mutation, variables) in changes(&conversation, &workspace.line.id, &send) {
         assert_eq!(reader.refusal(mutation, variables).await.code, "FORBIDDEN", "{mutation}");
     }
-    assert_eq!(workspace.users(&conversation, "id").await.len(), 0);
+    assert_eq!(workspace.users(&conversation, "id").await.len(), 1);
     let found = reader.ask("{ conversations { nodes { archivedAt } totalCount } lines { id } }", json!({})).await;
     assert_eq!(found["conversations"], json!({ "nodes": [{ "archivedAt": null }], "totalCount": 1 }));
     assert_eq!(found["lines"].as_array().unwrap().len(), 1);
 }
 
-async fn a_token_that_writes_creates_no_lines(workspace: Workspace) {
+async fn a_token_that_writes_creates_and_changes_no_lines(workspace: Workspace) {
     let writer = workspace.server.client("acme", "write").await;
     let input = json!({ "phone": "+12025550124", "phoneNumberId": "2000", "name": "Another" });
     assert_eq!(writer.refusal(CREATE_LINE, json!({ "input": input })).await.code, "FORBIDDEN");
+    let input = json!({ "id": workspace.line.id, "name": "Renamed" });
+    assert_eq!(writer.refusal(UPDATE_LINE, json!({ "input": input })).await.code, "FORBIDDEN");
     let input = json!({ "name": "Written", "direction": "OUTBOUND", "flow": flow() });
     writer.change(CREATE_CONVERSATION, json!({ "input": input })).await;
     assert_eq!(writer.ask_one("{ lines { id } }", json!({})).await.as_array().unwrap().len(), 1);
@@ -115,7 +118,9 @@ async fn another_workspaces_things_cannot_be_changed(workspace: Workspace) {
     let before = workspace.metrics(&things.conversation).await;
     let stranger = workspace.server.client("stranger", "admin").await;
     let creates_line = 1;
-    for (mutation, variables) in changes(&things.conversation, &things.line).into_iter().skip(creates_line) {
+    for (mutation, variables) in
+        changes(&things.conversation, &things.line, &things.send).into_iter().skip(creates_line)
+    {
         let payload = stranger.ask_one(mutation, variables).await;
         assert_eq!(payload["userErrors"][0]["code"], "NOT_FOUND", "{mutation}: {payload}");
     }
@@ -204,8 +209,8 @@ impl Workspace {
     }
 }
 
-/// Every mutation but `recordFacts`, about a conversation and a line.
-fn changes(conversation: &str, line: &str) -> Vec<(&'static str, Value)> {
+/// Every mutation, about a conversation, a line and a send.
+fn changes(conversation: &str, line: &str, send_id: &str) -> Vec<(&'static str, Value)> {
     let new_line = json!({ "phone": "+12025550124", "phoneNumberId": "2000", "name": "Another" });
     let new = json!({ "name": "Another", "direction": "OUTBOUND", "lineId": line, "flow": flow() });
     let version = json!({ "conversationId": conversation, "flow": flow() });
@@ -218,6 +223,11 @@ fn changes(conversation: &str, line: &str) -> Vec<(&'static str, Value)> {
         (PUBLISH_VERSION, json!({ "input": version })),
         (SEND_CONVERSATION, json!({ "input": send })),
         (ARCHIVE_CONVERSATION, json!({ "id": conversation })),
+        (PAUSE_SEND, json!({ "id": send_id })),
+        (RESUME_SEND, json!({ "id": send_id })),
+        (CANCEL_SEND, json!({ "id": send_id })),
+        (UPDATE_LINE, json!({ "input": { "id": line, "name": "Renamed" } })),
+        (RESUME_LINE, json!({ "id": line })),
         (RECORD_FACTS, json!({ "facts": [{ "message": fact }] })),
     ]
 }

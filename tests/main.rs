@@ -27,12 +27,14 @@ mod bad_input;
 mod cli;
 mod conversations;
 mod crash;
+mod deadlines;
 mod dispatch;
 mod history;
 mod lines;
 mod metrics;
 mod order;
 mod record_facts;
+mod send_control;
 mod sends;
 mod statements;
 mod subscriptions;
@@ -52,12 +54,14 @@ fn main() -> ExitCode {
         cli::trials(),
         conversations::trials(),
         crash::trials(),
+        deadlines::trials(),
         dispatch::trials(),
         history::trials(),
         lines::trials(),
         metrics::trials(),
         order::trials(),
         record_facts::trials(),
+        send_control::trials(),
         sends::trials(),
         statements::trials(),
         subscriptions::trials(),

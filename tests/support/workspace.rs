@@ -1,5 +1,6 @@
 //! A workspace with a line, and the operations that many tests need.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -91,7 +92,16 @@ impl Workspace {
     }
 
     /// A workspace whose line reaches a provider that takes every message, and posts what the settings say.
-    pub(crate) async fn with_provider(database: Database, mut settings: SimulatorSettings) -> (Self, Simulator) {
+    pub(crate) async fn with_provider(database: Database, settings: SimulatorSettings) -> (Self, Simulator) {
+        Self::with_provider_and(database, settings, &[]).await
+    }
+
+    /// The same with more settings of the server, by their dotted names.
+    pub(crate) async fn with_provider_and(
+        database: Database,
+        mut settings: SimulatorSettings,
+        more: &[(&str, &str)],
+    ) -> (Self, Simulator) {
         let (ours, theirs) = (listen().await, listen().await);
         let base_url = format!("http://{}/v25.0", theirs.local_addr().unwrap());
         if let Some(url) = &mut settings.webhook_url {
@@ -100,7 +110,7 @@ impl Workspace {
         let clock: Arc<TestClock> = Arc::default();
         let simulator = Simulator::start(theirs, settings, clock.clone()).unwrap();
         let settings = [("whatsapp.base_url", base_url.as_str()), ("whatsapp.access_token", "token")];
-        let server = Server::start_on(ours, database, clock, &settings).await;
+        let server = Server::start_on(ours, database, clock, &[&settings, more].concat()).await;
         (Self::on(server).await, simulator)
     }
 
@@ -108,6 +118,35 @@ impl Workspace {
     pub(crate) async fn another_line(&self, external: bool) -> Line {
         let number = 1_001 + self.lines.fetch_add(1, Ordering::Relaxed);
         create_line(&self.api, &number.to_string(), external).await
+    }
+
+    /// Another line, at a rate.
+    pub(crate) async fn line_at(&self, messages_per_second: u32) -> Line {
+        let phone_number_id = (1_001 + self.lines.fetch_add(1, Ordering::Relaxed)).to_string();
+        let input = json!({ "phone": "+12025550123", "phoneNumberId": phone_number_id, "name": "At a rate",
+            "messagesPerSecond": messages_per_second });
+        let payload = self.api.change(CREATE_LINE, json!({ "input": input })).await;
+        Line { id: id_of(&payload["line"]), phone_number_id }
+    }
+
+    /// A send's progress by status, for the statuses that occur.
+    pub(crate) async fn progress(&self, send: &str) -> BTreeMap<String, i64> {
+        let document = "query($id: ID!) { send(id: $id) { progress { status count } } }";
+        let found = self.api.ask_one(document, json!({ "id": send })).await;
+        let counts = found["progress"].as_array().unwrap().iter();
+        let counts = counts.map(|one| (one["status"].as_str().unwrap().to_owned(), one["count"].as_i64().unwrap()));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// A send's state.
+    pub(crate) async fn state(&self, send: &str) -> String {
+        let found = self.api.ask_one("query($id: ID!) { send(id: $id) { state } }", json!({ "id": send })).await;
+        found["state"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until a send is in a state.
+    pub(crate) async fn reaches(&self, send: &str, state: &str) {
+        until(&format!("the send is {state}"), async || (self.state(send).await == state).then_some(())).await;
     }
 
     /// An outbound conversation on the first line.
@@ -264,6 +303,16 @@ pub(crate) const PUBLISH_VERSION: &str = "mutation($input: PublishVersionInput!)
 pub(crate) const SEND_CONVERSATION: &str =
     "mutation($input: SendConversationInput!) { sendConversation(input: $input) {
     send { id totalUsers state } conversation { id } userErrors { field code message } } }";
+pub(crate) const PAUSE_SEND: &str = "mutation($id: ID!) { pauseSend(id: $id) {
+    send { id state pausedAt } userErrors { field code message } } }";
+pub(crate) const RESUME_SEND: &str = "mutation($id: ID!) { resumeSend(id: $id) {
+    send { id state pausedAt } userErrors { field code message } } }";
+pub(crate) const CANCEL_SEND: &str = "mutation($id: ID!) { cancelSend(id: $id) {
+    send { id state canceledAt } userErrors { field code message } } }";
+pub(crate) const UPDATE_LINE: &str = "mutation($input: UpdateLineInput!) { updateLine(input: $input) {
+    line { id name messagesPerSecond defaultConversation { id } } userErrors { field code message } } }";
+pub(crate) const RESUME_LINE: &str = "mutation($id: ID!) { resumeLine(id: $id) {
+    line { id state stateReason stateCode stateSince } userErrors { field code message } } }";
 pub(crate) const ARCHIVE_CONVERSATION: &str = "mutation($id: ID!) { archiveConversation(id: $id) {
     conversation { id archivedAt } userErrors { field code message } } }";
 pub(crate) const RECORD_FACTS: &str = "mutation($facts: [FactInput!]!) { recordFacts(facts: $facts) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::chance::Chance;
-use super::settings::{SimulatorSettings, Span};
+use super::settings::{Faults, SimulatorSettings, Span};
 
 /// How a call is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,7 @@ pub(super) enum Verdict {
     Cut,
     Silent,
     WithoutId,
+    Garbage,
 }
 
 /// An event that a webhook reports about a message.
@@ -58,8 +59,7 @@ const UNKNOWN_ERROR: i32 = 131_000;
 const EMOJIS: [&str; 4] = ["👍", "❤️", "😂", "🙏"];
 
 /// Decides how a call is answered.
-pub(super) fn verdict(settings: &SimulatorSettings, chance: Chance) -> Verdict {
-    let faults = &settings.faults;
+pub(super) fn verdict(settings: &SimulatorSettings, faults: &Faults, chance: Chance) -> Verdict {
     match chance.among("verdict", &faults.exclusive()) {
         None => Verdict::Accept { held: held(settings, chance) },
         Some(0) => Verdict::Refuse(*chance.pick("refusal", &faults.refusal_codes).unwrap_or(&UNKNOWN_ERROR)),
@@ -67,17 +67,18 @@ pub(super) fn verdict(settings: &SimulatorSettings, chance: Chance) -> Verdict {
         Some(2) => Verdict::Broken,
         Some(3) => Verdict::Cut,
         Some(4) => Verdict::Silent,
-        Some(_) => Verdict::WithoutId,
+        Some(5) => Verdict::WithoutId,
+        Some(_) => Verdict::Garbage,
     }
 }
 
 /// Whether the message is accepted, regardless of the answer.
-pub(super) fn accepts(verdict: Verdict, settings: &SimulatorSettings, chance: Chance) -> bool {
+pub(super) fn accepts(verdict: Verdict, faults: &Faults, chance: Chance) -> bool {
     match verdict {
         Verdict::Accept { .. } => true,
         Verdict::Refuse(_) | Verdict::TooMany => false,
-        Verdict::Broken | Verdict::Cut | Verdict::Silent | Verdict::WithoutId => {
-            chance.happens("accepted anyway", settings.faults.accepted_anyway)
+        Verdict::Broken | Verdict::Cut | Verdict::Silent | Verdict::WithoutId | Verdict::Garbage => {
+            chance.happens("accepted anyway", faults.accepted_anyway)
         }
     }
 }
@@ -175,7 +176,7 @@ impl<'a> Story<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::whatsapp::simulator::settings::{Faults, Outcomes, Webhooks};
+    use crate::whatsapp::simulator::settings::{Outcomes, Webhooks};
 
     fn chances() -> impl Iterator<Item = Chance> {
         (0..1_500_u32).map(|n| Chance::of(1, &["line", &n.to_string(), "0"]))
@@ -255,10 +256,10 @@ mod tests {
     #[test]
     fn a_rejected_message_is_never_accepted_and_one_with_a_lost_answer_sometimes() {
         let faults = Faults { refused: 0.3, broken: 0.3, silent: 0.3, ..Faults::default() };
-        let settings = SimulatorSettings { faults, ..SimulatorSettings::default() };
+        let settings = SimulatorSettings::default();
         let verdicts: Vec<(Verdict, bool)> = chances()
-            .map(|chance| (verdict(&settings, chance), chance))
-            .map(|(verdict, chance)| (verdict, accepts(verdict, &settings, chance)))
+            .map(|chance| (verdict(&settings, &faults, chance), chance))
+            .map(|(verdict, chance)| (verdict, accepts(verdict, &faults, chance)))
             .collect();
         let count =
             |verdict: Verdict, accepted: bool| verdicts.iter().filter(|&&one| one == (verdict, accepted)).count();

@@ -57,6 +57,7 @@ async fn send(
             stopping.cancelled().await;
             Ok(StatusCode::SERVICE_UNAVAILABLE.into_response())
         }
+        Verdict::Garbage => Ok("<html>Sorry, something went wrong.</html>".into_response()),
         Verdict::WithoutId => Ok(Json(json!({ "messaging_product": "whatsapp" })).into_response()),
     }
 }

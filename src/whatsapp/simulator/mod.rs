@@ -106,6 +106,13 @@ impl Simulator {
         self.provider.user_writes(phone_number_id, from, name, text).await
     }
 
+    /// Changes what goes wrong with calls from now on.
+    pub fn set_faults(&self, faults: Faults) -> Result<(), SettingsFault> {
+        faults.check()?;
+        self.provider.set_faults(faults);
+        Ok(())
+    }
+
     /// Waits until all webhooks about the messages accepted so far have been posted or given up.
     pub async fn settled(&self) {
         self.provider.settled().await;

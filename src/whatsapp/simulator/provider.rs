@@ -14,7 +14,7 @@ use super::chance::Chance;
 use super::course::{self, Event, Planned, Verdict};
 use super::error_answer::ErrorAnswer;
 use super::record::Record;
-use super::settings::SimulatorSettings;
+use super::settings::{Faults, SimulatorSettings};
 use super::update::{Person, Subject, TEXT, Update, wamid};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::derived_key;
@@ -22,6 +22,8 @@ use crate::domain::id::derived_key;
 /// The simulated provider.
 pub(super) struct Provider {
     pub(super) settings: SimulatorSettings,
+    /// What goes wrong with calls at present.
+    faults: Mutex<Faults>,
     clock: Arc<dyn Clock>,
     /// Part of every message id, so that a restarted simulator does not reuse ids.
     started: Timestamp,
@@ -51,26 +53,39 @@ impl Provider {
         postings: mpsc::Sender<Vec<Posting>>,
     ) -> Self {
         let started = clock.now();
-        Self { settings, clock, started, record: Mutex::default(), waiting: watch::Sender::new(0), postings }
+        let faults = Mutex::new(settings.faults.clone());
+        Self { settings, faults, clock, started, record: Mutex::default(), waiting: watch::Sender::new(0), postings }
     }
 
     /// Accepts a call, or rejects it.
     pub(super) async fn receive(&self, phone_number_id: &str, call: &Call) -> Result<Receipt, ErrorAnswer> {
-        let room = self.postings.reserve().await.map_err(|SendError(())| ErrorAnswer::of_code(UNAVAILABLE))?;
         let now = Instant::now();
+        let room = self.postings.reserve().await.map_err(|SendError(())| ErrorAnswer::of_code(UNAVAILABLE))?;
         let nth = self.record().call(phone_number_id, call.recipient.id(), now);
         if *self.waiting.borrow() >= self.settings.webhooks.backlog {
             return Err(ErrorAnswer::of_code(OVERLOADED));
         }
         let chance = Chance::of(self.settings.seed, &[phone_number_id, call.recipient.id(), &nth.to_string()]);
         let subject = Arc::new(self.subject(phone_number_id, call, nth));
-        let verdict = course::verdict(&self.settings, chance);
-        if course::accepts(verdict, &self.settings, chance) {
+        let (verdict, accepted) = self.verdict(chance);
+        if accepted {
             self.record().accept(call.callback.as_deref());
             self.schedule(room, now, &subject, course::plan(&self.settings, chance));
         }
         let delay = self.settings.real(chance.seconds("answer", self.settings.delays.answer));
         Ok(Receipt { verdict, subject, delay })
+    }
+
+    /// Changes what goes wrong with calls.
+    pub(super) fn set_faults(&self, faults: Faults) {
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    /// How a call is answered, and whether its message is accepted.
+    fn verdict(&self, chance: Chance) -> (Verdict, bool) {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let verdict = course::verdict(&self.settings, &faults, chance);
+        (verdict, course::accepts(verdict, &faults, chance))
     }
 
     /// Lets a user write without quoting a message. Returns the provider's id of the message; `None` if no webhooks are

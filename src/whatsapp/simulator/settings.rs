@@ -134,7 +134,9 @@ pub struct Faults {
     pub silent: f64,
     /// HTTP 200 without an id.
     pub without_id: f64,
-    /// Of the last four: the message is accepted nevertheless, and its webhooks follow; 0.5 by default.
+    /// HTTP 200 with something other than JSON.
+    pub garbage: f64,
+    /// Of the last five: the message is accepted nevertheless, and its webhooks follow; 0.5 by default.
     pub accepted_anyway: f64,
 }
 
@@ -168,6 +170,7 @@ impl SimulatorSettings {
             return Err(SettingsFault("app_secret must not be empty".into()));
         }
         check_probabilities(self)?;
+        self.faults.check()?;
         check_spans(self)?;
         check_counts(&self.webhooks)
     }
@@ -192,8 +195,16 @@ impl Outcomes {
 
 impl Faults {
     /// The mutually exclusive probabilities, in the order in which they are drawn.
-    pub(super) const fn exclusive(&self) -> [f64; 6] {
-        [self.refused, self.too_many, self.broken, self.cut, self.silent, self.without_id]
+    pub(super) const fn exclusive(&self) -> [f64; 7] {
+        [self.refused, self.too_many, self.broken, self.cut, self.silent, self.without_id, self.garbage]
+    }
+}
+
+impl Faults {
+    /// Refuses settings that are out of range.
+    pub(super) fn check(&self) -> Result<(), SettingsFault> {
+        check_exclusive("faults", &self.exclusive())?;
+        check(is_probability(self.accepted_anyway), "faults.accepted_anyway", "is not a probability from 0 to 1")
     }
 }
 
@@ -279,17 +290,15 @@ impl Default for Faults {
             cut: 0.0,
             silent: 0.0,
             without_id: 0.0,
+            garbage: 0.0,
             accepted_anyway: 0.5,
         }
     }
 }
 
 fn check_probabilities(settings: &SimulatorSettings) -> Result<(), SettingsFault> {
-    let SimulatorSettings { outcomes, webhooks, faults, .. } = settings;
-    for (name, probabilities) in [("outcomes", &outcomes.exclusive()[..]), ("faults", &faults.exclusive()[..])] {
-        let valid = probabilities.iter().all(|one| is_probability(*one)) && is_probability(probabilities.iter().sum());
-        check(valid, name, "has probabilities outside 0 to 1, or with a sum greater than 1")?;
-    }
+    let SimulatorSettings { outcomes, webhooks, .. } = settings;
+    check_exclusive("outcomes", &outcomes.exclusive())?;
     for (name, share) in [
         ("outcomes.sent_before_failing", outcomes.sent_before_failing),
         ("outcomes.held", outcomes.held),
@@ -303,11 +312,16 @@ fn check_probabilities(settings: &SimulatorSettings) -> Result<(), SettingsFault
         ("webhooks.duplicated", webhooks.duplicated),
         ("webhooks.late", webhooks.late),
         ("webhooks.lost", webhooks.lost),
-        ("faults.accepted_anyway", faults.accepted_anyway),
     ] {
         check(is_probability(share), name, "is not a probability from 0 to 1")?;
     }
     Ok(())
+}
+
+/// Refuses probabilities that cannot be those of alternatives.
+fn check_exclusive(name: &str, probabilities: &[f64]) -> Result<(), SettingsFault> {
+    let valid = probabilities.iter().all(|one| is_probability(*one)) && is_probability(probabilities.iter().sum());
+    check(valid, name, "has probabilities outside 0 to 1, or with a sum greater than 1")
 }
 
 fn check_spans(settings: &SimulatorSettings) -> Result<(), SettingsFault> {
