@@ -21,6 +21,7 @@ use crate::auth::Tokens;
 use crate::config::Settings;
 use crate::dispatch::{self, DispatchSettings, Dispatcher, Sends};
 use crate::domain::clock::Clock;
+use crate::domain::preference::PreferenceWords;
 use crate::graphql;
 use crate::http::ingest::Ingest;
 use crate::http::operation::Operations;
@@ -28,6 +29,7 @@ use crate::http::{self, Services, Shutdown, Webhooks};
 use crate::live::Hub;
 use crate::recorder::{Recorder, RecorderSettings};
 use crate::storage::parked::Parking;
+use crate::storage::record::Rules;
 use crate::storage::{Database, StorageError};
 use crate::whatsapp::client::{self, ClientError, CloudApi};
 
@@ -156,11 +158,15 @@ impl Parts {
     }
 
     fn recorder(&self, hub: &Hub) -> Recorder {
-        let Settings { recorder, parking, .. } = &self.settings;
+        let Settings { recorder, parking, contacts, .. } = &self.settings;
+        let rules = Rules {
+            parking: Parking { messages: parking.replies, others: parking.statuses },
+            words: Arc::new(PreferenceWords::new(&contacts.stop_words, &contacts.resume_words)),
+        };
         let settings = RecorderSettings {
             queue_facts: recorder.queue_facts.get(),
             batch_facts: recorder.batch_facts.get(),
-            parking: Parking { messages: parking.replies, others: parking.statuses },
+            rules,
             sweep_interval: SWEEP_INTERVAL,
         };
         Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), self.tasks.clone(), settings)

@@ -10,6 +10,7 @@ mod duration;
 mod load;
 mod nearest;
 mod secret;
+mod words;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// The provider.
     pub whatsapp: WhatsappSettings,
+    /// People who are written to.
+    pub contacts: ContactSettings,
     /// HTTP requests.
     pub http: HttpSettings,
     /// Sockets of clients that watch.
@@ -77,6 +80,18 @@ pub struct WhatsappSettings {
     /// How long to wait for its answer.
     #[serde(rename = "timeout_seconds", deserialize_with = "duration::seconds")]
     pub timeout: Duration,
+}
+
+/// People who are written to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactSettings {
+    /// The texts by which they opt out.
+    #[serde(deserialize_with = "words::list")]
+    pub stop_words: Vec<String>,
+    /// The texts by which they opt in again.
+    #[serde(deserialize_with = "words::list")]
+    pub resume_words: Vec<String>,
 }
 
 /// HTTP requests.
