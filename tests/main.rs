@@ -31,6 +31,7 @@ mod dispatch;
 mod history;
 mod lines;
 mod metrics;
+mod opt_out;
 mod order;
 mod record_facts;
 mod sends;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         history::trials(),
         lines::trials(),
         metrics::trials(),
+        opt_out::trials(),
         order::trials(),
         record_facts::trials(),
         sends::trials(),
