@@ -27,6 +27,7 @@ mod bad_input;
 mod cli;
 mod conversations;
 mod crash;
+mod credentials;
 mod dispatch;
 mod history;
 mod lines;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         cli::trials(),
         conversations::trials(),
         crash::trials(),
+        credentials::trials(),
         dispatch::trials(),
         history::trials(),
         lines::trials(),

@@ -172,16 +172,20 @@ impl Parts {
         Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), self.tasks.clone(), settings)
     }
 
-    /// Without an access token nothing can be sent; then messages wait in the outbox.
+    /// Without any access token nothing can be sent; then messages wait in the outbox.
     fn start_dispatcher(&self, recorder: &Recorder, work: &Arc<Notify>) -> Result<(), StartError> {
         let Settings { whatsapp, dispatch, .. } = &self.settings;
-        let Some(token) = &whatsapp.access_token else {
-            tracing::warn!("whatsapp.access_token is not set, so nothing is sent");
+        let line_tokens = whatsapp.line_tokens();
+        if whatsapp.access_token.is_none() && line_tokens.is_empty() {
+            tracing::warn!(
+                "no access token is set, neither whatsapp.access_token nor that of a line, so nothing is sent"
+            );
             return Ok(());
-        };
+        }
         let api = client::CloudApiSettings {
+            line_tokens,
             call_timeout: whatsapp.timeout,
-            ..client::CloudApiSettings::new(&whatsapp.base_url, token.clone())
+            ..client::CloudApiSettings::new(&whatsapp.base_url, whatsapp.access_token.clone())
         };
         let settings = DispatchSettings {
             lease: dispatch.lease,

@@ -91,7 +91,16 @@ impl Workspace {
     }
 
     /// A workspace whose line reaches a provider that takes every message, and posts what the settings say.
-    pub(crate) async fn with_provider(database: Database, mut settings: SimulatorSettings) -> (Self, Simulator) {
+    pub(crate) async fn with_provider(database: Database, settings: SimulatorSettings) -> (Self, Simulator) {
+        Self::with_provider_and(database, settings, &[("whatsapp.access_token", "token")]).await
+    }
+
+    /// The same with settings of the server's own, among them whatever authorises its calls.
+    pub(crate) async fn with_provider_and(
+        database: Database,
+        mut settings: SimulatorSettings,
+        own: &[(&str, &str)],
+    ) -> (Self, Simulator) {
         let (ours, theirs) = (listen().await, listen().await);
         let base_url = format!("http://{}/v25.0", theirs.local_addr().unwrap());
         if let Some(url) = &mut settings.webhook_url {
@@ -99,7 +108,7 @@ impl Workspace {
         }
         let clock: Arc<TestClock> = Arc::default();
         let simulator = Simulator::start(theirs, settings, clock.clone()).unwrap();
-        let settings = [("whatsapp.base_url", base_url.as_str()), ("whatsapp.access_token", "token")];
+        let settings = [&[("whatsapp.base_url", base_url.as_str())], own].concat();
         let server = Server::start_on(ours, database, clock, &settings).await;
         (Self::on(server).await, simulator)
     }
