@@ -14,8 +14,8 @@ pub(super) fn line_of(name: &str) -> Option<&str> {
     between(name, "whatsapp.lines.", ".access_token")
 }
 
-/// The name of the access token that a variable gives. The provider's ids are digits, so case does not matter; an id that
-/// is none is taken as the variable has it.
+/// The name of the access token that a variable gives. The id is taken as it is written: the provider's are digits, which
+/// have no case.
 pub(super) fn token_of_variable(variable: &str) -> Option<String> {
     between(variable, VARIABLE_PREFIX, "_ACCESS_TOKEN").map(|line| format!("whatsapp.lines.{line}.access_token"))
 }
