@@ -43,7 +43,7 @@ impl Book {
             Fact::Preference { person, preference } => {
                 let facts = ContactFacts { preference: Some(*preference), blocked: None };
                 self.learn(contact, Some(person), &facts);
-                Applied::Merged
+                contact.map_or(Applied::Nowhere("preference_of_nobody"), |_| Applied::Merged)
             }
             Fact::Dispatched { message, at } => self.apply_dispatched(*message, *at),
             Fact::Withdrawn { message } => self.apply_withdrawn(*message),
