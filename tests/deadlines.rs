@@ -79,8 +79,12 @@ async fn the_category_of_the_template_decides_unless_the_send_does(database: Dat
 async fn an_unanswered_call_is_never_repeated_and_evidence_settles_it(database: Database) {
     let faults = Faults { silent: 1.0, accepted_anyway: 0.0, ..Faults::default() };
     let settings = SimulatorSettings { faults, ..SimulatorSettings::default() };
-    let (workspace, provider) =
-        Workspace::with_provider_and(database, settings, &[("whatsapp.timeout_seconds", "1")]).await;
+    let (workspace, provider) = Workspace::with_provider_and(
+        database,
+        settings,
+        &[("whatsapp.access_token", "token"), ("whatsapp.timeout_seconds", "1")],
+    )
+    .await;
     let conversation = workspace.conversation("Welcome").await;
     let send = workspace.send(&conversation, recipients(0, 2)).await;
     until("both were called", async || (provider.counters().calls == 2).then_some(())).await;

@@ -104,8 +104,12 @@ async fn everybody_is_accounted_for_whatever_the_provider_does(database: Databas
         faults,
         ..SimulatorSettings::default()
     };
-    let (workspace, provider) =
-        Workspace::with_provider_and(database, settings, &[("whatsapp.timeout_seconds", "1")]).await;
+    let (workspace, provider) = Workspace::with_provider_and(
+        database,
+        settings,
+        &[("whatsapp.access_token", "token"), ("whatsapp.timeout_seconds", "1")],
+    )
+    .await;
     let conversation = workspace.conversation("Welcome").await;
     let send = workspace.send(&conversation, recipients(0, 200)).await;
     until("nobody waits for a call", async || {
@@ -192,7 +196,7 @@ async fn a_contact_that_is_blocked_is_not_called(database: Database) {
 }
 
 async fn a_workspace_reaches_no_more_different_contacts_a_day_than_it_may(database: Database) {
-    let limit = [("dispatch.daily_contacts", "10")];
+    let limit = [("whatsapp.access_token", "token"), ("dispatch.daily_contacts", "10")];
     let (workspace, provider) = Workspace::with_provider_and(database, SimulatorSettings::default(), &limit).await;
     let conversation = workspace.conversation("Welcome").await;
     let send = workspace.send(&conversation, recipients(0, 6)).await;

@@ -27,11 +27,13 @@ mod bad_input;
 mod cli;
 mod conversations;
 mod crash;
+mod credentials;
 mod deadlines;
 mod dispatch;
 mod history;
 mod lines;
 mod metrics;
+mod opt_out;
 mod order;
 mod record_facts;
 mod send_control;
@@ -54,11 +56,13 @@ fn main() -> ExitCode {
         cli::trials(),
         conversations::trials(),
         crash::trials(),
+        credentials::trials(),
         deadlines::trials(),
         dispatch::trials(),
         history::trials(),
         lines::trials(),
         metrics::trials(),
+        opt_out::trials(),
         order::trials(),
         record_facts::trials(),
         send_control::trials(),

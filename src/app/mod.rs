@@ -22,6 +22,7 @@ use crate::auth::Tokens;
 use crate::config::Settings;
 use crate::dispatch::{self, DispatchSettings, Dispatcher, Sends};
 use crate::domain::clock::Clock;
+use crate::domain::preference::PreferenceWords;
 use crate::graphql;
 use crate::http::ingest::Ingest;
 use crate::http::operation::Operations;
@@ -29,6 +30,7 @@ use crate::http::{self, Services, Shutdown, Webhooks};
 use crate::live::Hub;
 use crate::recorder::{Recorder, RecorderSettings};
 use crate::storage::parked::Parking;
+use crate::storage::record::Rules;
 use crate::storage::{Database, StorageError};
 use crate::whatsapp::client::{self, ClientError, CloudApi};
 
@@ -155,11 +157,15 @@ impl Parts {
     }
 
     fn recorder(&self, hub: &Hub) -> Recorder {
-        let Settings { recorder, parking, .. } = &self.settings;
+        let Settings { recorder, parking, contacts, .. } = &self.settings;
+        let rules = Rules {
+            parking: Parking { messages: parking.replies, others: parking.statuses },
+            words: Arc::new(PreferenceWords::new(&contacts.stop_words, &contacts.resume_words)),
+        };
         let settings = RecorderSettings {
             queue_facts: recorder.queue_facts.get(),
             batch_facts: recorder.batch_facts.get(),
-            parking: Parking { messages: parking.replies, others: parking.statuses },
+            rules,
             sweep_interval: SWEEP_INTERVAL,
         };
         Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), self.tasks.clone(), settings)
@@ -182,16 +188,20 @@ impl Parts {
         self.tasks.spawn(cancellations.run(self.shutdown.clone()));
     }
 
-    /// Without an access token nothing can be sent; then messages wait in the outbox.
+    /// Without any access token nothing can be sent; then messages wait in the outbox.
     fn start_dispatcher(&self, recorder: &Recorder, work: &Arc<Notify>) -> Result<(), StartError> {
         let Settings { whatsapp, dispatch, .. } = &self.settings;
-        let Some(token) = &whatsapp.access_token else {
-            tracing::warn!("whatsapp.access_token is not set, so nothing is sent");
+        let line_tokens = whatsapp.line_tokens();
+        if whatsapp.access_token.is_none() && line_tokens.is_empty() {
+            tracing::warn!(
+                "no access token is set, neither whatsapp.access_token nor that of a line, so nothing is sent"
+            );
             return Ok(());
-        };
+        }
         let api = client::CloudApiSettings {
+            line_tokens,
             call_timeout: whatsapp.timeout,
-            ..client::CloudApiSettings::new(&whatsapp.base_url, token.clone())
+            ..client::CloudApiSettings::new(&whatsapp.base_url, whatsapp.access_token.clone())
         };
         let settings = DispatchSettings {
             lease: dispatch.lease,

@@ -10,7 +10,9 @@ mod duration;
 mod load;
 mod nearest;
 mod secret;
+mod words;
 
+use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +34,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// The provider.
     pub whatsapp: WhatsappSettings,
+    /// People who are written to.
+    pub contacts: ContactSettings,
     /// HTTP requests.
     pub http: HttpSettings,
     /// Sockets of clients that watch.
@@ -65,7 +69,7 @@ pub struct DatabaseSettings {
 pub struct WhatsappSettings {
     /// The base URL of its API, up to and including the version.
     pub base_url: String,
-    /// What authorises sending.
+    /// What authorises sending, on every line that has nothing of its own.
     #[serde(deserialize_with = "secret::unless_empty")]
     pub access_token: Option<Secret>,
     /// What it signs webhooks with.
@@ -77,6 +81,30 @@ pub struct WhatsappSettings {
     /// How long to wait for its answer.
     #[serde(rename = "timeout_seconds", deserialize_with = "duration::seconds")]
     pub timeout: Duration,
+    /// What applies to single lines, by the provider's ids of them.
+    #[serde(default)]
+    pub lines: BTreeMap<String, LineSettings>,
+}
+
+/// A single line.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineSettings {
+    /// What authorises sending on it.
+    #[serde(deserialize_with = "secret::unless_empty")]
+    pub access_token: Option<Secret>,
+}
+
+/// People who are written to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactSettings {
+    /// The texts by which they opt out.
+    #[serde(deserialize_with = "words::list")]
+    pub stop_words: Vec<String>,
+    /// The texts by which they opt in again.
+    #[serde(deserialize_with = "words::list")]
+    pub resume_words: Vec<String>,
 }
 
 /// HTTP requests.
@@ -180,6 +208,14 @@ pub enum LogFormat {
     Text,
     /// For programs.
     Json,
+}
+
+impl WhatsappSettings {
+    /// The access tokens of the lines that have one of their own, by the provider's ids of the lines.
+    pub fn line_tokens(&self) -> BTreeMap<String, Secret> {
+        let token = |(id, line): (&String, &LineSettings)| Some((id.clone(), line.access_token.clone()?));
+        self.lines.iter().filter_map(token).collect()
+    }
 }
 
 impl Settings {

@@ -6,7 +6,8 @@ use proptest::sample::select;
 
 use super::clock::Timestamp;
 use super::failure::{FailureReason, OwnFailure, ProviderFailure};
-use super::merge::{DeploymentFacts, MessageFacts, Session, VariableValue, Variables};
+use super::merge::{ContactFacts, DeploymentFacts, MessageFacts, Session, VariableValue, Variables};
+use super::preference::Preference;
 use super::standing::{Cell, SessionStatus};
 
 /// 256 cases, without a file of regressions: a failure that was found becomes a test of its own.
@@ -54,6 +55,17 @@ pub(super) fn message_facts() -> impl Strategy<Value = MessageFacts> {
 /// A session.
 pub(super) fn session() -> impl Strategy<Value = Session> {
     (timestamp(), select(SessionStatus::ALL)).prop_map(|(at, status)| Session { at, status })
+}
+
+/// What a contact says about being written to.
+pub(super) fn preference() -> impl Strategy<Value = Preference> {
+    (timestamp(), any::<bool>()).prop_map(|(at, stopped)| Preference { at, stopped })
+}
+
+/// The facts of a contact in any combination.
+pub(super) fn contact_facts() -> impl Strategy<Value = ContactFacts> {
+    (option::of(preference()), option::of(timestamp()))
+        .prop_map(|(preference, blocked)| ContactFacts { preference, blocked })
 }
 
 /// The facts of a deployment in any combination.

@@ -10,6 +10,7 @@ use super::contact::{ContactKey, ProfileName};
 use super::id::{DeploymentId, LineId, MessageId};
 use super::merge::{MessageFacts, Session, keep_greatest};
 use super::message::{MessageKind, Sender};
+use super::preference::Preference;
 
 /// Something that happened, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,13 @@ pub enum Fact {
         value: String,
         /// When the variable took that value.
         at: Timestamp,
+    },
+    /// A person said whether to be written to, without a message that says it.
+    Preference {
+        /// Who said it.
+        person: Person,
+        /// What was said.
+        preference: Preference,
     },
     /// We are about to call the provider. This is recorded before the call, so that a reply finds its deployment even if
     /// the provider's answer is lost.

@@ -1,4 +1,5 @@
-//! The merge of facts: what is known of a message and of a deployment, as the join of everything ever reported.
+//! The merge of facts: what is known of a message, of a deployment and of a contact, as the join of everything ever
+//! reported.
 //!
 //! Webhooks arrive twice, out of order and days late. Each field below merges by an operation that is commutative,
 //! associative and idempotent (the earliest time, the least failure, the latest session), with ties broken by a total
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::clock::Timestamp;
 use super::failure::{Failure, FailureReason, OwnFailure, ProviderFailure};
+use super::preference::Preference;
 use super::standing::{DeploymentStatus, SessionStatus};
 
 /// What is known of an outgoing message: the earliest time of each status, and its failures.
@@ -45,6 +47,15 @@ pub struct DeploymentFacts {
     pub finished: Option<Timestamp>,
     /// The latest session.
     pub session: Option<Session>,
+}
+
+/// Whether a contact may be written to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ContactFacts {
+    /// What the contact last said about it, if it ever did.
+    pub preference: Option<Preference>,
+    /// When the provider last named the contact as blocked by the business.
+    pub blocked: Option<Timestamp>,
 }
 
 /// A session status and since when. The latest wins; of two at the same time, the greater status.
@@ -146,6 +157,34 @@ impl DeploymentFacts {
     }
 }
 
+impl ContactFacts {
+    /// Merges the facts of `other` into these; returns whether anything was new.
+    pub fn merge(&mut self, other: &Self) -> bool {
+        let before = *self;
+        keep_greatest(&mut self.preference, other.preference.as_ref());
+        keep_greatest(&mut self.blocked, other.blocked.as_ref());
+        *self != before
+    }
+
+    /// What a failure that the provider reported says about the recipient of the message.
+    pub fn of_failure(failure: &ProviderFailure) -> Self {
+        let at = failure.at;
+        let preference = Some(Preference { at, stopped: true }).filter(|_| failure.reason == FailureReason::OptedOut);
+        let blocked = Some(at).filter(|_| failure.reason == FailureReason::BlockedContact);
+        Self { preference, blocked }
+    }
+
+    /// When the contact asked not to be written to; `None` while it may be.
+    pub fn opted_out(&self) -> Option<Timestamp> {
+        self.preference.filter(|preference| preference.stopped).map(|preference| preference.at)
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Merges a variable's value; returns whether it changed anything.
 pub fn merge_variable(variables: &mut Variables, name: &str, value: &VariableValue) -> bool {
     let known = variables.get(name);
@@ -179,7 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::arbitrary::{config, deployment_facts, message_facts, variables};
+    use crate::domain::arbitrary::{config, contact_facts, deployment_facts, message_facts, variables};
 
     fn merged<T: Clone>(one: &T, other: &T, merge: impl Fn(&mut T, &T)) -> T {
         let mut merged = one.clone();
@@ -191,6 +230,10 @@ mod tests {
     fn is_a_join<T: Clone + PartialEq>([a, b, c]: &[T; 3], merge: impl Fn(&mut T, &T)) -> bool {
         let join = |one: &T, other: &T| merged(one, other, &merge);
         join(a, b) == join(b, a) && join(&join(a, b), c) == join(a, &join(b, c)) && join(a, a) == *a
+    }
+
+    fn merge_contacts(known: &mut ContactFacts, told: &ContactFacts) {
+        known.merge(told);
     }
 
     fn merge_variables(known: &mut Variables, told: &Variables) {
@@ -210,6 +253,11 @@ mod tests {
         #[test]
         fn facts_of_deployments_merge_in_any_order_and_with_any_repetition(facts in prop::array::uniform3(deployment_facts())) {
             prop_assert!(is_a_join(&facts, DeploymentFacts::merge));
+        }
+
+        #[test]
+        fn facts_of_contacts_merge_in_any_order_and_with_any_repetition(facts in prop::array::uniform3(contact_facts())) {
+            prop_assert!(is_a_join(&facts, merge_contacts));
         }
 
         #[test]

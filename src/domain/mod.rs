@@ -24,6 +24,7 @@ pub mod message;
 pub mod metrics;
 pub mod page;
 pub mod phone;
+pub mod preference;
 pub mod send;
 pub mod standing;
 pub mod tally;

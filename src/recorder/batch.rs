@@ -52,7 +52,7 @@ impl Inner {
     }
 
     async fn record_once(&self, tenant: &Tenant, offered: &[Offered]) -> Result<Batch, StorageError> {
-        retry_races(MAX_RETRIES, || record::batch(tenant, offered, self.settings.parking, self.now())).await
+        retry_races(MAX_RETRIES, || record::batch(tenant, offered, &self.settings.rules, self.now())).await
     }
 
     /// Wakes the subscribers, and offers again the parked facts whose keys became known.
@@ -86,7 +86,7 @@ impl Inner {
             Offered { fact, ..one.clone() }
         };
         let kept: Vec<_> = part.iter().map(kept).collect();
-        record::batch(tenant, &kept, self.settings.parking, self.now()).await.map(drop)
+        record::batch(tenant, &kept, &self.settings.rules, self.now()).await.map(drop)
     }
 }
 

@@ -28,8 +28,8 @@ use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::WorkspaceId;
 use crate::live::Hub;
 use crate::storage::ledger::Revisions;
-use crate::storage::parked::{self, Parking};
-use crate::storage::record::Offered;
+use crate::storage::parked;
+use crate::storage::record::{Offered, Rules};
 use crate::storage::{Database, StorageError, Tenant};
 
 /// The result of recording a fact.
@@ -60,14 +60,14 @@ pub enum RecordError {
 }
 
 /// The settings of the recorder.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct RecorderSettings {
     /// The most facts that may wait, over all workspaces. Beyond that, requests are refused, and the provider retries.
     pub queue_facts: usize,
     /// The most facts in one transaction.
     pub batch_facts: usize,
-    /// How long facts wait that refer to something unknown.
-    pub parking: Parking,
+    /// What applies to all facts.
+    pub rules: Rules,
     /// The time between two sweeps of the parked facts.
     pub sweep_interval: Duration,
 }

@@ -9,19 +9,21 @@ use super::bulk::{Bulk, Datum, Kind, OnConflict};
 use super::query::Query;
 use super::row;
 use super::{StorageError, Tenant, dialect};
+use crate::domain::book::ContactEntry;
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::{ContactKey, ProfileName};
 use crate::domain::fact::Person;
 use crate::domain::id::{ContactId, WorkspaceId, new_key};
+use crate::domain::merge::ContactFacts;
 use crate::domain::phone::Phone;
+use crate::domain::preference::Preference;
 
 /// A contact as it is stored.
 #[derive(Debug, Clone)]
 pub(super) struct Contact {
     pub(super) id: ContactId,
-    pub(super) person: Person,
+    pub(super) entry: ContactEntry,
     created_at: Timestamp,
-    opted_out_at: Option<Timestamp>,
 }
 
 /// Contacts by each of their identifiers.
@@ -44,6 +46,8 @@ const CONTACTS: Bulk = Bulk {
         ("name", Kind::Text),
         ("name_at", Kind::BigInt),
         ("opted_out_at", Kind::BigInt),
+        ("preference_at", Kind::BigInt),
+        ("blocked_at", Kind::BigInt),
         ("created_at", Kind::BigInt),
     ],
     key: "id",
@@ -65,7 +69,7 @@ impl Directory {
     }
 
     fn enter(&mut self, contact: Contact) {
-        let key = &contact.person.key;
+        let key = &contact.entry.person.key;
         if let Some(wa_id) = &key.wa_id {
             self.by_wa_id.insert(wa_id.clone(), contact.id);
         }
@@ -94,7 +98,8 @@ pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp
             continue;
         }
         let person = Person { key: key.clone(), name: None };
-        let contact = Contact { id: new_key().into(), person, created_at: now, opted_out_at: None };
+        let entry = ContactEntry { person, facts: ContactFacts::default() };
+        let contact = Contact { id: new_key().into(), entry, created_at: now };
         rows.push(row(tenant.workspace(), &contact));
         made.enter(contact);
     }
@@ -131,18 +136,18 @@ async fn lock(db: &DatabaseTransaction, workspace: WorkspaceId, ids: &[ContactId
 pub(super) async fn learn(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
-    learnt: &[(ContactId, &Person)],
+    learnt: &[(ContactId, &ContactEntry)],
 ) -> Result<(), StorageError> {
     let directory = lock(db, workspace, &learnt.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
-    let keys: Vec<_> = learnt.iter().map(|(_, person)| person.key.clone()).collect();
+    let keys: Vec<_> = learnt.iter().map(|(_, entry)| entry.person.key.clone()).collect();
     let holders = read(db, workspace, &keys).await?;
     let free = |holder: Option<&ContactId>, id| holder.is_none_or(|holder| *holder == id);
     let mut rows = Vec::new();
-    for &(id, person) in learnt {
+    for &(id, entry) in learnt {
         let Some(known) = directory.get(id) else { continue };
         let mut contact = known.clone();
-        contact.person.learn(person);
-        let key = &mut contact.person.key;
+        contact.entry.learn(Some(&entry.person), &entry.facts);
+        let key = &mut contact.entry.person.key;
         key.phone = key.phone.take().filter(|phone| free(holders.by_phone.get(phone.as_str()), id));
         key.wa_id = key.wa_id.take().filter(|wa_id| free(holders.by_wa_id.get(wa_id), id));
         key.provider_user_id = key.provider_user_id.take().filter(|user_id| free(holders.by_user_id.get(user_id), id));
@@ -184,16 +189,19 @@ fn contact(row: contacts::Model) -> Result<Contact, StorageError> {
     let name = row.name_at.map(row::time).transpose()?.zip(row.name).map(|(at, name)| ProfileName { at, name });
     let key =
         ContactKey { phone: row.phone.map(Phone::stored), wa_id: row.wa_id, provider_user_id: row.provider_user_id };
+    // The opt-out alone is set exactly while it is the latest preference.
+    let preference = row.preference_at.map(row::time).transpose()?;
+    let preference = preference.map(|at| Preference { at, stopped: row.opted_out_at.is_some() });
+    let blocked = row.blocked_at.map(row::time).transpose()?;
     Ok(Contact {
         id: row.id.into(),
-        person: Person { key, name },
+        entry: ContactEntry { person: Person { key, name }, facts: ContactFacts { preference, blocked } },
         created_at: row::time(row.created_at)?,
-        opted_out_at: row.opted_out_at.map(row::time).transpose()?,
     })
 }
 
 fn row(workspace: WorkspaceId, contact: &Contact) -> Vec<Datum> {
-    let Person { key, name } = &contact.person;
+    let ContactEntry { person: Person { key, name }, facts } = &contact.entry;
     vec![
         Datum::id(contact.id),
         Datum::id(workspace),
@@ -202,7 +210,9 @@ fn row(workspace: WorkspaceId, contact: &Contact) -> Vec<Datum> {
         Datum::Text(key.provider_user_id.clone()),
         Datum::Text(name.as_ref().map(|name| name.name.clone())),
         Datum::optional_time(name.as_ref().map(|name| name.at)),
-        Datum::optional_time(contact.opted_out_at),
+        Datum::optional_time(facts.opted_out()),
+        Datum::optional_time(facts.preference.map(|preference| preference.at)),
+        Datum::optional_time(facts.blocked),
         Datum::at(contact.created_at),
     ]
 }

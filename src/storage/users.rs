@@ -15,8 +15,8 @@ use crate::domain::user::{User, UserOrder};
 
 const USERS: Source<User> = Source {
     table: "users",
-    columns: "users.id, users.version_id, contacts.phone, contacts.wa_id, contacts.name, users.deployments, \
-              users.deployed_at, users.status, users.stage, users.session_status, users.failure_reason, \
+    columns: "users.id, users.version_id, contacts.phone, contacts.wa_id, contacts.name, \
+              contacts.opted_out_at, users.deployments, users.deployed_at, users.status, users.stage, users.session_status, users.failure_reason, \
               users.activity_at",
     joins: "JOIN contacts ON contacts.id = users.contact_id",
     read,
@@ -95,6 +95,7 @@ fn read(row: &mut Row<'_>) -> Result<User, StorageError> {
         phone: row.value()?,
         whatsapp_id: row.value()?,
         name: row.value()?,
+        opted_out_at: row.optional_time()?,
         deployments: row.value()?,
         deployed_at: row.time()?,
         cell: Cell {

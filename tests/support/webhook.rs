@@ -54,6 +54,19 @@ impl Webhook {
     }
 }
 
+/// A payload that tells on which side of marketing messages a user called Ana stands: `stop` or `resume`.
+pub(crate) fn preference(phone_number_id: &str, wa_id: &str, value: &str, at: i64) -> Value {
+    let told = json!({
+        "wa_id": wa_id, "detail": "The user's own words", "category": "marketing_messages", "value": value, "timestamp": at,
+    });
+    let value = json!({
+        "messaging_product": "whatsapp", "user_preferences": [told],
+        "metadata": { "display_phone_number": "15550783881", "phone_number_id": phone_number_id },
+        "contacts": [{ "profile": { "name": "Ana" }, "wa_id": wa_id }],
+    });
+    change(&json!({ "value": value, "field": "user_preferences" }))
+}
+
 /// A payload with a single change.
 pub(crate) fn change(change: &Value) -> Value {
     json!({ "object": "whatsapp_business_account", "entry": [{ "id": "102290129340398", "changes": [change] }] })

@@ -93,14 +93,14 @@ impl Workspace {
 
     /// A workspace whose line reaches a provider that takes every message, and posts what the settings say.
     pub(crate) async fn with_provider(database: Database, settings: SimulatorSettings) -> (Self, Simulator) {
-        Self::with_provider_and(database, settings, &[]).await
+        Self::with_provider_and(database, settings, &[("whatsapp.access_token", "token")]).await
     }
 
-    /// The same with more settings of the server, by their dotted names.
+    /// The same with settings of the server's own, among them whatever authorises its calls.
     pub(crate) async fn with_provider_and(
         database: Database,
         mut settings: SimulatorSettings,
-        more: &[(&str, &str)],
+        own: &[(&str, &str)],
     ) -> (Self, Simulator) {
         let (ours, theirs) = (listen().await, listen().await);
         let base_url = format!("http://{}/v25.0", theirs.local_addr().unwrap());
@@ -109,8 +109,8 @@ impl Workspace {
         }
         let clock: Arc<TestClock> = Arc::default();
         let simulator = Simulator::start(theirs, settings, clock.clone()).unwrap();
-        let settings = [("whatsapp.base_url", base_url.as_str()), ("whatsapp.access_token", "token")];
-        let server = Server::start_on(ours, database, clock, &[&settings, more].concat()).await;
+        let settings = [&[("whatsapp.base_url", base_url.as_str())], own].concat();
+        let server = Server::start_on(ours, database, clock, &settings).await;
         (Self::on(server).await, simulator)
     }
 

@@ -3,6 +3,8 @@
 //! The compiled-in defaults name every setting and show its kind. So a layer is checked against them before it is laid on,
 //! and a mistake is reported in the terms of where it was made: the file's key or the variable's name.
 
+mod lines;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
@@ -120,7 +122,7 @@ fn given(mut variables: Variables) -> Result<Variables, SettingsError> {
     if let Some(url) = variables.remove(DATABASE_VARIABLE) {
         variables.entry(variable_of("database.url")).or_insert(url);
     }
-    for name in SECRETS.map(variable_of) {
+    for name in secrets(&variables) {
         let Some(path) = variables.remove(&format!("{name}{FILE_SUFFIX}")) else { continue };
         let secret = read_text(Path::new(&path))?.trim_end_matches(['\r', '\n']).to_owned();
         if variables.insert(name.clone(), secret).is_some() {
@@ -128,6 +130,13 @@ fn given(mut variables: Variables) -> Result<Variables, SettingsError> {
         }
     }
     Ok(variables)
+}
+
+/// The variables that may give a secret by the path of a file.
+fn secrets(variables: &Variables) -> Vec<String> {
+    let of_lines = variables.keys().filter_map(|name| name.strip_suffix(FILE_SUFFIX));
+    let of_lines = of_lines.filter(|name| lines::token_of_variable(name).is_some()).map(str::to_owned);
+    SECRETS.map(variable_of).into_iter().chain(of_lines).collect()
 }
 
 fn defaults() -> Result<Named, SettingsError> {
@@ -152,42 +161,63 @@ fn read_text(path: &Path) -> Result<String, SettingsError> {
 
 /// A file's settings by their dotted names. A key in place of a section, or a table that is too deep, keeps its name and is unknown.
 fn flat(table: Table) -> Named {
-    table.into_iter().flat_map(|(key, value)| flat_entry(key, value)).collect()
+    let settings = table.into_iter().flat_map(|(key, value)| entries(key, value));
+    settings
+        .flat_map(|(name, value)| if name == lines::SECTION { of_lines(name, value) } else { vec![(name, value)] })
+        .collect()
 }
 
-fn flat_entry(key: String, value: Value) -> Vec<(String, Value)> {
+/// The settings of single lines, which are two levels deeper than all others.
+fn of_lines(name: String, lines: Value) -> Vec<(String, Value)> {
+    entries(name, lines).into_iter().flat_map(|(name, line)| entries(name, line)).collect()
+}
+
+/// What a table contains, by dotted names; any other value is itself.
+fn entries(name: String, value: Value) -> Vec<(String, Value)> {
     match value {
-        Value::Table(section) => section.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)).collect(),
-        value => vec![(key, value)],
+        Value::Table(table) => table.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)).collect(),
+        value => vec![(name, value)],
     }
 }
 
 fn nested(settings: Named) -> Table {
     let mut table = Table::new();
     for (name, value) in settings {
-        let Some((section, key)) = name.split_once('.') else {
-            table.insert(name, value);
-            continue;
-        };
-        let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
-        if let Value::Table(section) = section {
-            section.insert(key.to_owned(), value);
+        match (lines::line_of(&name), name.split_once('.')) {
+            (Some(line), _) => insert(&mut table, &["whatsapp", "lines", line, "access_token"], value),
+            (None, Some((section, key))) => insert(&mut table, &[section, key], value),
+            (None, None) => insert(&mut table, &[&name], value),
         }
     }
     table
 }
 
+fn insert(table: &mut Table, path: &[&str], value: Value) {
+    match path {
+        [] => {}
+        [key] => {
+            table.insert((*key).to_owned(), value);
+        }
+        [section, rest @ ..] => {
+            if let Value::Table(section) = table.entry(*section).or_insert_with(|| Value::Table(Table::new())) {
+                insert(section, rest, value);
+            }
+        }
+    }
+}
+
 /// Lays a file's settings over those below.
 fn lay(settings: &mut Named, file: Named) -> Result<(), SettingsError> {
     for (name, value) in file {
-        let Some(below) = settings.get_mut(&name) else {
-            let nearest = nearest(&name, settings.keys()).cloned().unwrap_or_default();
-            return Err(SettingsError::Unknown { name, nearest });
+        let kind = match settings.get(&name) {
+            Some(below) => below.clone(),
+            None if lines::line_of(&name).is_some() => Value::String(String::new()),
+            None => return Err(unknown(&name, settings.keys(), lines::SECTION, lines::TOKEN)),
         };
-        if !below.same_type(&value) {
-            return Err(SettingsError::Kind { name, expected: kind(below) });
+        if !kind.same_type(&value) {
+            return Err(SettingsError::Kind { name, expected: expected(&kind) });
         }
-        *below = value;
+        settings.insert(name, value);
     }
     Ok(())
 }
@@ -195,16 +225,27 @@ fn lay(settings: &mut Named, file: Named) -> Result<(), SettingsError> {
 /// Lays a variable over the settings below; its kind is that of the setting.
 fn lay_variable(settings: &mut Named, variable: &str, text: String) -> Result<(), SettingsError> {
     let names: BTreeMap<String, String> = settings.keys().map(|name| (variable_of(name), name.clone())).collect();
-    let Some(below) = names.get(variable).and_then(|name| settings.get_mut(name)) else {
-        let nearest = nearest(variable, names.keys()).cloned().unwrap_or_default();
-        return Err(SettingsError::Unknown { name: variable.to_owned(), nearest });
+    let Some(name) = names.get(variable).cloned().or_else(|| lines::token_of_variable(variable)) else {
+        return Err(unknown(variable, names.keys(), lines::VARIABLE_PREFIX, lines::TOKEN_VARIABLE));
     };
-    let parsed = match below {
-        Value::Integer(_) => text.parse().ok().map(Value::Integer),
-        _ => Some(Value::String(text)),
+    let parsed = match settings.get(&name) {
+        Some(Value::Integer(_)) => text
+            .parse()
+            .map(Value::Integer)
+            .map_err(|_| SettingsError::Kind { name: variable.to_owned(), expected: expected(&Value::Integer(0)) }),
+        _ => Ok(Value::String(text)),
     };
-    *below = parsed.ok_or_else(|| SettingsError::Kind { name: variable.to_owned(), expected: kind(below) })?;
+    settings.insert(name, parsed?);
     Ok(())
+}
+
+/// What may have been meant by a name: where it begins as those of lines do, theirs.
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a String>, of_lines: &str, of_line: &str) -> SettingsError {
+    let nearest = match name.strip_prefix(of_lines) {
+        Some(_) => of_line.to_owned(),
+        None => nearest(name, known).cloned().unwrap_or_default(),
+    };
+    SettingsError::Unknown { name: name.to_owned(), nearest }
 }
 
 /// The variable of a setting: `whatsapp.base_url` is `BLUETICK_WHATSAPP_BASE_URL`.
@@ -212,7 +253,7 @@ fn variable_of(name: &str) -> String {
     format!("{PREFIX}{}", name.replace('.', "_").to_uppercase())
 }
 
-const fn kind(value: &Value) -> &'static str {
+const fn expected(value: &Value) -> &'static str {
     match value {
         Value::Integer(_) => "a whole number",
         _ => "a string",

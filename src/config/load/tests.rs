@@ -134,3 +134,76 @@ fn variables_of_others_are_left_alone() {
     let ours = variables(all.into_iter().map(|(name, value)| (name.into(), value.into()))).unwrap();
     assert_eq!(ours.into_keys().collect::<Vec<_>>(), ["BLUETICK_LISTEN", "DATABASE_URL"]);
 }
+
+#[test]
+fn a_line_may_have_an_access_token_of_its_own() {
+    let file = "[whatsapp]\naccess_token = 'common'\n[whatsapp.lines.1000]\naccess_token = 'one'\n\
+                [whatsapp.lines.'odd id']\naccess_token = 'two'\n[whatsapp.lines.1002]\naccess_token = ''\n";
+    let given = [("BLUETICK_WHATSAPP_LINES_1001_ACCESS_TOKEN", "three")];
+    let settings = read(Some(file), &given).unwrap();
+    assert_eq!(settings.whatsapp.access_token.as_ref().unwrap().expose(), "common");
+    let tokens = settings.whatsapp.line_tokens();
+    let tokens: Vec<_> = tokens.iter().map(|(line, token)| (line.as_str(), token.expose())).collect();
+    assert_eq!(tokens, [("1000", "one"), ("1001", "three"), ("odd id", "two")]);
+    let shown = format!("{settings:?}");
+    assert!(!["common", "'one", "\"one", "two", "three"].iter().any(|token| shown.contains(token)), "{shown}");
+}
+
+#[test]
+fn the_environment_goes_before_the_file_for_a_line_too() {
+    let file = "[whatsapp.lines.1000]\naccess_token = 'file'\n";
+    let token = |given: &[(&str, &str)]| {
+        let tokens = read(Some(file), given).unwrap().whatsapp.line_tokens();
+        tokens.get("1000").unwrap().expose().to_owned()
+    };
+    assert_eq!(token(&[]), "file");
+    assert_eq!(token(&[("BLUETICK_WHATSAPP_LINES_1000_ACCESS_TOKEN", "variable")]), "variable");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("token");
+    std::fs::write(&path, "secret file\n").unwrap();
+    let by_path = ("BLUETICK_WHATSAPP_LINES_1000_ACCESS_TOKEN_FILE", path.to_str().unwrap());
+    assert_eq!(token(&[by_path]), "secret file");
+    assert_eq!(
+        refusal(None, &[by_path, ("BLUETICK_WHATSAPP_LINES_1000_ACCESS_TOKEN", "variable")]),
+        "BLUETICK_WHATSAPP_LINES_1000_ACCESS_TOKEN and BLUETICK_WHATSAPP_LINES_1000_ACCESS_TOKEN_FILE are both given"
+    );
+}
+
+#[test]
+fn whatever_else_is_set_for_a_line_is_refused_without_showing_it() {
+    let of_line = "whatsapp.lines.<phone number id>.access_token";
+    for (file, name) in [
+        ("[whatsapp.lines.1000]\naccess_tokens = 'EAAB'\n", "whatsapp.lines.1000.access_tokens"),
+        ("[whatsapp.lines.1000.more]\naccess_token = 'EAAB'\n", "whatsapp.lines.1000.more"),
+        ("[whatsapp.lines]\naccess_token = 'EAAB'\n", "whatsapp.lines.access_token"),
+        ("[whatsapp.lines.'']\naccess_token = 'EAAB'\n", "whatsapp.lines..access_token"),
+        ("[whatsapp]\nlines = 'EAAB'\n", "whatsapp.lines"),
+    ] {
+        assert_eq!(refusal(Some(file), &[]), format!("there is no setting {name}; did you mean {of_line}?"));
+    }
+    for file in ["[whatsapp.lines.1000]\naccess_token = 7\n", "[whatsapp.lines.1000.access_token]\nx = 'EAAB'\n"] {
+        assert_eq!(refusal(Some(file), &[]), "whatsapp.lines.1000.access_token must be a string");
+    }
+    for variable in ["BLUETICK_WHATSAPP_LINES_1000_APP_SECRET", "BLUETICK_WHATSAPP_LINES__ACCESS_TOKEN"] {
+        assert_eq!(
+            refusal(None, &[(variable, "EAAB")]),
+            format!(
+                "there is no setting {variable}; did you mean BLUETICK_WHATSAPP_LINES_<PHONE NUMBER ID>_ACCESS_TOKEN?"
+            )
+        );
+    }
+}
+
+#[test]
+fn words_are_separated_by_commas_in_the_file_and_in_the_environment() {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let settings = read(None, &[]).unwrap().contacts;
+    for (listed, word) in
+        [(&settings.stop_words, "STOP"), (&settings.stop_words, "BAJA"), (&settings.resume_words, "START")]
+    {
+        assert!(listed.contains(&word.to_owned()), "{word}");
+    }
+    let given = [("BLUETICK_CONTACTS_STOP_WORDS", "genug,, nie wieder ,")];
+    let settings = read(Some("[contacts]\nresume_words = ''\nstop_words = 'x'\n"), &given).unwrap().contacts;
+    assert_eq!((settings.stop_words, settings.resume_words), (words(&["genug", "nie wieder"]), Vec::new()));
+}

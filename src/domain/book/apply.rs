@@ -6,7 +6,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact, MessageName, Person, StatusFact, Target};
 use crate::domain::failure::{FailureReason, OwnFailure};
 use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, WorkspaceId, reported_message_key};
-use crate::domain::merge::{DeploymentFacts, MessageFacts, VariableValue, merge_variable};
+use crate::domain::merge::{ContactFacts, DeploymentFacts, MessageFacts, VariableValue, merge_variable};
 use crate::domain::message::Sender;
 use crate::domain::user::ChangeKind;
 
@@ -24,7 +24,7 @@ pub enum Applied {
 }
 
 impl Book {
-    /// Applies a fact. `contact` is the user side of a message; other facts do not need it.
+    /// Applies a fact. `contact` is the user side of a message, or the person of a preference; other facts do not need it.
     pub fn apply(&mut self, workspace: WorkspaceId, fact: &Fact, contact: Option<ContactId>) -> Applied {
         match fact {
             Fact::Status(status) => self.apply_status(status),
@@ -43,6 +43,11 @@ impl Book {
             Fact::Variable { of, name, value, at } => {
                 self.apply_variable(of, name, &VariableValue { at: *at, value: value.clone() })
             }
+            Fact::Preference { person, preference } => {
+                let facts = ContactFacts { preference: Some(*preference), blocked: None };
+                self.learn(contact, Some(person), &facts);
+                contact.map_or(Applied::Nowhere("preference_of_nobody"), |_| Applied::Merged)
+            }
             Fact::Dispatched { message, at } => self.apply_dispatched(*message, *at),
             Fact::Withdrawn { message } => self.apply_withdrawn(*message),
             Fact::Canceled { message, at } => self.apply_canceled(*message, *at),
@@ -55,22 +60,31 @@ impl Book {
             Target::Message(name) => name,
             Target::Deployment(_) => {
                 let facts = DeploymentFacts { reported: status.facts.clone(), ..DeploymentFacts::default() };
-                return self.apply_to_deployment(&status.of, &facts);
+                let applied = self.apply_to_deployment(&status.of, &facts);
+                self.learn_from_status(status);
+                return applied;
             }
         };
         let Some(id) = self.message_named(name) else { return waits(name) };
         self.learn_name(id, name);
         self.merge_message(id, &status.facts);
-        let contact = self.messages.get(&id).and_then(|message| self.deployments.get(&message.deployment));
-        let contact = contact.map(|deployment| deployment.contact);
-        if let Some(recipient) = &status.recipient {
-            self.learn_person(contact, recipient);
-        }
+        self.learn_from_status(status);
         Applied::Merged
     }
 
+    /// Learns what a status says about the recipient. Every failure counts, even if another is the least of the message:
+    /// which one that is depends on what else was reported, whereas what each says about the recipient does not.
+    fn learn_from_status(&mut self, status: &StatusFact) {
+        let contact = self.deployment_of(&status.of).and_then(|id| self.deployments.get(&id));
+        let contact = contact.map(|deployment| deployment.contact);
+        let facts = status.facts.failed.as_ref().map(ContactFacts::of_failure).unwrap_or_default();
+        self.learn(contact, status.recipient.as_ref(), &facts);
+    }
+
     fn apply_message(&mut self, workspace: WorkspaceId, message: &MessageFact, contact: ContactId) -> Applied {
-        self.learn_person(Some(contact), &message.person);
+        let by_user = message.sender == Sender::User;
+        let preference = self.words.said(&message.content).filter(|_| by_user);
+        self.learn(Some(contact), Some(&message.person), &ContactFacts { preference, blocked: None });
         if let Some(&known) = self.names.get(&message.provider_message_id) {
             self.merge_content(known, message);
             return Applied::Merged;
@@ -170,10 +184,10 @@ impl Book {
         self.touched.canceled.insert(id);
     }
 
-    fn learn_person(&mut self, contact: Option<ContactId>, told: &Person) {
+    fn learn(&mut self, contact: Option<ContactId>, person: Option<&Person>, facts: &ContactFacts) {
         let known = contact.and_then(|id| Some((id, self.contacts.get_mut(&id)?)));
         if let Some((id, known)) = known
-            && known.learn(told)
+            && known.learn(person, facts)
         {
             self.touched.contacts.insert(id);
         }

@@ -12,14 +12,16 @@ mod settle;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Timestamp;
 use super::fact::{Content, Person};
 use super::failure::Failure;
 use super::id::{ContactId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId};
-use super::merge::{DeploymentFacts, MessageFacts, Variables};
+use super::merge::{ContactFacts, DeploymentFacts, MessageFacts, Variables};
 use super::message::Sender;
+use super::preference::PreferenceWords;
 use super::standing::Cell;
 use super::user::ChangeKinds;
 
@@ -43,8 +45,10 @@ pub struct Book {
     pub messages: HashMap<MessageId, MessageEntry>,
     /// Messages by the provider's id.
     pub names: HashMap<String, MessageId>,
-    /// The senders and recipients of messages.
-    pub contacts: HashMap<ContactId, Person>,
+    /// The senders and recipients of messages, and whoever else a fact is about.
+    pub contacts: HashMap<ContactId, ContactEntry>,
+    /// The words by which contacts opt out and in again.
+    pub words: Arc<PreferenceWords>,
     /// The failures of deployments at the time when the book was opened.
     failures: HashMap<DeploymentId, Failure>,
     users_by_contact: HashMap<(VersionId, ContactId), UserId>,
@@ -56,6 +60,15 @@ pub struct Book {
 pub struct LineEntry {
     /// The current version of the line's inbound conversation, if it has one.
     pub inbound: Option<VersionId>,
+}
+
+/// What is known of a contact.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContactEntry {
+    /// The contact's identifiers and profile name.
+    pub person: Person,
+    /// Whether the contact may be written to.
+    pub facts: ContactFacts,
 }
 
 /// A user's row.
@@ -194,6 +207,14 @@ impl Book {
 
     fn is_latest(&self, deployment: &DeploymentEntry) -> bool {
         self.users.get(&deployment.user).is_some_and(|user| user.deployments == deployment.number)
+    }
+}
+
+impl ContactEntry {
+    /// Adds what was told of the contact. Returns whether anything was new.
+    pub fn learn(&mut self, person: Option<&Person>, facts: &ContactFacts) -> bool {
+        let known_as = person.is_some_and(|person| self.person.learn(person));
+        self.facts.merge(facts) || known_as
     }
 }
 

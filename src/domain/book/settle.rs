@@ -27,7 +27,7 @@ pub struct Settlement {
     pub canceled: Vec<MessageId>,
     /// Variables that changed, by deployment and name.
     pub variables: BTreeSet<(DeploymentId, String)>,
-    /// Contacts whose identifiers or names changed.
+    /// Contacts of whom something became known: an identifier, a name, or whether they may be written to.
     pub contacts: BTreeSet<ContactId>,
     /// Keys that became known and for which facts may be parked.
     pub known: BTreeSet<String>,

@@ -86,6 +86,13 @@ impl User {
         self.0.row(ctx).await.map(|row| row.name.clone()).transpose()
     }
 
+    /// When this person asked not to be written to, in whatever conversation of the workspace. Null while they may be:
+    /// they never asked, or have since asked to be written to again. A send to somebody who has opted out fails with
+    /// `OPTED_OUT`.
+    async fn opted_out_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.0.row(ctx).await.map(|row| row.opted_out_at.map(DateTime)).transpose()
+    }
+
     /// The version this is a user of.
     async fn version(&self, ctx: &Context<'_>) -> Result<Version> {
         Ok(Version(Lazy::Id(self.0.row(ctx).await?.version)))

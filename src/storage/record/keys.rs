@@ -10,15 +10,17 @@ use crate::domain::code::Coded;
 use crate::domain::contact::ContactKey;
 use crate::domain::conversation::Direction;
 use crate::domain::fact::{Fact, StatusFact, Target};
+use crate::domain::failure::ProviderFailure;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, VersionId, WorkspaceId};
+use crate::domain::merge::ContactFacts;
 use crate::storage::contacts;
 use crate::storage::ledger::Locked;
 use crate::storage::query::Query;
 use crate::storage::{StorageError, Tenant};
 
-/// The contacts that the messages of a batch are from or to.
+/// The contacts that the messages of a batch are from or to, and those whose preferences it brings.
 pub(super) struct People {
-    /// One entry per fact, in order; `None` for facts other than messages.
+    /// One entry per fact, in order; `None` for other facts.
     pub(super) contacts: Vec<Option<ContactId>>,
 }
 
@@ -33,16 +35,16 @@ pub(super) struct Keys {
     pub(super) deployments: Vec<DeploymentId>,
     /// The names of the variables that facts set.
     pub(super) variables: BTreeSet<String>,
-    /// The contacts of messages.
+    /// The contacts of messages and preferences.
     pub(super) contacts: BTreeSet<ContactId>,
     /// The lines of messages.
     pub(super) lines: BTreeSet<LineId>,
-    /// Whether any fact contains data about a person.
+    /// Whether any fact tells anything about a person.
     pub(super) people: bool,
 }
 
 impl People {
-    /// Finds the contacts that messages are from or to, and creates missing ones.
+    /// Finds the contacts, and creates missing ones.
     pub(super) async fn of(tenant: &Tenant, offered: &[Offered], now: Timestamp) -> Result<Self, StorageError> {
         let keys: Vec<Option<&ContactKey>> = offered.iter().map(|one| person(&one.fact)).collect();
         let named: Vec<_> = keys.iter().flatten().map(|&key| key.clone()).collect();
@@ -66,8 +68,8 @@ impl Keys {
 
     fn add(&mut self, fact: &Fact) {
         match fact {
-            Fact::Status(StatusFact { of, recipient, .. }) => {
-                self.people |= recipient.is_some();
+            Fact::Status(StatusFact { of, facts, recipient }) => {
+                self.people |= recipient.is_some() || facts.failed.as_ref().is_some_and(tells_of_recipient);
                 self.add_target(of);
             }
             Fact::Session { of, .. } | Fact::Finished { of, .. } => self.add_target(of),
@@ -81,6 +83,7 @@ impl Keys {
                 self.provider_ids.extend(message.in_reply_to.clone());
                 self.lines.insert(message.line);
             }
+            Fact::Preference { .. } => self.people = true,
             Fact::Dispatched { message, .. } | Fact::Withdrawn { message } | Fact::Canceled { message, .. } => {
                 self.messages.push(*message);
             }
@@ -174,10 +177,15 @@ impl Keys {
     }
 }
 
-/// The person that a message is from or to. (The recipient of a status is found by its message.)
+/// The person that a message is from or to, or whose preference it is. (The recipient of a status is found by its message.)
 const fn person(fact: &Fact) -> Option<&ContactKey> {
     match fact {
         Fact::Message(message) => Some(&message.person.key),
+        Fact::Preference { person, .. } => Some(&person.key),
         _ => None,
     }
+}
+
+fn tells_of_recipient(failure: &ProviderFailure) -> bool {
+    !ContactFacts::of_failure(failure).is_empty()
 }

@@ -7,6 +7,8 @@ mod keys;
 mod open;
 pub(super) mod write;
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use self::keys::{Keys, People};
@@ -16,6 +18,16 @@ use crate::domain::book::{Applied, Book};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact};
 use crate::domain::id::{ContactId, WorkspaceId};
+use crate::domain::preference::PreferenceWords;
+
+/// What applies to facts whatever workspace they belong to.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How long facts wait that refer to something unknown.
+    pub parking: parked::Parking,
+    /// The words by which contacts opt out and in again.
+    pub words: Arc<PreferenceWords>,
+}
 
 /// A fact that is offered to a batch.
 #[derive(Debug, Clone)]
@@ -40,12 +52,7 @@ pub struct Batch {
 }
 
 /// Records facts in one transaction.
-pub async fn batch(
-    tenant: &Tenant,
-    offered: &[Offered],
-    parking: parked::Parking,
-    now: Timestamp,
-) -> Result<Batch, StorageError> {
+pub async fn batch(tenant: &Tenant, offered: &[Offered], rules: &Rules, now: Timestamp) -> Result<Batch, StorageError> {
     let workspace = tenant.workspace();
     let people = People::of(tenant, offered, now).await?;
     let keys = Keys::of(offered, &people);
@@ -53,6 +60,7 @@ pub async fn batch(
     let db = tenant.database().begin().await?;
     let mut locked = keys.lock(&db, workspace, &inbound).await?;
     let mut book = open::book(&db, workspace, &keys, &inbound).await?;
+    book.words = Arc::clone(&rules.words);
     if book.deployments.values().any(|deployment| !locked.holds(deployment.version)) {
         // Another node made something known after the versions were locked: retry, and lock more versions.
         return Err(StorageError::Overtaken);
@@ -62,7 +70,7 @@ pub async fn batch(
     open::find_answers(&db, workspace, &mut book).await?;
     let settlement = book.settle();
     let revisions = write::book(&db, workspace, &mut locked, &mut book, &settlement, now).await?;
-    parked::set_aside(&db, workspace, offered.iter().zip(&applied), parking, now).await?;
+    parked::set_aside(&db, workspace, offered.iter().zip(&applied), rules.parking, now).await?;
     db.commit().await?;
     Ok(Batch { applied, revisions, known: settlement.known.into_iter().collect() })
 }

@@ -227,7 +227,7 @@ async fn people(
     let directory = contacts::by_ids(db, workspace, &ids.iter().copied().collect::<Vec<_>>()).await?;
     for id in ids {
         if let Some(contact) = directory.get(id) {
-            book.contacts.insert(id, contact.person.clone());
+            book.contacts.insert(id, contact.entry.clone());
         }
     }
     Ok(())

@@ -30,6 +30,8 @@ async fn a_user_comes_back_with_its_contact(db: Database) {
         wa_id: Set(Some("573001234567".to_owned())),
         name: Set(Some("Zoë 👋".to_owned())),
         name_at: Set(Some(1)),
+        opted_out_at: Set(Some(2)),
+        preference_at: Set(Some(2)),
         ..Default::default()
     };
     let update = contacts::Entity::update_many().set(named).filter(contacts::Column::Phone.eq(phone.clone()));
@@ -42,6 +44,7 @@ async fn a_user_comes_back_with_its_contact(db: Database) {
         phone,
         whatsapp_id: Some("573001234567".to_owned()),
         name: Some("Zoë 👋".to_owned()),
+        opted_out_at: Some(at(2)),
         deployments: 1,
         deployed_at: at(7),
         cell: CELL,

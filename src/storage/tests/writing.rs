@@ -1,6 +1,10 @@
 //! Sends and batches of facts, written and recounted.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use entity::contacts;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::on_both_databases;
 use super::seed::Seed;
@@ -9,14 +13,16 @@ use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
 use crate::domain::conversation::{Conversation, Direction, Version};
 use crate::domain::fact::{Content, Fact, MessageFact, MessageName, Person, StatusFact, Target};
+use crate::domain::failure::{FailureReason, ProviderFailure};
 use crate::domain::id::{LineId, MessageId, new_key};
 use crate::domain::merge::{MessageFacts, VariableValue, Variables};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::phone::Phone;
+use crate::domain::preference::{Preference, PreferenceWords};
 use crate::domain::send::Send;
 use crate::domain::standing::DeploymentStatus;
 use crate::storage::parked::Parking;
-use crate::storage::record::{Batch, Offered, batch};
+use crate::storage::record::{Batch, Offered, Rules, batch};
 use crate::storage::sends::submit::{NewRecipient, NewSend, Submitted, submit};
 use crate::storage::{Database, Tenant, conversations, leases, metrics, outbox, verify};
 
@@ -25,9 +31,14 @@ on_both_databases!(
     facts_move_users_and_tally_alike,
     a_status_waits_for_the_message_that_it_names,
     a_message_of_nobody_else_begins_the_inbound_conversation,
+    what_contacts_say_about_being_written_to_is_stored_alike_in_any_order,
 );
 
-const PARKING: Parking = Parking { messages: Duration::from_mins(10), others: Duration::from_hours(168) };
+fn rules() -> Rules {
+    let words = PreferenceWords::new(&["stop".to_owned()], &["start".to_owned()]);
+    let parking = Parking { messages: Duration::from_mins(10), others: Duration::from_hours(168) };
+    Rules { parking, words: Arc::new(words) }
+}
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_700_000_000 + seconds).unwrap()
@@ -83,7 +94,7 @@ async fn send(tenant: &Tenant, line: LineId, version: &Version, phones: &[&str],
 
 async fn record(tenant: &Tenant, facts: Vec<Fact>) -> Batch {
     let offered: Vec<_> = facts.into_iter().map(Offered::fresh).collect();
-    batch(tenant, &offered, PARKING, at(100)).await.unwrap()
+    batch(tenant, &offered, &rules(), at(100)).await.unwrap()
 }
 
 const LEASE: Duration = Duration::from_mins(1);
@@ -105,16 +116,28 @@ fn status(name: MessageName, facts: MessageFacts) -> Fact {
     Fact::Status(StatusFact { of: Target::Message(name), facts, recipient: None })
 }
 
-fn reply(line: LineId, wa_id: &str, id: &str, in_reply_to: Option<&str>, seconds: i64) -> Fact {
+fn person(wa_id: &str) -> Person {
     let key = ContactKey { phone: Phone::of_whatsapp_id(wa_id), wa_id: Some(wa_id.to_owned()), provider_user_id: None };
+    Person { key, name: None }
+}
+
+fn reply(line: LineId, wa_id: &str, id: &str, in_reply_to: Option<&str>, seconds: i64) -> Fact {
     Fact::Message(MessageFact {
         line,
-        person: Person { key, name: None },
+        person: person(wa_id),
         sender: Sender::User,
         provider_message_id: id.to_owned(),
         in_reply_to: in_reply_to.map(str::to_owned),
         content: Content { at: at(seconds), kind: MessageKind::Text, text: Some("hola".into()), payload: None },
     })
+}
+
+fn written(line: LineId, wa_id: &str, id: &str, text: &str, seconds: i64) -> Fact {
+    let mut fact = reply(line, wa_id, id, None, seconds);
+    if let Fact::Message(message) = &mut fact {
+        message.content.text = Some(text.to_owned());
+    }
+    fact
 }
 
 async fn assert_sound(db: &Database) {
@@ -171,7 +194,7 @@ async fn a_status_waits_for_the_message_that_it_names(db: Database) {
     let batch_done = record(&seed.tenant, vec![status(MessageName { own, provider: provider() }, accepted)]).await;
     assert_eq!(batch_done.known, ["wamid.late"]);
     let waiting = crate::storage::parked::waiting_for(&seed.tenant, &batch_done.known).await.unwrap();
-    batch(&seed.tenant, &waiting, PARKING, at(100)).await.unwrap();
+    batch(&seed.tenant, &waiting, &rules(), at(100)).await.unwrap();
     let metrics = metrics::find_many(&seed.tenant, &[version.id]).await.unwrap().remove(&version.id).unwrap();
     assert_eq!(metrics.read(), 1);
     let left = crate::storage::parked::waiting_for(&seed.tenant, &batch_done.known).await.unwrap();
@@ -188,4 +211,48 @@ async fn a_message_of_nobody_else_begins_the_inbound_conversation(db: Database) 
     let metrics = metrics::find_many(&seed.tenant, &[version.id]).await.unwrap().remove(&version.id).unwrap();
     assert_eq!((metrics.total_users(), metrics.responses(), metrics.head().total_deployments), (1, 0, 1));
     assert_sound(&db).await;
+}
+
+async fn what_contacts_say_about_being_written_to_is_stored_alike_in_any_order(db: Database) {
+    let (ana, bo) = ("573001234567", "573001234568");
+    for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 4, 0, 3, 1]] {
+        let seed = Seed::new(&db).await;
+        let (_, version) = conversation(&seed, Direction::Outbound).await;
+        send(&seed.tenant, seed.line, &version, &["+573001234567"], "a").await;
+        let own = claimed(&db, seed.line).await.first().copied();
+        let facts = [
+            preference(ana, 20, true),
+            written(seed.line, ana, "wamid.start", " Start", 30),
+            failed(own, 131_050, 25),
+            failed(own, 130_403, 26),
+            preference(bo, 40, true),
+        ];
+        let told: Vec<_> = order.into_iter().filter_map(|place| facts.get(place).cloned()).collect();
+        for fact in told.iter().chain(&told) {
+            record(&seed.tenant, vec![fact.clone()]).await;
+        }
+        let stored = |seconds: i64| Some(at(seconds).micros());
+        let expected = [(None, stored(30), stored(26)), (stored(40), stored(40), None)];
+        assert_eq!(preferences(&seed).await, expected, "{order:?}");
+        record(&seed.tenant, vec![written(seed.line, ana, "wamid.stop", "STOP", 30)]).await;
+        assert_eq!(preferences(&seed).await.first(), Some(&(stored(30), stored(30), stored(26))));
+        assert_sound(&db).await;
+    }
+}
+
+fn preference(wa_id: &str, seconds: i64, stopped: bool) -> Fact {
+    Fact::Preference { person: person(wa_id), preference: Preference { at: at(seconds), stopped } }
+}
+
+fn failed(own: Option<MessageId>, code: i32, seconds: i64) -> Fact {
+    let reason = FailureReason::of_provider_code(code);
+    let failed = ProviderFailure { at: at(seconds), code: Some(code), reason, text: String::new() };
+    status(MessageName { own, provider: None }, MessageFacts { failed: Some(failed), ..MessageFacts::default() })
+}
+
+/// What is stored of each contact: when it opted out, last said either, and was last named as blocked.
+async fn preferences(seed: &Seed) -> Vec<(Option<i64>, Option<i64>, Option<i64>)> {
+    let rows = contacts::Entity::find().filter(contacts::Column::WorkspaceId.eq(seed.workspace()));
+    let rows = rows.order_by_asc(contacts::Column::Phone).all(seed.tenant.database().reader()).await.unwrap();
+    rows.into_iter().map(|row| (row.opted_out_at, row.preference_at, row.blocked_at)).collect()
 }

@@ -3,12 +3,14 @@
 //! It never retries; the dispatcher decides about that from the answer alone. It logs how calls end, but never recipients,
 //! contents or tokens.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Error, Response, Url};
 
-use super::answer::{Answer, retry_after};
+use super::answer::{Action, Answer, Rejected, retry_after};
 use super::template::OutgoingTemplate;
 use super::transport::{self, TransportError};
 use crate::config::Secret;
@@ -18,8 +20,10 @@ use crate::config::Secret;
 pub struct CloudApiSettings {
     /// The base URL including the version, such as `https://graph.facebook.com/v25.0`.
     pub base_url: String,
-    /// The access token of a system user of the business.
-    pub access_token: Secret,
+    /// The access token of a system user of the business, for lines without one of their own.
+    pub access_token: Option<Secret>,
+    /// The access tokens of single lines, by the provider's ids of the lines.
+    pub line_tokens: BTreeMap<String, Secret>,
     /// The timeout for connecting.
     pub connect_timeout: Duration,
     /// The timeout for a whole call, from connecting to the last byte of the answer.
@@ -35,6 +39,9 @@ pub enum ClientError {
     /// The token is empty or has characters that are not allowed in an HTTP header.
     #[error("the provider's access token is empty or contains invalid characters")]
     AccessToken,
+    /// The same of the token of a single line.
+    #[error("the access token of the line {0} is empty or contains invalid characters")]
+    LineAccessToken(String),
     /// The HTTP client cannot be created.
     #[error("cannot create the HTTP client for the provider")]
     Transport(#[from] TransportError),
@@ -45,38 +52,61 @@ pub enum ClientError {
 pub struct CloudApi {
     http: Client,
     base_url: Url,
-    authorization: HeaderValue,
+    authorization: Option<HeaderValue>,
+    line_authorizations: Arc<HashMap<String, HeaderValue>>,
 }
 
 /// The maximum size of an answer. The provider's answers have a few hundred bytes.
 const MAX_ANSWER_BYTES: usize = 256 * 1_024;
 
+/// The provider's code for an access token that is missing or invalid.
+const INVALID_TOKEN: i32 = 190;
+
 impl CloudApiSettings {
     /// Settings with the default timeouts: 5 seconds to connect, and 30 for a whole call.
-    pub fn new(base_url: impl Into<String>, access_token: Secret) -> Self {
-        let base_url = base_url.into();
-        Self { base_url, access_token, connect_timeout: Duration::from_secs(5), call_timeout: Duration::from_secs(30) }
+    pub fn new(base_url: impl Into<String>, access_token: impl Into<Option<Secret>>) -> Self {
+        Self {
+            base_url: base_url.into(),
+            access_token: access_token.into(),
+            line_tokens: BTreeMap::new(),
+            connect_timeout: Duration::from_secs(5),
+            call_timeout: Duration::from_secs(30),
+        }
     }
 }
 
 impl CloudApi {
     /// A client with these settings.
     pub fn new(settings: &CloudApiSettings) -> Result<Self, ClientError> {
+        let authorization = settings.access_token.as_ref();
+        let authorization = authorization.map(|token| authorization_with(token).ok_or(ClientError::AccessToken));
         Ok(Self {
             http: transport::client(settings.connect_timeout, settings.call_timeout)?,
             base_url: base_url(&settings.base_url)?,
-            authorization: authorization(&settings.access_token)?,
+            authorization: authorization.transpose()?,
+            line_authorizations: Arc::new(line_authorizations(&settings.line_tokens)?),
         })
     }
 
-    /// Sends a template on the line with the provider's id `phone_number_id`, by exactly one call.
+    /// Whether there is an access token for the line with the provider's id `phone_number_id`.
+    pub fn can_send_on(&self, phone_number_id: &str) -> bool {
+        self.authorization_on(phone_number_id).is_some()
+    }
+
+    /// Sends a template on the line with the provider's id `phone_number_id`, by exactly one call. Without an access token
+    /// for the line there is no call, and the answer is the one that a call without a valid token gets.
     pub async fn send_template(&self, phone_number_id: &str, message: &OutgoingTemplate) -> Answer {
+        let Some(authorization) = self.authorization_on(phone_number_id) else { return unauthorized() };
         let call = self.http.post(self.messages_url(phone_number_id));
-        let call = call.header(AUTHORIZATION, self.authorization.clone()).json(&message.body());
+        let call = call.header(AUTHORIZATION, authorization.clone()).json(&message.body());
         match call.send().await {
             Ok(response) => read(response).await,
             Err(error) => unanswered(&error),
         }
+    }
+
+    fn authorization_on(&self, phone_number_id: &str) -> Option<&HeaderValue> {
+        self.line_authorizations.get(phone_number_id).or(self.authorization.as_ref())
     }
 
     fn messages_url(&self, phone_number_id: &str) -> Url {
@@ -94,12 +124,27 @@ fn base_url(text: &str) -> Result<Url, ClientError> {
     callable.then_some(url).ok_or(ClientError::BaseUrl)
 }
 
-fn authorization(token: &Secret) -> Result<HeaderValue, ClientError> {
+/// The header with a token; `None` if the token is empty or has characters that are not allowed in a header.
+fn authorization_with(token: &Secret) -> Option<HeaderValue> {
     let token = token.expose();
     let header = HeaderValue::try_from(format!("Bearer {token}")).ok().filter(|_| !token.trim().is_empty());
-    let mut header = header.ok_or(ClientError::AccessToken)?;
+    let mut header = header?;
     header.set_sensitive(true);
-    Ok(header)
+    Some(header)
+}
+
+fn line_authorizations(tokens: &BTreeMap<String, Secret>) -> Result<HashMap<String, HeaderValue>, ClientError> {
+    let header = |(line, token): (&String, &Secret)| {
+        let header = authorization_with(token).ok_or_else(|| ClientError::LineAccessToken(line.clone()))?;
+        Ok((line.clone(), header))
+    };
+    tokens.iter().map(header).collect()
+}
+
+/// What the provider answers where no token is valid: the line stops, and its messages stay queued.
+fn unauthorized() -> Answer {
+    let action = Action::of_provider_code(INVALID_TOKEN);
+    Answer::Rejected(Rejected { code: INVALID_TOKEN, text: String::new(), action, retry_after: None })
 }
 
 async fn read(mut response: Response) -> Answer {

@@ -207,9 +207,31 @@ async fn a_connection_that_was_never_made_sent_nothing() {
     assert_eq!(api(&tls).send_template("1065", &message()).await, not_sent);
 }
 
+#[tokio::test]
+async fn each_line_is_called_with_its_own_token_or_else_with_the_common_one() {
+    let (stub, calls) = Stub::answering(|| "{}".into_response()).await;
+    let of_lines = || BTreeMap::from([("1066".to_owned(), Secret::new("of the line"))]);
+    for (common, line, expected) in [
+        (Some("common"), "1065", Some("Bearer common")),
+        (Some("common"), "1066", Some("Bearer of the line")),
+        (None, "1066", Some("Bearer of the line")),
+        (None, "1065", None),
+    ] {
+        let settings = CloudApiSettings::new(&stub.base_url, common.map(Secret::new));
+        let api = CloudApi::new(&CloudApiSettings { line_tokens: of_lines(), ..settings }).unwrap();
+        assert_eq!(api.can_send_on(line), expected.is_some());
+        let answer = api.send_template(line, &message()).await;
+        let called = calls.lock().unwrap().pop().map(|(_, headers, _)| headers["authorization"].clone());
+        assert_eq!(called.as_ref().map(|header| header.to_str().unwrap()), expected, "{line}");
+        let stopped = matches!(&answer, Answer::Rejected(rejected) if rejected.action == Action::StopLine);
+        assert_eq!(stopped, expected.is_none(), "{answer:?}");
+    }
+}
+
 #[test]
 fn the_token_never_shows() {
-    let settings = settings("http://localhost/v25.0", "EAAB-secret");
+    let line_tokens = BTreeMap::from([("1066".to_owned(), Secret::new("EAAB-other"))]);
+    let settings = CloudApiSettings { line_tokens, ..settings("http://localhost/v25.0", "EAAB-secret") };
     let api = CloudApi::new(&settings).unwrap();
     assert!(!format!("{settings:?} {api:?}").contains("EAAB"));
 }
@@ -222,5 +244,8 @@ fn settings_that_cannot_work_are_refused() {
     for token in ["", " ", "a\nb"] {
         let refused = CloudApi::new(&settings("http://localhost", token));
         assert!(matches!(refused, Err(ClientError::AccessToken)), "{token:?}");
+        let line_tokens = BTreeMap::from([("1066".to_owned(), Secret::new(token))]);
+        let refused = CloudApi::new(&CloudApiSettings { line_tokens, ..settings("http://localhost", "t") });
+        assert!(matches!(refused, Err(ClientError::LineAccessToken(line)) if line == "1066"), "{token:?}");
     }
 }

@@ -34,6 +34,8 @@ pub(super) enum Event {
     Button(String),
     /// The user reacts to the message.
     Reaction(&'static str),
+    /// The user asks WhatsApp for no more messages of the business.
+    OptedOut,
 }
 
 /// An update to be posted. Times are real time since the call.
@@ -148,6 +150,7 @@ impl<'a> Story<'a> {
         self.react(outcomes.reacted, "reacted", |story| {
             Event::Reaction(story.chance.pick("emoji", &EMOJIS).copied().unwrap_or_default())
         });
+        self.react(outcomes.opted_out, "opted out", |_| Event::OptedOut);
     }
 
     /// Adds an event that happens to a delivered message with a given probability.
@@ -207,6 +210,16 @@ mod tests {
         assert!((18..=22).contains(&percent(&stories, |event| *event == Event::Failed(UNDELIVERABLE))));
         assert!((8..=12).contains(&percent(&stories, |event| *event == Event::Failed(WITHHELD))));
         assert!((30..=35).contains(&percent(&stories, |event| *event == Event::Read)));
+    }
+
+    #[test]
+    fn some_opt_out_after_everything_else_and_only_of_what_was_delivered() {
+        let stories = stories(Outcomes { opted_out: 0.5, ..Outcomes::default() });
+        assert!((42..=49).contains(&percent(&stories, |event| *event == Event::OptedOut)));
+        for story in stories.iter().filter(|story| story.iter().any(|(event, _)| *event == Event::OptedOut)) {
+            assert!(matches!(story.last(), Some((Event::OptedOut, _))), "{story:?}");
+            assert!(story.iter().any(|(event, _)| matches!(event, Event::Delivered | Event::Read)), "{story:?}");
+        }
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Outcomes {
     pub quoting: f64,
     /// Of delivered messages: reacted to with an emoji; 0.05 by default.
     pub reacted: f64,
+    /// Of delivered messages: followed by the user's wish to receive no more; 0 by default.
+    pub opted_out: f64,
     /// The texts that users write.
     pub texts: Vec<String>,
     /// The labels of the buttons that users press.
@@ -244,6 +246,7 @@ impl Default for Outcomes {
             by_button: 0.4,
             quoting: 0.3,
             reacted: 0.05,
+            opted_out: 0.0,
             texts: texts.map(str::to_owned).to_vec(),
             buttons: buttons.map(str::to_owned).to_vec(),
         }
@@ -309,6 +312,7 @@ fn check_probabilities(settings: &SimulatorSettings) -> Result<(), SettingsFault
         ("outcomes.by_button", outcomes.by_button),
         ("outcomes.quoting", outcomes.quoting),
         ("outcomes.reacted", outcomes.reacted),
+        ("outcomes.opted_out", outcomes.opted_out),
         ("webhooks.duplicated", webhooks.duplicated),
         ("webhooks.late", webhooks.late),
         ("webhooks.lost", webhooks.lost),
@@ -374,6 +378,7 @@ mod tests {
             (json!({"app_secret": ""}), "app_secret"),
             (json!({"outcomes": {"failed": 0.8, "withheld": 0.3}}), "outcomes"),
             (json!({"outcomes": {"read": 1.1}}), "outcomes.read"),
+            (json!({"outcomes": {"opted_out": -0.1}}), "outcomes.opted_out"),
             (json!({"faults": {"cut": -0.1}}), "faults"),
             (json!({"delays": {"sent": {"min": 2, "max": 1}}}), "delays"),
             (json!({"webhooks": {"posts_at_once": 0}}), "posts_at_once"),

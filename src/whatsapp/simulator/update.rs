@@ -41,6 +41,8 @@ pub(super) struct Update {
     pub(super) at: Timestamp,
 }
 
+/// The field of webhooks about preferences, and the list in them.
+const PREFERENCES: &str = "user_preferences";
 /// The type of a plain text message.
 pub(super) const TEXT: &str = "text";
 
@@ -88,12 +90,14 @@ impl Update {
                 ("messages", self.message("button", &json!({ "payload": text, "text": text }), true))
             }
             Event::Reaction(emoji) => ("messages", self.message("reaction", &self.reaction(emoji), false)),
+            Event::OptedOut => (PREFERENCES, self.opt_out()),
         };
         // The provider sends no contacts with a failure.
         if !matches!(self.event, Event::Failed(_)) {
             value = with(value, "contacts", Some(json!([person.contact()])));
         }
-        json!({ "field": "messages", "value": with(value, list, Some(json!([element]))) })
+        let field = if list == PREFERENCES { PREFERENCES } else { "messages" };
+        json!({ "field": field, "value": with(value, list, Some(json!([element]))) })
     }
 
     fn status(&self, status: &str) -> Value {
@@ -137,6 +141,17 @@ impl Update {
 
     fn reaction(&self, emoji: &str) -> Value {
         json!({ "message_id": self.subject.wamid, "emoji": emoji })
+    }
+
+    fn opt_out(&self) -> Value {
+        let element = json!({
+            "user_id": self.subject.person.user_id,
+            "detail": "User requested to stop marketing messages",
+            "category": "marketing_messages",
+            "value": "stop",
+            "timestamp": self.at.seconds(),
+        });
+        with(element, "wa_id", self.subject.person.wa_id.as_deref())
     }
 
     fn timestamp(&self) -> String {
@@ -222,6 +237,7 @@ mod tests {
             Event::Text { text: "Sí 😊".into(), quoting: true },
             Event::Button("Yes".into()),
             Event::Reaction("👍"),
+            Event::OptedOut,
         ];
         for recipient in [Recipient::Account("573001234567".into()), Recipient::User("CO.7".into())] {
             let updates = events.clone().map(|event| update(&recipient, event));
@@ -229,6 +245,10 @@ mod tests {
                 match fact {
                     Fact::Status(status) => assert_eq!(status.of.provider_message_id(), Some("wamid.A")),
                     Fact::Message(message) => assert_eq!(message.in_reply_to.as_deref(), Some("wamid.A")),
+                    Fact::Preference { person, preference } => {
+                        assert_eq!(person.key.wa_id.is_some(), matches!(recipient, Recipient::Account(_)));
+                        assert!(preference.stopped && person.key.provider_user_id.is_some() && person.name.is_some());
+                    }
                     fact => panic!("{fact:?}"),
                 }
             }
@@ -249,8 +269,8 @@ mod tests {
 
     #[test]
     fn a_hidden_number_is_never_shown() {
-        let update = update(&Recipient::User("CO.7".into()), Event::Sent);
-        let body = body(&[update]);
+        let recipient = Recipient::User("CO.7".into());
+        let body = body(&[update(&recipient, Event::Sent), update(&recipient, Event::OptedOut)]);
         assert!(!body.contains("wa_id") && !body.contains("recipient_id"));
     }
 }

@@ -7,6 +7,7 @@
 mod message;
 mod object;
 mod person;
+mod preference;
 pub mod reason;
 mod status;
 #[cfg(test)]
@@ -40,12 +41,15 @@ pub struct LineUpdates<'a> {
 enum Update<'a> {
     Status(&'a RawValue),
     Message(&'a RawValue),
+    Preference(&'a RawValue),
     /// An element that is kept whatever the line, and the reason.
     Unusable(&'static str, &'a RawValue),
 }
 
-/// The field of changes that contain statuses and messages.
-const MESSAGES: &str = "messages";
+/// The fields of changes that contain statuses and messages, and preferences.
+const FIELDS: [&str; 2] = ["messages", PREFERENCES];
+/// The field of changes that contain preferences, and their list in it.
+const PREFERENCES: &str = "user_preferences";
 
 impl<'a> LineUpdates<'a> {
     /// The updates as facts about `line`. Elements with a time after `latest` are not believed, but kept.
@@ -61,7 +65,7 @@ impl<'a> LineUpdates<'a> {
 
     fn read(change: &'a RawValue) -> Self {
         let Some(object) = Object::read(change) else { return Self::unusable(reason::FOREIGN_SHAPE, change) };
-        let foreign_field = object.text("field").is_some_and(|field| field != MESSAGES);
+        let foreign_field = object.text("field").is_some_and(|field| !FIELDS.contains(&field.as_str()));
         match object.object("value") {
             Some(value) if foreign_field => {
                 Self::of_value(&value, vec![Update::Unusable(reason::UNKNOWN_FIELD, change)])
@@ -93,6 +97,9 @@ impl Update<'_> {
             Self::Message(raw) => timed(raw, latest)
                 .and_then(|(message, at)| message::read(&message, at, line, profiles))
                 .map(Fact::Message),
+            Self::Preference(raw) => timed(raw, latest)
+                .and_then(|(told, at)| preference::read(&told, at, profiles))
+                .map(|(person, preference)| Fact::Preference { person, preference }),
             Self::Unusable(reason, _) => Err(reason),
         };
         understood.unwrap_or_else(|reason| self.kept(reason))
@@ -101,12 +108,12 @@ impl Update<'_> {
     fn of_no_line(self) -> Fact {
         match self {
             Self::Unusable(reason, _) => self.kept(reason),
-            Self::Status(_) | Self::Message(_) => self.kept(reason::UNKNOWN_LINE),
+            Self::Status(_) | Self::Message(_) | Self::Preference(_) => self.kept(reason::UNKNOWN_LINE),
         }
     }
 
     fn kept(self, reason: &str) -> Fact {
-        let (Self::Status(raw) | Self::Message(raw) | Self::Unusable(_, raw)) = self;
+        let (Self::Status(raw) | Self::Message(raw) | Self::Preference(raw) | Self::Unusable(_, raw)) = self;
         Fact::Kept(Kept { reason: reason.to_owned(), payload: raw.get().to_owned() })
     }
 }
@@ -132,6 +139,7 @@ fn each_of<'a>(
 fn updates<'a>(change: &'a RawValue, value: &Object<'a>) -> Vec<Update<'a>> {
     let mut updates = elements(value, "statuses", Update::Status);
     updates.extend(elements(value, "messages", Update::Message));
+    updates.extend(elements(value, PREFERENCES, Update::Preference));
     updates.extend(elements(value, "errors", |raw| Update::Unusable(reason::PROVIDER_ERROR, raw)));
     if updates.is_empty() { vec![Update::Unusable(reason::NOTHING_KNOWN, change)] } else { updates }
 }

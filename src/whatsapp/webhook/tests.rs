@@ -12,6 +12,8 @@ use crate::domain::id::{LineId, MessageId};
 use crate::domain::input::{MAX_JSON_BYTES, MAX_TEXT_BYTES};
 use crate::domain::merge::MessageFacts;
 use crate::domain::message::{MessageKind, Sender};
+use crate::domain::phone::Phone;
+use crate::domain::preference::Preference;
 
 const LINE: LineId = LineId(Uuid::from_u128(7));
 const SECOND: i64 = 1_790_000_000;
@@ -363,10 +365,52 @@ fn numbers_stay_exactly_as_they_came() {
     assert_eq!(fact.content.payload.as_deref(), Some("{\"latitude\":3.42100000000000000000001}"));
 }
 
+/// The fact of one preference; `fields` overwrite those of a plain one.
+fn preference_fact(fields: &Value) -> Fact {
+    let mut told = json!({
+        "wa_id": "573001234567", "detail": "User requested to stop marketing messages",
+        "category": "marketing_messages", "value": "stop", "timestamp": SECOND,
+    });
+    overwrite(&mut told, fields);
+    let contacts = json!([{"profile": {"name": "Ana"}, "wa_id": "573001234567", "user_id": "CO.1349"}]);
+    let mut change = change(&json!({"contacts": contacts, "user_preferences": [told]}));
+    change["field"] = json!("user_preferences");
+    only(facts_of(&webhook(&[change])))
+}
+
+#[test]
+fn a_preference_is_read_with_the_person_whose_it_is() {
+    for (value, stopped) in [("stop", true), ("resume", false)] {
+        let Fact::Preference { person, preference } = preference_fact(&json!({ "value": value })) else { panic!() };
+        assert_eq!(preference, Preference { at: at(SECOND), stopped });
+        assert_eq!(person.key.phone, Phone::of_whatsapp_id("573001234567"));
+        assert_eq!(person.key.wa_id.as_deref(), Some("573001234567"));
+        assert_eq!(person.key.provider_user_id.as_deref(), Some("CO.1349"));
+        assert_eq!(person.name.map(|name| name.name).as_deref(), Some("Ana"));
+    }
+    let hidden = preference_fact(&json!({"wa_id": null, "user_id": "CO.7", "timestamp": SECOND.to_string()}));
+    let Fact::Preference { person, .. } = hidden else { panic!() };
+    assert_eq!((person.key.phone, person.key.provider_user_id.as_deref()), (None, Some("CO.7")));
+}
+
+#[test]
+fn a_preference_that_is_not_understood_is_kept() {
+    for (fields, expected) in [
+        (json!({"value": "pause"}), reason::UNKNOWN_PREFERENCE),
+        (json!({"value": null}), reason::UNKNOWN_PREFERENCE),
+        (json!({"category": "utility_messages"}), reason::UNKNOWN_PREFERENCE),
+        (json!({"wa_id": "+57300"}), reason::BAD_ID),
+        (json!({"wa_id": null}), reason::BAD_ID),
+        (json!({"timestamp": null}), reason::BAD_TIMESTAMP),
+        (json!({"timestamp": SECOND + 301}), reason::TIME_AHEAD),
+    ] {
+        assert_eq!(kept(preference_fact(&fields)).0, expected, "{fields}");
+    }
+}
+
 #[test]
 fn other_fields_and_shapes_are_kept() {
-    let foreign =
-        json!({"field": "user_preferences", "value": {"metadata": {"phone_number_id": "9"}, "user_preferences": []}});
+    let foreign = json!({"field": "account_update", "value": {"metadata": {"phone_number_id": "9"}, "statuses": []}});
     let body = webhook(std::slice::from_ref(&foreign));
     let updates = only(parse(body.as_bytes()).unwrap());
     assert_eq!(updates.phone_number_id.as_deref(), Some("9"));
@@ -389,6 +433,8 @@ fn other_fields_and_shapes_are_kept() {
         (json!({"statuses": []}), reason::NOTHING_KNOWN),
         (json!({"statuses": {}}), reason::FOREIGN_SHAPE),
         (json!({"statuses": [7]}), reason::FOREIGN_SHAPE),
+        (json!({"user_preferences": []}), reason::NOTHING_KNOWN),
+        (json!({"user_preferences": [7]}), reason::FOREIGN_SHAPE),
         (json!({"errors": [{"code": 130_429}]}), reason::PROVIDER_ERROR),
     ] {
         assert_eq!(kept(only(facts(&value))).0, expected, "{value}");
@@ -397,13 +443,13 @@ fn other_fields_and_shapes_are_kept() {
 
 #[test]
 fn everything_of_an_unknown_line_is_kept() {
-    let value = json!({"statuses": [{"id": "a"}, 7], "messages": [{}], "errors": [{}]});
+    let value = json!({"statuses": [{"id": "a"}, 7], "messages": [{}], "user_preferences": [{}], "errors": [{}]});
     let body = webhook(&[change(&value)]);
     let updates = only(parse(body.as_bytes()).unwrap());
     assert_eq!(updates.phone_number_id.as_deref(), Some("106540352242922"));
     let reasons: Vec<String> = updates.kept().into_iter().map(|fact| kept(fact).0).collect();
     let unknown = reason::UNKNOWN_LINE;
-    assert_eq!(reasons, [unknown, unknown, unknown, reason::PROVIDER_ERROR]);
+    assert_eq!(reasons, [unknown, unknown, unknown, unknown, reason::PROVIDER_ERROR]);
 }
 
 #[test]

@@ -5,10 +5,11 @@ use super::model::{Offer, Workspace};
 use crate::domain::book::DeploymentEntry;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Content, Fact, MessageFact, Person, StatusFact, Target};
-use crate::domain::failure::{FailureReason, ProviderFailure};
+use crate::domain::failure::{FailureReason, OwnFailure, ProviderFailure};
 use crate::domain::id::{ContactId, MessageId, new_key, reported_message_key};
 use crate::domain::merge::{MessageFacts, Variables};
 use crate::domain::message::{MessageKind, Sender};
+use crate::domain::preference::Preference;
 use crate::domain::standing::DeploymentStatus;
 use crate::domain::user::ChangeKind;
 
@@ -216,4 +217,31 @@ fn a_failure_of_the_same_reason_in_other_words_is_a_change() {
     assert_eq!(kinds(&mut talk, failed("hello", 11.0, "sooner")), [ChangeKind::Failure]);
     assert_eq!(kinds(&mut talk, failed("hello", 11.5, "in between")), []);
     assert_eq!(talk.workspace.cell(talk.deployment()).status, DeploymentStatus::Failed);
+}
+
+#[test]
+fn an_older_stop_does_not_undo_a_newer_resumption_and_of_the_same_instant_the_stop_counts() {
+    let said = |at, stopped| {
+        let preference = Preference { at: instant(at), stopped };
+        Fact::Preference { person: Person::default(), preference }
+    };
+    let mut talk = Talk::new();
+    for (at, stopped, opted_out) in
+        [(10.0, true, Some(10.0)), (12.0, false, None), (11.0, true, None), (12.0, true, Some(12.0))]
+    {
+        talk.workspace.record(&[(said(at, stopped), Some(talk.contact))]);
+        let facts = talk.workspace.contacts[&talk.contact].facts;
+        assert_eq!(facts.opted_out(), opted_out.map(instant), "{at}");
+    }
+}
+
+#[test]
+fn our_own_refusal_to_send_to_who_opted_out_is_no_new_opt_out() {
+    let mut talk = Talk::new();
+    let message = talk.send(10.0);
+    let own_failure = Some(OwnFailure { at: instant(11.0), reason: FailureReason::OptedOut });
+    let facts = MessageFacts { own_failure, ..MessageFacts::default() };
+    let status = StatusFact { of: Target::own(message), facts, recipient: None };
+    talk.workspace.record(&[(Fact::Status(status), None)]);
+    assert_eq!(talk.workspace.contacts[&talk.contact].facts.preference, None);
 }

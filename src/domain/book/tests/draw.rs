@@ -7,15 +7,16 @@ use proptest::sample::{Index, select};
 use uuid::Uuid;
 
 use super::history::{History, Line, Sent, Step};
-use crate::domain::arbitrary::{own_failure, provider_failure, session, timestamp, variable, variables};
+use crate::domain::arbitrary::{own_failure, preference, provider_failure, session, timestamp, variable, variables};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::{ContactKey, ProfileName};
 use crate::domain::fact::{Content, Fact, MessageFact, MessageName, Person, StatusFact, Target};
-use crate::domain::failure::OwnFailure;
+use crate::domain::failure::{FailureReason, OwnFailure, ProviderFailure};
 use crate::domain::id::ContactId;
 use crate::domain::merge::{MessageFacts, Session, VariableValue, Variables};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::phone::Phone;
+use crate::domain::preference::Preference;
 
 /// A deployment of a send, with what we record of it ourselves where the line is ours.
 #[derive(Debug, Clone)]
@@ -40,6 +41,7 @@ enum Drawn {
     Session { of: Of, session: Session },
     Finished { of: Of, at: Timestamp },
     Variable { of: Of, name: String, value: VariableValue },
+    Preference { contact: usize, person: DrawnPerson, preference: Preference },
 }
 
 /// What a fact is about: a message among all, and what names it.
@@ -109,12 +111,14 @@ fn drawn_send() -> impl Strategy<Value = DrawnSend> {
 fn drawn() -> impl Strategy<Value = Drawn> {
     let status = (of(), status(), option::weighted(0.3, person()));
     let variable = (of(), variable());
+    let preference = (contact(), person(), preference());
     prop_oneof![
         8 => status.prop_map(|(of, facts, recipient)| Drawn::Status { of, facts, recipient }),
         9 => message().prop_map(Drawn::Message),
         2 => (of(), session()).prop_map(|(of, session)| Drawn::Session { of, session }),
         1 => (of(), timestamp()).prop_map(|(of, at)| Drawn::Finished { of, at }),
         2 => variable.prop_map(|(of, (name, value))| Drawn::Variable { of, name, value }),
+        2 => preference.prop_map(|(contact, person, preference)| Drawn::Preference { contact, person, preference }),
     ]
 }
 
@@ -133,10 +137,16 @@ fn status() -> impl Strategy<Value = MessageFacts> {
         timestamp().prop_map(move |at| MessageFacts { delivered: Some(at), ..none() }),
         timestamp().prop_map(move |at| MessageFacts { read: Some(at), ..none() }),
         provider_failure().prop_map(move |failed| MessageFacts { failed: Some(failed), ..none() }),
-        provider_failure().prop_map(move |failed| MessageFacts { failed: Some(failed), ..none() }),
+        refusal_of_contact().prop_map(move |failed| MessageFacts { failed: Some(failed), ..none() }),
         own_failure().prop_map(move |own_failure| MessageFacts { own_failure: Some(own_failure), ..none() }),
         timestamp().prop_map(move |at| MessageFacts { unknown: Some(at), ..none() }),
     ]
+}
+
+/// A failure that says something about the recipient.
+fn refusal_of_contact() -> impl Strategy<Value = ProviderFailure> {
+    let reason = select(vec![FailureReason::OptedOut, FailureReason::BlockedContact]);
+    (provider_failure(), reason).prop_map(|(failure, reason)| ProviderFailure { reason, ..failure })
 }
 
 fn message() -> impl Strategy<Value = DrawnMessage> {
@@ -156,7 +166,7 @@ fn message() -> impl Strategy<Value = DrawnMessage> {
 
 fn content() -> impl Strategy<Value = Content> {
     let kind = select(vec![MessageKind::Text, MessageKind::Text, MessageKind::Button, MessageKind::Reaction]);
-    (timestamp(), kind, option::of(select(vec!["a", "b"]))).prop_map(|(at, kind, text)| Content {
+    (timestamp(), kind, option::of(select(vec!["a", "b", " Stop", "resume"]))).prop_map(|(at, kind, text)| Content {
         at,
         kind,
         text: text.map(str::to_owned),
@@ -211,6 +221,10 @@ fn write(sends: &[DrawnSend], drawn: &[Drawn]) -> History {
                 steps.extend(cast.reports(number, message).map(|fact| Step::Fact(fact, Some(contact))));
                 number += 1;
             }
+            Drawn::Preference { contact, person, preference } => {
+                let fact = Fact::Preference { person: person.told_of(*contact), preference: *preference };
+                steps.push(Step::Fact(fact, Some(cast.contacts[*contact])));
+            }
             other => steps.extend(cast.fact(other).map(|fact| Step::Fact(fact, None))),
         }
     }
@@ -264,7 +278,7 @@ impl Cast {
             Drawn::Variable { of, name, value: VariableValue { at, value } } => {
                 Fact::Variable { of: self.target(&of), name, value, at }
             }
-            Drawn::Message(_) => return None,
+            Drawn::Message(_) | Drawn::Preference { .. } => return None,
         })
     }
 

@@ -8,6 +8,7 @@ mod history;
 mod model;
 mod opening;
 mod oracle;
+mod preferences;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ use self::draw::history;
 use self::history::arrival;
 use self::model::Workspace;
 use self::oracle::Reading;
+use self::preferences::Told;
 use crate::domain::arbitrary::config;
 
 proptest! {
@@ -71,6 +73,18 @@ proptest! {
         prop_assert_eq!(reported, expected);
         let waiting: BTreeSet<_> = workspace.parked.keys().map(|(_, fact)| fact.clone()).collect();
         prop_assert_eq!(waiting, reading.waiting());
+    }
+
+    #[test]
+    fn contacts_are_opted_out_and_blocked_where_the_design_says(history in history(), arrival in arrival()) {
+        let workspace = Workspace::after(&history, &history.arriving(&arrival), &arrival.sizes);
+        let reading = Reading::of(&history.lines, &history.steps);
+        for (&id, contact) in &workspace.contacts {
+            let facts = contact.facts;
+            let last_said = facts.preference.map(|preference| preference.at);
+            let told = Told { opted_out: facts.opted_out(), last_said, blocked: facts.blocked };
+            prop_assert_eq!(told, reading.told_of(id));
+        }
     }
 
     #[test]

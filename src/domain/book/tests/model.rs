@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::history::{History, Line, Sent, Step, WORKSPACE};
 use crate::domain::book::{
-    Applied, Book, DeploymentEntry, MessageEntry, NewDeployment, Said, Settlement, UserEntry, UserMove,
+    Applied, Book, ContactEntry, DeploymentEntry, MessageEntry, NewDeployment, Said, Settlement, UserEntry, UserMove,
 };
-use crate::domain::fact::{Fact, Person};
+use crate::domain::fact::Fact;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId, user_key};
 use crate::domain::standing::Cell;
 use crate::domain::tally::Tally;
@@ -24,7 +24,7 @@ pub(super) struct Workspace {
     pub(super) users: BTreeMap<UserId, UserEntry>,
     pub(super) deployments: BTreeMap<DeploymentId, DeploymentEntry>,
     pub(super) messages: BTreeMap<MessageId, MessageEntry>,
-    pub(super) contacts: BTreeMap<ContactId, Person>,
+    pub(super) contacts: BTreeMap<ContactId, ContactEntry>,
     pub(super) tallies: BTreeMap<VersionId, Tally>,
     pub(super) sends: BTreeMap<SendId, Tally>,
     /// Facts that wait, by what they wait for and how they are written.
@@ -35,7 +35,7 @@ impl Workspace {
     pub(super) fn new(lines: &[Line], contacts: &[ContactId]) -> Self {
         Self {
             lines: lines.iter().map(|line| (line.id, line.inbound)).collect(),
-            contacts: contacts.iter().map(|&id| (id, Person::default())).collect(),
+            contacts: contacts.iter().map(|&id| (id, ContactEntry::default())).collect(),
             ..Self::default()
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::model::{Offer, Workspace};
+use super::preferences::words;
 use crate::domain::book::{Book, DeploymentEntry, LineEntry, MessageEntry};
 use crate::domain::fact::{Fact, StatusFact, Target};
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId};
@@ -35,7 +36,7 @@ impl Named {
             Fact::Dispatched { message, .. } | Fact::Withdrawn { message } | Fact::Canceled { message, .. } => {
                 self.own.extend([*message]);
             }
-            Fact::Kept(_) => {}
+            Fact::Preference { .. } | Fact::Kept(_) => {}
         }
     }
 
@@ -61,7 +62,7 @@ impl Workspace {
                 named.pairs.insert((message.line, *contact));
             }
         }
-        let mut book = Book::default();
+        let mut book = Book { words: words(), ..Book::default() };
         for (line, _) in &named.pairs {
             book.lines.insert(*line, LineEntry { inbound: self.lines[line] });
         }

@@ -10,6 +10,7 @@ use crate::domain::failure::FailureReason;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, UserId, inbound_deployment_key, user_key};
 use crate::domain::merge::{MessageFacts, Session, VariableValue};
 use crate::domain::message::{MessageKind, Sender};
+use crate::domain::preference::Preference;
 use crate::domain::standing::{DeploymentStatus, Stage};
 
 /// Where a deployment stands.
@@ -27,8 +28,9 @@ pub(super) struct Standing {
 pub(super) struct Reading<'a> {
     lines: &'a [Line],
     sent: Vec<&'a Sent>,
-    facts: Vec<&'a Fact>,
-    reports: Vec<(&'a MessageFact, ContactId)>,
+    pub(super) facts: Vec<&'a Fact>,
+    pub(super) preferences: Vec<(Preference, ContactId)>,
+    pub(super) reports: Vec<(&'a MessageFact, ContactId)>,
     /// The deployments that messages of contacts began, and when.
     inbound: BTreeMap<(LineId, ContactId), Inbound>,
     /// The deployments of messages by the provider's id.
@@ -48,6 +50,7 @@ impl<'a> Reading<'a> {
             lines,
             sent: Vec::new(),
             facts: Vec::new(),
+            preferences: Vec::new(),
             reports: Vec::new(),
             inbound: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -56,6 +59,9 @@ impl<'a> Reading<'a> {
             match step {
                 Step::Send(sent) => reading.sent.push(sent),
                 Step::Fact(Fact::Message(message), Some(contact)) => reading.reports.push((message, *contact)),
+                Step::Fact(Fact::Preference { preference, .. }, Some(contact)) => {
+                    reading.preferences.push((*preference, *contact));
+                }
                 Step::Fact(fact, _) => reading.facts.push(fact),
             }
         }
@@ -194,6 +200,14 @@ impl<'a> Reading<'a> {
                 own.or_else(|| self.places.get(name.provider.as_ref()?).copied())
             }
         }
+    }
+
+    /// Whom the message or deployment is for, if that is known.
+    pub(super) fn recipient_of(&self, of: &Target) -> Option<ContactId> {
+        let deployment = self.deployment_of(of)?;
+        let sent = self.sent.iter().find(|sent| sent.deployment == deployment).map(|sent| sent.contact);
+        let begun = || self.inbound.iter().find(|(_, inbound)| inbound.deployment == deployment);
+        sent.or_else(|| begun().map(|((_, contact), _)| *contact))
     }
 
     /// What is told of a deployment.

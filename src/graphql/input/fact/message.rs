@@ -14,7 +14,8 @@ use crate::graphql::place::Place;
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::types::message::{MessageKind, Sender};
 
-/// A message from or to a user. The user is identified by `phone`, by `whatsappId`, or by both.
+/// A message from or to a user. The user is identified by `phone`, by `whatsappId`, or by both. A text or a button of the
+/// user's that is one of the configured words opts the user out, or in again.
 #[derive(Debug, InputObject)]
 pub(crate) struct MessageFact {
     /// The line it was sent on.

@@ -32,7 +32,7 @@ pub(crate) struct StatusFact {
     /// The provider's error code. Allowed only with FAILED.
     failure_code: Option<Given<i32>>,
     /// Why it failed. Allowed only with FAILED. If omitted, it follows from `failureCode`, or is OTHER if that is
-    /// omitted too.
+    /// omitted too. With `OPTED_OUT`, the user has opted out.
     failure_reason: Option<FailureReason>,
     /// The provider's own words; at most 32,768 bytes. Allowed only with FAILED.
     failure_message: Option<String>,
