@@ -7,21 +7,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bluetick::config::Secret;
+use bluetick::dispatch::MAX_USERS;
 use bluetick::domain::clock::{SystemClock, Timestamp};
-use bluetick::whatsapp::simulator::{Delays, Simulator, SimulatorSettings, Span};
+use bluetick::whatsapp::simulator::{Delays, Outcomes, Simulator, SimulatorSettings, Span, Webhooks};
 use futures_util::future::{join, join_all};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::client::Client;
-use crate::support::database::Database;
+use crate::support::database::{self, Database};
 use crate::support::process::{Binary, Process};
 use crate::support::trial::{Fixture, tests};
 use crate::support::wait::{soon, until};
 use crate::support::webhook::{APP_SECRET, Webhook, failed, in_reply_to, status, text};
 use crate::support::workspace::{
-    CREATE_CONVERSATION, CREATE_LINE, Line, Person, RECORD_FACTS, SEND_CONVERSATION, Workspace, flow, id_of, phone,
+    CREATE_CONVERSATION, Line, Person, RECORD_FACTS, SEND_CONVERSATION, UPDATE_LINE, Workspace, flow, id_of, phone,
     recipients, wa_id,
 };
 
@@ -166,31 +167,16 @@ async fn a_termination_lets_requests_finish_and_closes_sockets(mut mortal: Morta
 }
 
 async fn a_kill_while_sending_sends_nobody_a_message_twice(mut mortal: Mortal) {
-    // Slow answers, so that there are always some under way.
-    let settings = SimulatorSettings {
-        speed: 20.0,
-        app_secret: Secret::new(APP_SECRET),
-        webhook_url: Some(format!("{}/webhooks/whatsapp", mortal.binary.url())),
-        delays: Delays { answer: Span::new(2.0, 6.0), ..Delays::default() },
-        ..SimulatorSettings::default()
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let provider = Simulator::start(listener, settings, Arc::new(SystemClock)).unwrap();
-    mortal.binary.set("BLUETICK_WHATSAPP_BASE_URL", provider.base_url());
-    mortal.binary.set("BLUETICK_WHATSAPP_ACCESS_TOKEN", "token");
-    mortal.binary.set("BLUETICK_DISPATCH_LEASE_SECONDS", "1");
-    mortal.binary.set("BLUETICK_DISPATCH_UNKNOWN_GRACE_SECONDS", "3");
-    mortal.process.kill();
-    mortal.start().await;
-    let line = json!({ "phone": "+12025550123", "phoneNumberId": "2000", "name": "Slow", "messagesPerSecond": 100 });
-    let made = mortal.workspace.api.change(CREATE_LINE, json!({ "input": line })).await;
-    let line = Line { id: id_of(&made["line"]), phone_number_id: "2000".to_owned() };
-    let conversation = mortal.workspace.conversation_on(&line, "Welcome", "OUTBOUND", flow()).await;
-    mortal.workspace.send(&conversation, recipients(0, 600)).await;
-    for kill in 1..=3 {
-        // Each kill leaves at most a second's worth, 100 messages, claimed and never called; so enough are left.
-        let enough = kill * 70 + rand::random_range(0..40_u64);
-        until("so many are called", async || (provider.counters().calls >= enough).then_some(())).await;
+    let (kills, users) = (scale("BLUETICK_TEST_KILLS", 4), scale("BLUETICK_TEST_USERS", 800));
+    let provider = mortal.provider(users).await;
+    let conversation = mortal.workspace.conversation("Welcome").await;
+    for first in (0..users).step_by(MAX_USERS) {
+        mortal.workspace.send(&conversation, recipients(first, MAX_USERS.min(users - first))).await;
+    }
+    for kill in 1..=kills {
+        // At a random moment, while a part of everybody has still to be called.
+        let enough = (kill * users + rand::random_range(0..users)) / (kills + 2);
+        until("so many are called", async || (provider.counters().calls >= enough as u64).then_some(())).await;
         mortal.process.kill();
         mortal.start().await;
     }
@@ -199,12 +185,21 @@ async fn a_kill_while_sending_sends_nobody_a_message_twice(mut mortal: Mortal) {
     let seen = provider.counters();
     assert_eq!((seen.duplicates, seen.given_up), (0, 0));
     let users = mortal.workspace.users(&conversation, "phone deploymentStatus failure { reason }").await;
-    let users = by_phone(&users);
+    let (mut accepted, by_phone) = (0, by_phone(&users));
     for person in &people {
-        let (times, user) = (provider.accepted_times(&person.message), users[person.phone.as_str()]);
+        let (times, user) = (provider.accepted_times(&person.message), by_phone[person.phone.as_str()]);
         let is_unknown = user["failure"]["reason"] == "OUTCOME_UNKNOWN";
         assert!(times <= 1 && is_unknown == (times == 0), "sent {times} times: {user}");
+        let is_final = ["DELIVERED", "READ", "FAILED"].contains(&user["deploymentStatus"].as_str().unwrap());
+        assert!(is_final, "{user}");
+        accepted += u64::from(times);
     }
+    assert_eq!(accepted, seen.accepted);
+    eprintln!(
+        "{kills} kills, {} users, {accepted} sent once, {} unknown",
+        people.len(),
+        people.len() as u64 - accepted
+    );
     mortal.assert_verified();
 }
 
@@ -219,7 +214,38 @@ impl Fixture for Mortal {
     }
 }
 
+/// How large a test is: as a variable says, or as it is by default.
+fn scale(variable: &str, default: usize) -> usize {
+    database::variable(variable).map_or(default, |text| text.parse().unwrap())
+}
+
 impl Mortal {
+    /// Starts the server again with a provider that repeats, delays and reorders its webhooks, and reaches everybody. Its
+    /// answers are slow, so that there are always some under way.
+    async fn provider(&mut self, users: usize) -> Simulator {
+        let settings = SimulatorSettings {
+            speed: 20.0,
+            app_secret: Secret::new(APP_SECRET),
+            webhook_url: Some(format!("{}/webhooks/whatsapp", self.binary.url())),
+            outcomes: Outcomes { unreachable: 0.0, ..Outcomes::default() },
+            delays: Delays { answer: Span::new(2.0, 6.0), ..Delays::default() },
+            webhooks: Webhooks { duplicated: 0.1, late: 0.2, ..Webhooks::default() },
+            ..SimulatorSettings::default()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let provider = Simulator::start(listener, settings, Arc::new(SystemClock)).unwrap();
+        self.binary.set("BLUETICK_WHATSAPP_BASE_URL", provider.base_url());
+        self.binary.set("BLUETICK_WHATSAPP_ACCESS_TOKEN", "token");
+        self.binary.set("BLUETICK_DISPATCH_LEASE_SECONDS", "1");
+        self.binary.set("BLUETICK_DISPATCH_UNKNOWN_GRACE_SECONDS", "3");
+        self.process.kill();
+        self.start().await;
+        let rate = (users / 8).clamp(1, 1_000);
+        let input = json!({ "id": self.workspace.line.id, "messagesPerSecond": rate });
+        self.workspace.api.change(UPDATE_LINE, json!({ "input": input })).await;
+        provider
+    }
+
     /// Starts the server again after its end.
     async fn start(&mut self) {
         self.process = self.binary.serve().await;

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::database::{self, Database, Kind};
 
-/// A test that takes longer is considered hung.
-const TIMEOUT: Duration = Duration::from_secs(180);
+/// A test that takes longer is considered hung, unless `BLUETICK_TEST_MINUTES` allows more.
+const TIMEOUT: Duration = Duration::from_mins(3);
 
 /// What a test begins with, made on a fresh database.
 pub(crate) trait Fixture: Sized + 'static {
@@ -76,10 +76,12 @@ fn run_on<F: Fixture>(kind: Kind, test: impl AsyncFn(F)) -> Result<(), Failed> {
 /// Runs a test, and ends whatever it left running.
 fn run(test: impl AsyncFnOnce()) -> std::io::Result<()> {
     let runtime = runtime()?;
-    let in_time = async { timeout(TIMEOUT, test()).await.is_ok() };
+    let minutes = database::variable("BLUETICK_TEST_MINUTES").and_then(|text| text.parse().ok());
+    let limit = minutes.map_or(TIMEOUT, |minutes: u64| Duration::from_secs(minutes * 60));
+    let in_time = async { timeout(limit, test()).await.is_ok() };
     let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(in_time)));
     runtime.shutdown_timeout(Duration::from_secs(5));
-    assert!(outcome.unwrap_or_else(|panic| resume_unwind(panic)), "the test did not end within {TIMEOUT:?}");
+    assert!(outcome.unwrap_or_else(|panic| resume_unwind(panic)), "the test did not end within {limit:?}");
     Ok(())
 }
 

@@ -88,11 +88,6 @@ impl CloudApi {
         })
     }
 
-    /// Whether there is an access token for the line with the provider's id `phone_number_id`.
-    pub fn can_send_on(&self, phone_number_id: &str) -> bool {
-        self.authorization_on(phone_number_id).is_some()
-    }
-
     /// Sends a template on the line with the provider's id `phone_number_id`, by exactly one call. Without an access token
     /// for the line there is no call, and the answer is the one that a call without a valid token gets.
     pub async fn send_template(&self, phone_number_id: &str, message: &OutgoingTemplate) -> Answer {
@@ -142,9 +137,12 @@ fn line_authorizations(tokens: &BTreeMap<String, Secret>) -> Result<HashMap<Stri
 }
 
 /// What the provider answers where no token is valid: the line stops, and its messages stay queued.
+/// The error of a line without a token.
+const NO_TOKEN: &str = "Bluetick has no access token for this line.";
+
 fn unauthorized() -> Answer {
     let action = Action::of_provider_code(INVALID_TOKEN);
-    Answer::Rejected(Rejected { code: INVALID_TOKEN, text: String::new(), action, retry_after: None })
+    Answer::Rejected(Rejected { code: INVALID_TOKEN, text: NO_TOKEN.to_owned(), action, retry_after: None })
 }
 
 async fn read(mut response: Response) -> Answer {

@@ -219,7 +219,6 @@ async fn each_line_is_called_with_its_own_token_or_else_with_the_common_one() {
     ] {
         let settings = CloudApiSettings::new(&stub.base_url, common.map(Secret::new));
         let api = CloudApi::new(&CloudApiSettings { line_tokens: of_lines(), ..settings }).unwrap();
-        assert_eq!(api.can_send_on(line), expected.is_some());
         let answer = api.send_template(line, &message()).await;
         let called = calls.lock().unwrap().pop().map(|(_, headers, _)| headers["authorization"].clone());
         assert_eq!(called.as_ref().map(|header| header.to_str().unwrap()), expected, "{line}");
