@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use self::doors::WebhookDoor;
 use crate::auth::Tokens;
 use crate::config::Settings;
-use crate::dispatch::{self, DispatchSettings, Dispatcher, Sends};
+use crate::dispatch::{self, DispatchSettings, Dispatcher, Preparer, Sends, Uploads, uploads};
 use crate::domain::clock::Clock;
 use crate::graphql;
 use crate::http::ingest::Ingest;
@@ -33,7 +33,7 @@ use crate::whatsapp::client::{self, ClientError, CloudApi};
 
 /// How often parked facts are swept.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// How often lines with work are looked for, besides the nudge of a send on this node.
+/// How often lines with work and sends to prepare are looked for, besides the nudge of a send on this node.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a line rests after an error of the line or its account.
 const LINE_REST: Duration = Duration::from_secs(30);
@@ -133,6 +133,7 @@ impl Parts {
         let recorder = self.recorder(&hub);
         let work = Arc::new(Notify::new());
         self.start_dispatcher(&recorder, &work)?;
+        let uploads = self.start_uploads(&recorder, &work);
         self.tasks.spawn(hub.clone().poll(settings.live.poll, self.shutdown.clone()));
         self.tasks.spawn(recorder.clone().sweep(self.shutdown.clone()));
         let webhooks = Ingest::new(Arc::new(WebhookDoor::new(database.clone(), recorder.clone())), clock.clone());
@@ -148,6 +149,7 @@ impl Parts {
             operations: Operations::new(Arc::new(api), settings.http.request_timeout),
             tokens: Tokens::new(database.clone()),
             webhooks: Webhooks::new(&settings.whatsapp, webhooks),
+            uploads,
             database: Arc::new(database.clone()),
             http: settings.http.clone(),
             websocket: settings.websocket.clone(),
@@ -164,6 +166,29 @@ impl Parts {
             sweep_interval: SWEEP_INTERVAL,
         };
         Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), self.tasks.clone(), settings)
+    }
+
+    /// Takes lists in, and starts what makes deployments of them.
+    fn start_uploads(&self, recorder: &Recorder, work: &Arc<Notify>) -> Uploads {
+        let staged = Arc::new(Notify::new());
+        let preparer = Preparer {
+            db: self.database.clone(),
+            recorder: recorder.clone(),
+            clock: self.clock.clone(),
+            staged: Arc::clone(&staged),
+            work: Arc::clone(work),
+            poll_interval: POLL_INTERVAL,
+        };
+        self.tasks.spawn(preparer.run(self.shutdown.clone()));
+        let uploads = Uploads::new(uploads::Parts {
+            db: self.database.clone(),
+            clock: self.clock.clone(),
+            staged,
+            tasks: self.tasks.clone(),
+            stall: self.settings.http.request_timeout,
+        });
+        self.tasks.spawn(uploads.clone().sweep(self.shutdown.clone()));
+        uploads
     }
 
     /// Without an access token nothing can be sent; then messages wait in the outbox.

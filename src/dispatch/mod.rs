@@ -1,6 +1,7 @@
 //! Sending: accepting submissions, and the dispatcher that calls the provider.
 //!
-//! A submission stores its users, deployments, first messages and outbox rows in one transaction. A dispatcher owns a line by
+//! A submission stores its users, deployments, first messages and outbox rows in one transaction. The users of a list are
+//! staged as they arrive (`uploads`), and their deployments are made afterwards, chunk by chunk (`prepare`). A dispatcher owns a line by
 //! a lease in the database, so exactly one node sends on it, and a local limiter enforces its rate. It claims messages before
 //! it calls, and records the answers as facts like any others.
 //!
@@ -8,15 +9,22 @@
 //! recorded answer waits for a webhook, and after a grace period its outcome is unknown.
 
 mod call;
+mod destination;
 mod dispatcher;
+mod prepare;
+mod recipient;
 mod retry;
 pub mod sends;
+pub mod uploads;
 mod worker;
 
 use std::time::Duration;
 
 pub use dispatcher::{Dispatcher, Parts};
-pub use sends::{MAX_USERS, MAX_VARIABLES, Recipient, Sends, Submission, SubmissionFault};
+pub use prepare::Preparer;
+pub use recipient::{MAX_VARIABLES, Recipient, check_variable_name};
+pub use sends::{MAX_USERS, Sends, Submission, SubmissionFault};
+pub use uploads::Uploads;
 
 /// The settings of the dispatcher.
 #[derive(Debug, Clone, Copy)]
