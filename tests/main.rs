@@ -37,6 +37,7 @@ mod sends;
 mod statements;
 mod subscriptions;
 mod support;
+mod uploads;
 mod users;
 mod webhooks;
 
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         sends::trials(),
         statements::trials(),
         subscriptions::trials(),
+        uploads::trials(),
         users::trials(),
         webhooks::trials(),
     ];

@@ -107,8 +107,8 @@ impl Csv {
         let (record, ends) = (self.record.get_mut(self.written..), self.ends.get_mut(self.fields..));
         let (result, read, written, fields) =
             self.reader.read_record(bytes, record.unwrap_or_default(), ends.unwrap_or_default());
-        let ended = bytes.get(..read).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
-        self.line += ended as u64;
+        let ended = bytes.get(..read).unwrap_or_default().iter().filter(|byte| **byte == b'\n');
+        self.line += ended.map(|_| 1).sum::<u64>();
         self.written += written;
         self.fields += fields;
         let line = self.begun.unwrap_or(self.line);

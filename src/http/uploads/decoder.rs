@@ -73,9 +73,10 @@ impl Decoder {
     pub(super) fn finish(&mut self, rows: &mut Vec<ListRow>) -> Result<(), Unreadable> {
         self.begin(rows)?;
         match &mut self.format {
-            Format::Csv(csv) => csv.finish(rows),
+            Format::Csv(csv) => return csv.finish(rows),
             Format::Ndjson(ndjson) => ndjson.finish(rows),
         }
+        Ok(())
     }
 
     fn begin(&mut self, rows: &mut Vec<ListRow>) -> Result<(), Unreadable> {

@@ -29,7 +29,7 @@ use super::refusal::{Kind, Refusal};
 use super::{Services, authorization};
 use crate::auth::Scope;
 use crate::dispatch::SubmissionFault;
-use crate::dispatch::uploads::{Received, Refused, Upload, UploadFault, Uploads};
+use crate::dispatch::uploads::{ListRow, Received, Refused, Upload, UploadFault, Uploads};
 use crate::storage::{FaultKind, StorageError};
 
 /// The most bytes that are decoded before their rows are passed on.
@@ -117,18 +117,18 @@ async fn take<S: Stream<Item = Result<Bytes, axum::Error>> + Unpin>(
     let mut rows = Vec::new();
     while let Some(piece) = pieces.next().await? {
         for slice in piece.chunks(SLICE_BYTES) {
-            let decoded = decoder.push(slice, &mut rows);
+            let read = decoder.push(slice, &mut rows);
             add(upload, &mut rows).await?;
-            decoded?;
+            read?;
         }
         upload.touch().await?;
     }
-    let decoded = decoder.finish(&mut rows);
+    let read = decoder.finish(&mut rows);
     add(upload, &mut rows).await?;
-    Ok(decoded?)
+    Ok(read?)
 }
 
-async fn add(upload: &mut Upload, rows: &mut Vec<crate::dispatch::uploads::ListRow>) -> Result<(), StorageError> {
+async fn add(upload: &mut Upload, rows: &mut Vec<ListRow>) -> Result<(), StorageError> {
     for row in rows.drain(..) {
         upload.add(row).await?;
     }

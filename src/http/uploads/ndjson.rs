@@ -40,9 +40,8 @@ impl Ndjson {
         self.extend(begun)
     }
 
-    pub(super) fn finish(&mut self, rows: &mut Vec<ListRow>) -> Result<(), Unreadable> {
+    pub(super) fn finish(&mut self, rows: &mut Vec<ListRow>) {
         self.end(rows);
-        Ok(())
     }
 
     fn extend(&mut self, bytes: &[u8]) -> Result<(), Unreadable> {

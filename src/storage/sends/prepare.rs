@@ -209,7 +209,8 @@ impl Preparing<'_> {
         let id = self.plan.send.id;
         let mut query = Query::on(self.work.db);
         let send = query.bind(id.0);
-        if query.number(format!("SELECT 1 FROM staged WHERE send_id = {send} LIMIT 1")).await?.is_some() {
+        let sql = format!("SELECT number FROM staged WHERE send_id = {send} LIMIT 1");
+        if query.first(sql, |_| Ok(())).await?.is_some() {
             return Ok(());
         }
         let tallies = ledger::read_send_tallies(self.work.db, &[id]).await?;
