@@ -11,8 +11,10 @@ use crate::cli::note;
 pub(super) struct Progress {
     what: &'static str,
     bar: Option<ProgressBar>,
-    /// When a line was last written, and which.
-    told: Option<(Instant, String)>,
+    /// When a line was last written.
+    told: Option<Instant>,
+    /// The line to be written next.
+    line: Option<String>,
 }
 
 /// The time between two lines where there is no terminal.
@@ -39,7 +41,7 @@ impl Progress {
             let style = ProgressStyle::with_template(template);
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { what, bar, told: None }
+        Self { what, bar, told: None, line: None }
     }
 
     /// So much is done, of so much.
@@ -53,11 +55,16 @@ impl Progress {
             return;
         }
         let of = of.map_or_else(String::new, |of| format!(" of {of}"));
-        let line = format!("{}: {done}{of} {message}", self.what);
-        let soon = self.told.as_ref().is_some_and(|(at, told)| at.elapsed() < LINE_INTERVAL || *told == line);
-        if !soon {
+        self.line = Some(format!("{}: {done}{of} {message}", self.what));
+        if self.told.is_none_or(|at| at.elapsed() >= LINE_INTERVAL) {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        if let Some(line) = self.line.take() {
             note(line.trim_end());
-            self.told = Some((Instant::now(), line));
+            self.told = Some(Instant::now());
         }
     }
 }
@@ -68,5 +75,6 @@ impl Drop for Progress {
         if let Some(bar) = &self.bar {
             bar.abandon();
         }
+        self.tell();
     }
 }
