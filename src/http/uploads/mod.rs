@@ -12,14 +12,16 @@ mod parameters;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::{BodyDataStream, Bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, EXPECT, HeaderValue, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{Stream, StreamExt};
+use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -29,7 +31,7 @@ use super::refusal::{Kind, Refusal};
 use super::{Services, authorization};
 use crate::auth::Scope;
 use crate::dispatch::SubmissionFault;
-use crate::dispatch::uploads::{ListRow, Received, Refused, Upload, UploadFault, Uploads};
+use crate::dispatch::uploads::{ListRow, Received, Refused, Slot, Upload, UploadFault};
 use crate::storage::{FaultKind, StorageError};
 
 /// The most bytes that are decoded before their rows are passed on.
@@ -42,78 +44,87 @@ const DRAINED_BYTES: usize = 16 * 1_024 * 1_024;
 /// `POST /sends`.
 pub(super) async fn receive(State(services): State<Arc<Services>>, request: Request) -> Result<Response, Refusal> {
     let (head, body) = request.into_parts();
+    let mut pieces = Pieces { body: body.into_data_stream(), stall: services.uploads.stall(), ended: false };
+    let (slot, decoder, upload) = match begin(&services, &head).await {
+        Ok(begun) => begun,
+        Err(refusal) => {
+            // Who asks whether to send the body has not sent it yet.
+            if !head.headers.contains_key(EXPECT) {
+                pieces.drain().await;
+            }
+            return Err(refusal);
+        }
+    };
+    let received = async move {
+        let _slot = slot;
+        take(upload, decoder, pieces).await
+    };
+    let received = services.uploads.receive(received.in_current_span()).await;
+    received.unwrap_or_else(|_| Err(Refusal::internal())).map(answer)
+}
+
+/// Everything that is decided before the body is read.
+async fn begin(services: &Services, head: &Parts) -> Result<(Slot, Decoder, Upload), Refusal> {
     let viewer = authorization::viewer(&services.tokens, &head.headers).await?;
     if !viewer.scopes.allow(Scope::Write) {
         return Err(Refusal::new(Kind::Forbidden, "The token lacks the scope WRITE"));
     }
     let order = parameters::read(head.uri.query().unwrap_or_default())?;
     let decoder = Decoder::of(&head.headers)?;
-    let uploads = &services.uploads;
-    let slot = uploads.slot().ok_or_else(busy)?;
-    let upload = uploads.begin(viewer.workspace, order).await??;
-    let receiving = Receiving { uploads: uploads.clone(), decoder, pieces: body };
-    let received = async move {
-        let _slot = slot;
-        receiving.run(upload).await
-    };
-    let received = uploads.receive(received.in_current_span()).await;
-    received.unwrap_or_else(|_| Err(Refusal::internal())).map(answer)
-}
-
-/// A list that is being received.
-struct Receiving {
-    uploads: Uploads,
-    decoder: Decoder,
-    pieces: Body,
-}
-
-impl Receiving {
-    async fn run(self, mut upload: Upload) -> Result<Received, Refusal> {
-        let Self { uploads, mut decoder, pieces } = self;
-        let mut pieces = Pieces { pieces: pieces.into_data_stream(), uploads };
-        match take(&mut upload, &mut decoder, &mut pieces).await {
-            Ok(()) => Ok(upload.finish().await??),
-            Err(refusal) => {
-                upload.give_up();
-                pieces.drain().await;
-                Err(refusal)
-            }
-        }
-    }
+    let slot = services.uploads.slot().ok_or_else(busy)?;
+    let upload = services.uploads.begin(viewer.workspace, order).await??;
+    Ok((slot, decoder, upload))
 }
 
 /// The pieces of a body.
-struct Pieces<S> {
-    pieces: S,
-    uploads: Uploads,
+struct Pieces {
+    body: BodyDataStream,
+    /// How long the next one may take.
+    stall: Duration,
+    /// Whether no more come.
+    ended: bool,
 }
 
-impl<S: Stream<Item = Result<Bytes, axum::Error>> + Unpin> Pieces<S> {
+impl Pieces {
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
-        let stall = self.uploads.stall();
         let late = || {
-            let seconds = stall.as_secs_f32();
+            let seconds = self.stall.as_secs_f32();
             Refusal::new(Kind::RequestTimeout, format!("Nothing of the body arrived within {seconds} seconds"))
         };
-        let piece = timeout(stall, self.pieces.next()).await.map_err(|_| late())?;
-        piece.transpose().map_err(|_| Refusal::new(Kind::BadRequest, "The body was cut off"))
+        let piece = timeout(self.stall, self.body.next()).await.map_err(|_| late());
+        self.ended = !matches!(piece, Ok(Some(Ok(_))));
+        piece?.transpose().map_err(|_| Refusal::new(Kind::BadRequest, "The body was cut off"))
     }
 
+    /// Reads some more of a body that is refused.
     async fn drain(&mut self) {
-        let mut drained = 0;
-        while drained < DRAINED_BYTES
-            && let Ok(Some(piece)) = self.next().await
-        {
-            drained += piece.len();
+        let stall = self.stall;
+        let drained = async {
+            let mut length = 0;
+            while length < DRAINED_BYTES
+                && !self.ended
+                && let Ok(Some(piece)) = self.next().await
+            {
+                length += piece.len();
+            }
+        };
+        // It is a courtesy, and takes no longer than that.
+        timeout(stall, drained).await.ok();
+    }
+}
+
+async fn take(mut upload: Upload, decoder: Decoder, mut pieces: Pieces) -> Result<Received, Refusal> {
+    match read(&mut upload, decoder, &mut pieces).await {
+        Ok(()) => Ok(upload.finish().await??),
+        Err(refusal) => {
+            upload.give_up();
+            pieces.drain().await;
+            Err(refusal)
         }
     }
 }
 
-async fn take<S: Stream<Item = Result<Bytes, axum::Error>> + Unpin>(
-    upload: &mut Upload,
-    decoder: &mut Decoder,
-    pieces: &mut Pieces<S>,
-) -> Result<(), Refusal> {
+async fn read(upload: &mut Upload, mut decoder: Decoder, pieces: &mut Pieces) -> Result<(), Refusal> {
     let mut rows = Vec::new();
     while let Some(piece) = pieces.next().await? {
         for slice in piece.chunks(SLICE_BYTES) {
