@@ -32,7 +32,7 @@ const ORDER: [&str; 13] = [
 ];
 
 /// Libraries, and the only modules that name them.
-const LIBRARIES: [(&str, &[&str]); 12] = [
+const LIBRARIES: [(&str, &[&str]); 15] = [
     ("entity", &["storage"]),
     ("migration", &["storage"]),
     ("sea_orm", &["storage"]),
@@ -46,6 +46,9 @@ const LIBRARIES: [(&str, &[&str]); 12] = [
     ("async_graphql_axum", &["http"]),
     ("axum", &["http", "whatsapp"]),
     ("clap", &["cli"]),
+    ("csv_core", &["http"]),
+    ("indicatif", &["cli"]),
+    ("tokio_tungstenite", &["http", "cli"]),
 ];
 
 /// A file longer than this says first what it is.

@@ -4,11 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use bluetick::whatsapp::simulator::SimulatorSettings;
 use reqwest::StatusCode;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::client::{Client, http};
 use crate::support::database::Database;
@@ -29,6 +31,9 @@ tests! {
         verify_tells_which_figures_differ,
         a_message_to_the_simulated_provider_comes_back_as_webhooks,
         logs_tell_no_secrets_and_nothing_of_people,
+        a_list_is_sent_and_followed_to_its_end,
+        a_refused_list_is_told_row_by_row,
+        a_list_is_carried_again_when_the_connection_breaks,
     ],
     without_database: [
         the_schema_is_printed_as_it_is_committed,
@@ -190,6 +195,117 @@ async fn logs_tell_no_secrets_and_nothing_of_people(database: Database) {
     }
 }
 
+async fn a_list_is_sent_and_followed_to_its_end(database: Database) {
+    let (workspace, provider) = Workspace::with_provider(database, SimulatorSettings::default()).await;
+    let (conversation, folder) = (workspace.conversation("Welcome").await, TempDir::new().unwrap());
+    let (list, token) = (folder.path().join("list.csv"), folder.path().join("token"));
+    fs::write(&list, format!("phone,name\n{},Ana\nnobody,Eva\n{},Luis\n", phone(0), phone(1))).unwrap();
+    fs::write(&token, format!("{}\n", workspace.api.token.as_deref().unwrap())).unwrap();
+    let (list, token) = (list.to_str().unwrap(), token.to_str().unwrap());
+    let arguments = [
+        "send",
+        "--conversation",
+        &conversation,
+        "--csv",
+        list,
+        "--server",
+        &workspace.server.url,
+        "--token-file",
+        token,
+        "--skip-invalid",
+        "--idempotency-key",
+        "spring",
+    ];
+    for _ in 0..2 {
+        let ended = output(bare(&arguments)).await;
+        assert_eq!(ended.status.code(), Some(0), "{}", told(&ended));
+        let send = said(&ended).trim_end().to_owned();
+        assert!(send.starts_with("send_") && send.lines().count() == 1, "the id is printed, alone: {send}");
+        let progress = told(&ended);
+        for words in ["line 3: the phone has no digit", "2 users", "2 of 2", "The send is completed"] {
+            assert!(progress.contains(words), "{words}: {progress}");
+        }
+        assert!(!progress.contains(workspace.api.token.as_deref().unwrap()));
+    }
+    assert_eq!(provider.counters().calls, 2);
+    assert_eq!(workspace.server.differences().await, []);
+}
+
+async fn a_refused_list_is_told_row_by_row(workspace: Workspace) {
+    let (conversation, folder) = (workspace.conversation("Welcome").await, TempDir::new().unwrap());
+    let list = folder.path().join("list.ndjson");
+    fs::write(&list, "{\"phone\":\"nobody\"}\n{\"phone\":\"+573000000001\"}\n").unwrap();
+    let list = list.to_str().unwrap();
+    let token = workspace.api.token.clone().unwrap();
+    let call = |arguments: &[&str], token: &str| {
+        let mut command = bare(&[&["send", "--conversation", &conversation], arguments].concat());
+        command.env("BLUETICK_CLIENT_SERVER", &workspace.server.url).env("BLUETICK_CLIENT_TOKEN", token);
+        command
+    };
+    let ended = output(call(&["--ndjson", list], &token)).await;
+    assert_eq!((ended.status.code(), said(&ended).as_str()), (Some(1), ""));
+    assert!(told(&ended).contains("line 1: the phone has no digit"), "{}", told(&ended));
+    let ended = output(call(&["--ndjson", list], "unknown")).await;
+    assert_eq!((ended.status.code(), said(&ended).as_str()), (Some(1), ""));
+    for (arguments, token, named) in [
+        (vec![], token.as_str(), "--csv"),
+        (vec!["--csv", list, "--ndjson", list], &token, "--ndjson"),
+        (vec!["--csv", "missing.csv"], &token, "missing.csv"),
+        (vec!["--csv", list], "", "BLUETICK_CLIENT_TOKEN"),
+        (vec!["--csv", list, "--server", "nowhere"], &token, "nowhere"),
+        (vec!["--csv", list, "--token-file", "missing"], &token, "missing"),
+        (vec!["--csv", list, "--scheduled-at", "tomorrow"], &token, "--scheduled-at"),
+        (vec!["--csv", list, "--time-to-live", "29"], &token, "--time-to-live"),
+        (vec!["--csv", list, "--conversation", "nonsense"], &token, "--conversation"),
+    ] {
+        refused(&mut call(&arguments, token), named);
+    }
+    let sends = workspace.server.database.count("SELECT count(*) FROM sends").await;
+    assert_eq!(sends, 0);
+}
+
+async fn a_list_is_carried_again_when_the_connection_breaks(database: Database) {
+    let (workspace, provider) = Workspace::with_provider(database, SimulatorSettings::default()).await;
+    let (conversation, folder) = (workspace.conversation("Welcome").await, TempDir::new().unwrap());
+    let list = folder.path().join("list.csv");
+    fs::write(&list, format!("phone\n{}\n{}\n", phone(0), phone(1))).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = workspace.server.url.trim_start_matches("http://").to_owned();
+    // The first connection passes everything on to the server, and nothing back.
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut server = TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(async move {
+                if number > 0 {
+                    return drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
+                }
+                let (mut sent, mut answer) = (vec![0; 65_536], [0]);
+                while server.try_read(&mut answer).is_err() {
+                    tokio::select! {
+                        read = client.read(&mut sent) => server.write_all(&sent[..read.unwrap()]).await.unwrap(),
+                        answered = server.readable() => answered.unwrap(),
+                    }
+                }
+            });
+        }
+    });
+    let mut command =
+        bare(&["send", "--conversation", &conversation, "--csv", list.to_str().unwrap(), "--server", &url]);
+    command.env("BLUETICK_CLIENT_TOKEN", workspace.api.token.as_deref().unwrap());
+    let ended = output(command).await;
+    assert_eq!(ended.status.code(), Some(0), "{}", told(&ended));
+    assert!(told(&ended).contains("Trying again"), "{}", told(&ended));
+    assert_eq!(workspace.server.database.count("SELECT count(*) FROM sends").await, 1);
+    assert_eq!(provider.counters().calls, 2);
+}
+
+/// Runs a command that calls a server of this process.
+async fn output(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
 async fn the_schema_is_printed_as_it_is_committed() {
     let committed = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql")).unwrap();
     let printed = bare(&["schema"]).output().unwrap();
@@ -199,7 +315,7 @@ async fn the_schema_is_printed_as_it_is_committed() {
 
 async fn every_command_explains_itself() {
     let commands = ["serve", "demo", "migrate", "schema", "token", "token create", "token list", "token revoke"];
-    for command in commands.into_iter().chain(["", "verify", "simulate"]) {
+    for command in commands.into_iter().chain(["", "send", "verify", "simulate"]) {
         let arguments: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
         let explained = bare(&arguments).output().unwrap();
         assert!(explained.status.success(), "{command}");

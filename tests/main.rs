@@ -41,6 +41,7 @@ mod sends;
 mod statements;
 mod subscriptions;
 mod support;
+mod uploads;
 mod users;
 mod webhooks;
 
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         sends::trials(),
         statements::trials(),
         subscriptions::trials(),
+        uploads::trials(),
         users::trials(),
         webhooks::trials(),
     ];

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use self::doors::WebhookDoor;
 use crate::auth::Tokens;
 use crate::config::Settings;
-use crate::dispatch::{self, DispatchSettings, Dispatcher, Sends};
+use crate::dispatch::{self, DispatchSettings, Dispatcher, Preparer, Sends, Uploads, uploads};
 use crate::domain::clock::Clock;
 use crate::domain::preference::PreferenceWords;
 use crate::graphql;
@@ -36,7 +35,7 @@ use crate::whatsapp::client::{self, ClientError, CloudApi};
 
 /// How often parked facts are swept.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// How often lines with work are looked for, besides the nudge of a send on this node.
+/// How often lines with work and sends to prepare are looked for, besides the nudge of a send on this node.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Why a server does not start.
@@ -130,14 +129,14 @@ impl Parts {
         let Self { settings, clock, database, .. } = self;
         let hub = Hub::new(database.clone());
         let recorder = self.recorder(&hub);
-        let work = Arc::new(Notify::new());
-        let canceled = Arc::new(Notify::new());
-        self.start_dispatcher(&recorder, &work)?;
-        self.start_chores(&recorder, &canceled);
+        let nudges = dispatch::Nudges::default();
+        self.start_dispatcher(&recorder, &nudges)?;
+        self.start_chores(&recorder, &nudges);
+        let uploads = self.start_uploads(&recorder, &nudges);
         self.tasks.spawn(hub.clone().poll(settings.live.poll, self.shutdown.clone()));
         self.tasks.spawn(recorder.clone().sweep(self.shutdown.clone()));
         let webhooks = Ingest::new(Arc::new(WebhookDoor::new(database.clone(), recorder.clone())), clock.clone());
-        let sends = Sends::new(recorder.clone(), clock.clone(), dispatch::Nudges { work, canceled });
+        let sends = Sends::new(recorder.clone(), clock.clone(), nudges);
         let api = graphql::Api::new(graphql::Backend {
             database: database.clone(),
             recorder,
@@ -149,6 +148,7 @@ impl Parts {
             operations: Operations::new(Arc::new(api), settings.http.request_timeout),
             tokens: Tokens::new(database.clone()),
             webhooks: Webhooks::new(&settings.whatsapp, webhooks),
+            uploads,
             database: Arc::new(database.clone()),
             http: settings.http.clone(),
             websocket: settings.websocket.clone(),
@@ -172,7 +172,7 @@ impl Parts {
     }
 
     /// What is to be done for all workspaces, whether or not this node sends.
-    fn start_chores(&self, recorder: &Recorder, canceled: &Arc<Notify>) {
+    fn start_chores(&self, recorder: &Recorder, nudges: &dispatch::Nudges) {
         let deadlines = dispatch::Deadlines {
             db: self.database.clone(),
             recorder: recorder.clone(),
@@ -182,14 +182,36 @@ impl Parts {
         let cancellations = dispatch::Cancellations {
             db: self.database.clone(),
             recorder: recorder.clone(),
-            canceled: Arc::clone(canceled),
+            canceled: Arc::clone(&nudges.canceled),
         };
         self.tasks.spawn(deadlines.run(self.shutdown.clone()));
         self.tasks.spawn(cancellations.run(self.shutdown.clone()));
     }
 
+    /// Takes lists in, and starts what makes deployments of them.
+    fn start_uploads(&self, recorder: &Recorder, nudges: &dispatch::Nudges) -> Uploads {
+        let preparer = Preparer {
+            db: self.database.clone(),
+            recorder: recorder.clone(),
+            clock: self.clock.clone(),
+            staged: Arc::clone(&nudges.staged),
+            work: Arc::clone(&nudges.work),
+            poll_interval: POLL_INTERVAL,
+        };
+        self.tasks.spawn(preparer.run(self.shutdown.clone()));
+        let uploads = Uploads::new(uploads::Parts {
+            db: self.database.clone(),
+            clock: self.clock.clone(),
+            staged: Arc::clone(&nudges.staged),
+            tasks: self.tasks.clone(),
+            stall: self.settings.http.request_timeout,
+        });
+        self.tasks.spawn(uploads.clone().sweep(self.shutdown.clone()));
+        uploads
+    }
+
     /// Without any access token nothing can be sent; then messages wait in the outbox.
-    fn start_dispatcher(&self, recorder: &Recorder, work: &Arc<Notify>) -> Result<(), StartError> {
+    fn start_dispatcher(&self, recorder: &Recorder, nudges: &dispatch::Nudges) -> Result<(), StartError> {
         let Settings { whatsapp, dispatch, .. } = &self.settings;
         let line_tokens = whatsapp.line_tokens();
         if whatsapp.access_token.is_none() && line_tokens.is_empty() {
@@ -214,7 +236,7 @@ impl Parts {
             recorder: recorder.clone(),
             api: CloudApi::new(&api)?,
             clock: self.clock.clone(),
-            work: Arc::clone(work),
+            work: Arc::clone(&nudges.work),
             tasks: self.tasks.clone(),
             settings,
         });

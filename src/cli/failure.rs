@@ -26,9 +26,14 @@ impl Failure {
 
     /// Tells the cause with the causes behind it.
     pub(super) fn tell(&self) -> ExitCode {
-        let chain = [vec![self.cause.to_string()], causes(self.cause.as_ref())].concat();
-        note(format!("bluetick: {}", chain.join(": ")));
+        note(self.sentence());
         ExitCode::from(self.code)
+    }
+
+    /// The cause with the causes behind it.
+    pub(super) fn sentence(&self) -> String {
+        let chain = [vec![self.cause.to_string()], causes(self.cause.as_ref())].concat();
+        format!("bluetick: {}", chain.join(": "))
     }
 }
 

@@ -7,6 +7,7 @@ mod demo;
 mod failure;
 mod migrate;
 mod schema;
+mod send;
 mod serve;
 mod signal;
 mod simulate;
@@ -54,6 +55,9 @@ enum Running {
     /// Creates, lists and revokes API tokens.
     #[command(subcommand)]
     Token(token::Command),
+    /// Sends a conversation to the users in a file, through a running server, and follows it until it is completed. Prints
+    /// the id of the send.
+    Send(send::Options),
     /// Recounts every figure from the facts. If any differs, prints the differences and exits with status 1.
     Verify,
     /// Runs the simulated provider on its own.
@@ -87,6 +91,7 @@ fn run_with_settings(command: Running, config: Option<&Path>) -> Result<ExitCode
             Running::Demo(options) => demo::run(options, settings).await,
             Running::Migrate => migrate::run(&settings).await,
             Running::Token(command) => token::run(command, &settings).await,
+            Running::Send(options) => send::run(options, &settings).await,
             Running::Verify => verify::run(&settings).await,
             Running::Simulate(options) => simulate::run(options).await,
         }

@@ -48,6 +48,8 @@ pub struct Settings {
     pub dispatch: DispatchSettings,
     /// Facts that wait for what they name.
     pub parking: ParkingSettings,
+    /// Commands that call a running server.
+    pub client: ClientSettings,
     /// Logs.
     pub log: LogSettings,
 }
@@ -188,6 +190,17 @@ pub struct ParkingSettings {
     /// How long a status waits.
     #[serde(rename = "statuses_days", deserialize_with = "duration::days")]
     pub statuses: Duration,
+}
+
+/// Commands that call a running server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSettings {
+    /// The server's URL.
+    pub server: String,
+    /// The API token.
+    #[serde(deserialize_with = "secret::unless_empty")]
+    pub token: Option<Secret>,
 }
 
 /// Logs.

@@ -1,6 +1,7 @@
 //! Sending: accepting submissions, and the dispatcher that calls the provider.
 //!
-//! A submission stores its users, deployments, first messages and outbox rows in one transaction. A dispatcher owns a line by
+//! A submission stores its users, deployments, first messages and outbox rows in one transaction. The users of a list are
+//! staged as they arrive (`uploads`), and their deployments are made afterwards, chunk by chunk (`prepare`). A dispatcher owns a line by
 //! a lease in the database, so exactly one node sends on it, and a local limiter enforces its rate. It claims messages before
 //! it calls, and records the answers as facts like any others.
 //!
@@ -13,11 +14,15 @@ mod cancel;
 mod control;
 mod deadlines;
 mod desk;
+mod destination;
 mod dispatcher;
 mod pace;
 mod pairs;
 mod persist;
+mod prepare;
+mod recipient;
 pub mod sends;
+pub mod uploads;
 mod worker;
 
 use std::sync::Arc;
@@ -29,13 +34,18 @@ pub use cancel::Cancellations;
 pub use control::ControlFault;
 pub use deadlines::Deadlines;
 pub use dispatcher::{Dispatcher, Parts};
-pub use sends::{MAX_USERS, MAX_VARIABLES, Recipient, Sends, Submission, SubmissionFault};
+pub use prepare::Preparer;
+pub use recipient::{MAX_VARIABLES, Recipient, check_variable_name};
+pub use sends::{MAX_USERS, Sends, Submission, SubmissionFault};
+pub use uploads::Uploads;
 
 /// What wakes the background of this node without waiting for its next poll.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Nudges {
     /// There is something to send.
     pub work: Arc<Notify>,
+    /// Users were staged.
+    pub staged: Arc<Notify>,
     /// A send was canceled.
     pub canceled: Arc<Notify>,
 }

@@ -22,6 +22,7 @@ pub mod line;
 pub mod merge;
 pub mod message;
 pub mod metrics;
+pub mod opening;
 pub mod page;
 pub mod phone;
 pub mod preference;

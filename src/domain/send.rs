@@ -52,6 +52,11 @@ pub enum SendState {
 }
 
 impl Send {
+    /// When its users are due.
+    pub fn due_at(&self) -> Timestamp {
+        self.scheduled_at.unwrap_or(self.created_at)
+    }
+
     /// The state at `now`.
     pub fn state(&self, now: Timestamp) -> SendState {
         if self.canceled_at.is_some() {

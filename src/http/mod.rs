@@ -1,4 +1,4 @@
-//! HTTP: GraphQL over POST, GET and WebSocket, the provider's webhooks, health, and the explorer.
+//! HTTP: GraphQL over POST, GET and WebSocket, lists of users, the provider's webhooks, health, and the explorer.
 //!
 //! What async-graphql leaves to its host is done here: content negotiation, methods, bodies, status codes, sockets, and
 //! the end of an operation when its client leaves. async-graphql parses, validates and executes.
@@ -21,6 +21,7 @@ mod serve;
 mod shutdown;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod webhooks;
 mod ws;
 
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 
 pub use health::Probe;
 pub use serve::serve;
@@ -37,6 +38,7 @@ pub use webhooks::Webhooks;
 
 use crate::auth::Tokens;
 use crate::config::{HttpSettings, WebsocketSettings};
+use crate::dispatch::Uploads;
 use operation::Operations;
 use refusal::{Kind, Refusal};
 
@@ -48,6 +50,8 @@ pub struct Services {
     pub tokens: Tokens,
     /// Takes webhooks in.
     pub webhooks: Webhooks,
+    /// Takes lists of users in.
+    pub uploads: Uploads,
     /// What must answer for the server to be ready.
     pub database: Arc<dyn Probe>,
     /// Limits of requests.
@@ -65,6 +69,7 @@ pub fn router(services: Services) -> Router {
         .route("/graphql/ws", any(ws::upgrade))
         .route("/graphiql", get(graphiql::page))
         .route("/graphiql.js", get(graphiql::script))
+        .route("/sends", post(uploads::receive))
         .route("/webhooks/whatsapp", get(webhooks::subscribe).post(webhooks::receive))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::negotiation::Media;
 use crate::graphql::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
@@ -23,6 +24,8 @@ pub(super) struct Refusal {
     message: Cow<'static, str>,
     media: Media,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// What a program needs beside the sentence, by name.
+    details: Map<String, Value>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -41,12 +44,16 @@ pub(super) enum Kind {
     MethodNotAllowed,
     /// Nothing that the client accepts can be answered.
     NotAcceptable,
+    /// It does not go together with what is there.
+    Conflict,
     /// The request did not arrive in time.
     RequestTimeout,
     /// The request is too large.
     TooLarge,
     /// The body is of a type that is not read.
     UnsupportedMediaType,
+    /// What the body says cannot be done.
+    Unprocessable,
     /// This address speaks another protocol.
     UpgradeRequired,
     /// The client asks for too much at once.
@@ -77,6 +84,8 @@ pub(super) struct WrittenError {
 struct Extensions {
     code: &'static str,
     request_id: String,
+    #[serde(flatten)]
+    details: Map<String, Value>,
 }
 
 impl Kind {
@@ -88,9 +97,11 @@ impl Kind {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::Conflict => StatusCode::CONFLICT,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Timeout | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -107,9 +118,11 @@ impl Kind {
             Self::NotFound => Code::NotFound.word(),
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::Conflict => "CONFLICT",
             Self::RequestTimeout => "REQUEST_TIMEOUT",
             Self::TooLarge => "TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::Unprocessable => "UNPROCESSABLE",
             Self::UpgradeRequired => "UPGRADE_REQUIRED",
             Self::TooManyRequests => "TOO_MANY_REQUESTS",
             Self::Timeout => "TIMEOUT",
@@ -122,7 +135,14 @@ impl Kind {
 impl Refusal {
     /// A refusal with a sentence for the client.
     pub(super) fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), media: Media::Json, headers: Vec::new(), cause: None }
+        Self {
+            kind,
+            message: message.into(),
+            media: Media::Json,
+            headers: Vec::new(),
+            details: Map::new(),
+            cause: None,
+        }
     }
 
     /// A fault of the server, whose cause goes to the log only.
@@ -139,6 +159,13 @@ impl Refusal {
     #[must_use]
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// Also tells programs this, beside the code.
+    #[must_use]
+    pub(super) fn with_detail(mut self, name: &str, detail: Value) -> Self {
+        self.details.insert(name.to_owned(), detail);
         self
     }
 
@@ -162,7 +189,8 @@ impl Refusal {
             Kind::Internal | Kind::Unavailable => Cow::Owned(format!("{} (request {request_id})", self.message)),
             _ => self.message.clone(),
         };
-        WrittenError { message, extensions: Extensions { code: self.kind.code(), request_id: request_id.to_string() } }
+        let (code, request_id) = (self.kind.code(), request_id.to_string());
+        WrittenError { message, extensions: Extensions { code, request_id, details: self.details.clone() } }
     }
 
     /// The response, for the request of this id.

@@ -64,28 +64,34 @@ const NO_NUMBER: i64 = i64::MIN;
 impl Bulk {
     /// Inserts rows. Without rows, no statement is sent.
     pub(super) async fn write(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>]) -> Result<(), DbErr> {
+        self.write_counted(db, rows).await.map(drop)
+    }
+
+    /// Inserts rows, and returns how many were written; those that were kept as they are do not count.
+    pub(super) async fn write_counted(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>]) -> Result<u64, DbErr> {
         self.run(db, rows, &self.insert(db.get_database_backend())).await
     }
 
     /// Updates existing rows, in the listed columns only.
     pub(super) async fn overwrite(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>]) -> Result<(), DbErr> {
-        self.run(db, rows, &self.update(db.get_database_backend())).await
+        self.run(db, rows, &self.update(db.get_database_backend())).await.map(drop)
     }
 
-    async fn run(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>], sql: &str) -> Result<(), DbErr> {
+    async fn run(&self, db: &impl ConnectionTrait, rows: &[Vec<Datum>], sql: &str) -> Result<u64, DbErr> {
         let backend = db.get_database_backend();
         let chunks: Vec<_> = match backend {
             DbBackend::Sqlite => rows.chunks(ROWS_PER_STATEMENT).collect(),
             _ => chunks(rows, BYTES_PER_STATEMENT),
         };
+        let mut affected = 0;
         for chunk in chunks {
             let values = match backend {
                 DbBackend::Sqlite => vec![json(chunk)],
                 _ => self.arrays(chunk),
             };
-            db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+            affected += db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?.rows_affected();
         }
-        Ok(())
+        Ok(affected)
     }
 
     fn insert(&self, backend: DbBackend) -> String {

@@ -59,6 +59,14 @@ pub(super) const fn now_micros(backend: DbBackend) -> &'static str {
     }
 }
 
+/// The clause that locks rows like [`for_update`], for rows that nobody else has locked: others are left out instead of waited for.
+pub(super) const fn for_update_if_free(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "",
+        _ => "FOR NO KEY UPDATE SKIP LOCKED",
+    }
+}
+
 /// The condition that a column is one of a list of numbers or strings.
 pub(super) fn among_values(backend: DbBackend, column: &str, values: Place) -> String {
     match backend {

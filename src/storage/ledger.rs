@@ -214,13 +214,15 @@ pub(super) async fn move_sends(
     complete(db, &completed, now).await
 }
 
+/// Completes sends, except those of which deployments are still to be made.
 async fn complete(db: &DatabaseTransaction, sends: &[SendId], now: Timestamp) -> Result<(), StorageError> {
     if sends.is_empty() {
         return Ok(());
     }
     let mut query = Query::on(db);
     let (now, sends) = (query.bind(now.micros()), query.among("id", sends));
-    let sql = format!("UPDATE sends SET completed_at = {now} WHERE completed_at IS NULL AND {sends}");
+    let sql =
+        format!("UPDATE sends SET completed_at = {now} WHERE completed_at IS NULL AND prepared IS NULL AND {sends}");
     query.execute(sql).await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The HTTP client, shared by the Cloud API's client and the simulator's webhooks.
+//! The HTTP client, shared by the Cloud API's client, the simulator's webhooks, and commands that call a server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) fn client(connect_timeout: Duration, call_timeout: Duration) -> Resul
 
 /// TLS with a fixed cryptography provider instead of the process's default, and with Mozilla's root certificates built in, so
 /// that it works in container images without certificates.
-fn tls() -> Result<ClientConfig, rustls::Error> {
+pub(crate) fn tls() -> Result<ClientConfig, rustls::Error> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())

@@ -28,7 +28,8 @@ const DATABASE_VARIABLE: &str = "DATABASE_URL";
 /// What the name of a variable ends in that gives a path to read a secret from.
 const FILE_SUFFIX: &str = "_FILE";
 /// The settings that can be read from a file of their own.
-const SECRETS: [&str; 4] = ["database.url", "whatsapp.access_token", "whatsapp.app_secret", "whatsapp.verify_token"];
+const SECRETS: [&str; 5] =
+    ["database.url", "whatsapp.access_token", "whatsapp.app_secret", "whatsapp.verify_token", "client.token"];
 
 /// Why settings were refused.
 #[derive(Debug, thiserror::Error)]

@@ -12,11 +12,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::toy::{Seen, Toy};
 use crate::auth::Tokens;
 use crate::auth::fake::FakeTokens;
 use crate::config::Settings;
+use crate::dispatch::{Uploads, uploads};
 use crate::domain::clock::SystemClock;
 use crate::domain::fact::Fact;
 use crate::domain::id::{LineId, WorkspaceId, new_key};
@@ -24,7 +26,7 @@ use crate::http::ingest::{Door, Ingest, Owner};
 use crate::http::operation::Operations;
 use crate::http::{Probe, Services, Shutdown, Webhooks, router, serve};
 use crate::recorder::RecordError;
-use crate::storage::StorageError;
+use crate::storage::{Database, StorageError};
 
 /// A running server, and everything behind it. It ends when it is dropped.
 pub(super) struct Server {
@@ -66,7 +68,7 @@ impl Server {
         change(&mut settings);
         let (tokens, seen, behind, shutdown) =
             (FakeTokens::default(), Seen::new(), Behind::new(), CancellationToken::new());
-        let services = services(&settings, &tokens, &seen, &behind, &shutdown);
+        let services = services(&settings, &tokens, &seen, &behind, &shutdown).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let end = services.shutdown.clone();
@@ -98,7 +100,7 @@ impl Server {
     }
 }
 
-fn services(
+async fn services(
     settings: &Settings,
     tokens: &FakeTokens,
     seen: &Seen,
@@ -110,11 +112,23 @@ fn services(
         operations: Operations::new(Arc::new(Toy::new(seen.clone())), settings.http.request_timeout),
         tokens: Tokens::cached(tokens.find(), Duration::ZERO),
         webhooks: Webhooks::new(&settings.whatsapp, Ingest::new(door, Arc::new(SystemClock))),
+        uploads: uploads().await,
         database: behind.clone(),
         http: settings.http.clone(),
         websocket: settings.websocket.clone(),
         shutdown: Shutdown::new(shutdown.clone()),
     }
+}
+
+/// Lists that go nowhere: what is refused before a row is read needs no table.
+async fn uploads() -> Uploads {
+    Uploads::new(uploads::Parts {
+        db: Database::connect("sqlite::memory:", 1).await.unwrap(),
+        clock: Arc::new(SystemClock),
+        staged: Arc::default(),
+        tasks: TaskTracker::new(),
+        stall: Duration::from_secs(1),
+    })
 }
 
 impl Behind {

@@ -4,7 +4,7 @@
 //! beforehand, in a short transaction of their own. What became known about contacts is written last, in the order of ids.
 
 mod keys;
-mod open;
+pub(super) mod open;
 pub(super) mod write;
 
 use std::sync::Arc;

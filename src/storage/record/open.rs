@@ -42,6 +42,26 @@ pub(super) async fn book(
     Ok(book)
 }
 
+/// Reads deployments by their ids, with their first messages and users.
+pub(in crate::storage) async fn deployments(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    ids: &[DeploymentId],
+    book: &mut Book,
+) -> Result<(), StorageError> {
+    let mut query = Query::on(db);
+    let workspace_place = query.bind(workspace.0);
+    let ids = query.among("d.id", ids);
+    let sql = format!(
+        "SELECT d.*, l.external FROM deployments d JOIN lines l ON l.id = d.line_id \
+         WHERE d.workspace_id = {workspace_place} AND {ids}"
+    );
+    let deployments = query.models(sql).await?;
+    first_messages(db, workspace, &deployments, book).await?;
+    enter_deployments(deployments, book)?;
+    users_of_deployments(db, workspace, book).await
+}
+
 /// Determines the earliest answers again of the deployments for which the book requires it.
 pub(super) async fn find_answers(
     db: &DatabaseTransaction,

@@ -1,17 +1,27 @@
-//! Sends: their rows and tallies, and `submit`, which stores a new one.
+//! Sends: their rows and tallies, and how they come into being. `submit` stores one with all its deployments at once;
+//! `staging` keeps the users of a list until the send is made, and `prepare` then makes their deployments, chunk by chunk.
 
 pub mod control;
+mod deploy;
+pub mod key;
+pub mod prepare;
+pub mod staging;
 pub mod submit;
 
 use std::collections::HashMap;
 
-use crate::domain::id::{ConversationId, SendId};
+use sea_orm::DatabaseTransaction;
+
+pub use deploy::Order;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ConversationId, SendId, WorkspaceId};
 use crate::domain::page::{Key, Page, Slice};
 use crate::domain::send::{Queue, Send};
 use crate::domain::tally::Tally;
 use crate::storage::pages::{List, Lists};
 use crate::storage::query::Query;
-use crate::storage::row::Row;
+use crate::storage::row::{Row, seconds};
 use crate::storage::source::{self, Source};
 use crate::storage::{Found, StorageError, Tenant};
 
@@ -93,6 +103,38 @@ pub async fn queues(tenant: &Tenant, sends: &[SendId]) -> Found<SendId, Queue> {
         }
     }
     Ok(queues)
+}
+
+/// Inserts a send's row; `false` if its key is taken. If a concurrent transaction has inserted the key, it waits for the
+/// outcome of that one.
+async fn insert(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    send: &Send,
+    idempotency: Option<&(String, String)>,
+) -> Result<bool, StorageError> {
+    let (key, digest) = idempotency.cloned().unzip();
+    let mut query = Query::on(db);
+    let values = [
+        query.bind(send.id.0),
+        query.bind(workspace.0),
+        query.bind(send.conversation.0),
+        query.bind(send.version.0),
+        query.bind(send.total_users),
+        query.bind(send.created_at.micros()),
+        query.bind(send.scheduled_at.map(Timestamp::micros)),
+        query.bind(send.time_to_live.map(seconds)),
+        query.bind(send.preparing.then_some(0)),
+        query.bind(send.retry_of.map(|send| send.0)),
+        query.bind(key),
+        query.bind(digest),
+    ];
+    let sql = format!(
+        "INSERT INTO sends (id, workspace_id, conversation_id, version_id, total_users, created_at, scheduled_at, \
+         time_to_live, prepared, retry_of, idempotency_key, input_digest) VALUES ({}) ON CONFLICT DO NOTHING",
+        values.map(|value| value.to_string()).join(", ")
+    );
+    Ok(query.execute(sql).await? == 1)
 }
 
 fn read(row: &mut Row<'_>) -> Result<Send, StorageError> {

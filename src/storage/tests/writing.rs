@@ -17,12 +17,14 @@ use crate::domain::failure::{FailureReason, ProviderFailure};
 use crate::domain::id::{LineId, MessageId, new_key};
 use crate::domain::merge::{MessageFacts, VariableValue, Variables};
 use crate::domain::message::{MessageKind, Sender};
+use crate::domain::opening::Opening;
 use crate::domain::phone::Phone;
 use crate::domain::preference::{Preference, PreferenceWords};
 use crate::domain::send::Send;
 use crate::domain::standing::DeploymentStatus;
 use crate::storage::parked::Parking;
 use crate::storage::record::{Batch, Offered, Rules, batch};
+use crate::storage::sends::Order;
 use crate::storage::sends::submit::{NewRecipient, NewSend, Submitted, submit};
 use crate::storage::{Database, Tenant, conversations, leases, metrics, outbox, verify};
 
@@ -65,8 +67,10 @@ fn recipient(phone: &str) -> NewRecipient {
     NewRecipient {
         phone: Phone::read(phone, None).unwrap(),
         variables: Variables::from([("name".to_owned(), value)]),
-        template: Some(r#"{"name":"welcome","language":"es","parameters":[]}"#.into()),
-        own_failure: None,
+        opening: Opening {
+            template: Some(r#"{"name":"welcome","language":"es","parameters":[]}"#.into()),
+            own_failure: None,
+        },
     }
 }
 
@@ -87,9 +91,8 @@ async fn send(tenant: &Tenant, line: LineId, version: &Version, phones: &[&str],
     };
     let idempotency = Some((key.to_owned(), format!("{phones:?}")));
     let recipients = phones.iter().map(|phone| recipient(phone)).collect();
-    submit(tenant, NewSend { send, line, time_to_live: Duration::from_hours(24), idempotency, recipients }, at(1))
-        .await
-        .unwrap()
+    let order = Order { send: send.id, version: send.version, line, time_to_live: Duration::from_hours(24) };
+    submit(tenant, NewSend { send, order, idempotency, recipients }, at(1)).await.unwrap()
 }
 
 async fn record(tenant: &Tenant, facts: Vec<Fact>) -> Batch {
