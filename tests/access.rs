@@ -9,7 +9,8 @@ use crate::support::socket::Socket;
 use crate::support::trial::tests;
 use crate::support::workspace::{
     ARCHIVE_CONVERSATION, CANCEL_SEND, CREATE_CONVERSATION, CREATE_LINE, PAUSE_SEND, PUBLISH_VERSION, Person,
-    RECORD_FACTS, RESUME_LINE, RESUME_SEND, SEND_CONVERSATION, UPDATE_LINE, Workspace, flow, id_of, recipients,
+    RECORD_FACTS, RESUME_LINE, RESUME_SEND, RETRY_SEND, SEND_CONVERSATION, UPDATE_LINE, Workspace, flow, id_of,
+    recipients,
 };
 
 tests! {
@@ -226,6 +227,7 @@ fn changes(conversation: &str, line: &str, send_id: &str) -> Vec<(&'static str, 
         (PAUSE_SEND, json!({ "id": send_id })),
         (RESUME_SEND, json!({ "id": send_id })),
         (CANCEL_SEND, json!({ "id": send_id })),
+        (RETRY_SEND, json!({ "id": send_id })),
         (UPDATE_LINE, json!({ "input": { "id": line, "name": "Renamed" } })),
         (RESUME_LINE, json!({ "id": line })),
         (RECORD_FACTS, json!({ "facts": [{ "message": fact }] })),

@@ -89,8 +89,8 @@ async fn an_unanswered_call_is_never_repeated_and_evidence_settles_it(database: 
     let send = workspace.send(&conversation, recipients(0, 2)).await;
     until("both were called", async || (provider.counters().calls == 2).then_some(())).await;
     let person = workspace.people(&conversation).await.remove(0);
-    let sent = status("wamid.evidence", Some(&person.message), "sent", workspace.server.clock.seconds());
-    workspace.server.post(&Webhook::of("1000").status(sent).payload()).await;
+    let evidence = status("wamid.evidence", Some(&person.message), "sent", workspace.server.clock.seconds());
+    workspace.server.post(&Webhook::of("1000").status(evidence).payload()).await;
     statuses(&workspace, &conversation, &["QUEUED", "SENT"]).await;
     workspace.server.clock.advance(Duration::from_mins(16));
     statuses(&workspace, &conversation, &["FAILED", "SENT"]).await;
@@ -100,8 +100,8 @@ async fn an_unanswered_call_is_never_repeated_and_evidence_settles_it(database: 
     assert_eq!(provider.counters().calls, 2);
     // The other one was sent as well, as turns out late.
     let person = workspace.people(&conversation).await.remove(1);
-    let sent = status("wamid.late", Some(&person.message), "sent", workspace.server.clock.seconds() - 900);
-    workspace.server.post(&Webhook::of("1000").status(sent).payload()).await;
+    let late = status("wamid.late", Some(&person.message), "sent", workspace.server.clock.seconds() - 900);
+    workspace.server.post(&Webhook::of("1000").status(late).payload()).await;
     statuses(&workspace, &conversation, &["SENT", "SENT"]).await;
     assert_eq!(workspace.server.database.count("SELECT count(*) FROM outbox").await, 0);
     assert_eq!(workspace.server.differences().await, []);

@@ -85,7 +85,8 @@ async fn what_the_provider_asks_to_send_later_is_sent_later_and_once(database: D
     assert_eq!(workspace.server.differences().await, []);
 }
 
-async fn everybody_is_accounted_for_whatever_the_provider_does(database: Database) {
+/// A provider that fails in every way, and is slow.
+fn in_trouble() -> SimulatorSettings {
     let faults = Faults {
         refused: 0.1,
         refusal_codes: vec![131_026, 131_000, 132_012, 130_429],
@@ -97,14 +98,18 @@ async fn everybody_is_accounted_for_whatever_the_provider_does(database: Databas
         garbage: 0.1,
         accepted_anyway: 0.5,
     };
-    let settings = SimulatorSettings {
+    SimulatorSettings {
         speed: 20.0,
         app_secret: Secret::new(APP_SECRET),
         webhook_url: Some(String::new()),
         delays: Delays { answer: Span::new(0.0, 4.0), ..Delays::default() },
         faults,
         ..SimulatorSettings::default()
-    };
+    }
+}
+
+async fn everybody_is_accounted_for_whatever_the_provider_does(database: Database) {
+    let settings = in_trouble();
     let (workspace, provider) = Workspace::with_provider_and(
         database,
         settings,

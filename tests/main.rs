@@ -36,6 +36,7 @@ mod metrics;
 mod opt_out;
 mod order;
 mod record_facts;
+mod retries;
 mod send_control;
 mod sends;
 mod statements;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         opt_out::trials(),
         order::trials(),
         record_facts::trials(),
+        retries::trials(),
         send_control::trials(),
         sends::trials(),
         statements::trials(),

@@ -145,15 +145,15 @@ async fn what_another_system_was_to_send_can_be_canceled(workspace: Workspace) {
     let send = workspace.send(&conversation, recipients(0, 3)).await;
     let people = workspace.people(&conversation).await;
     let at = workspace.server.clock.now().to_string();
-    let sent = |deployment: &str, status: &str| json!([{ "status": { "deploymentId": deployment, "status": status, "at": at } }]);
-    workspace.record(sent(&people[0].deployment, "SENT")).await;
+    let report = |deployment: &str, status: &str| json!([{ "status": { "deploymentId": deployment, "status": status, "at": at } }]);
+    workspace.record(report(&people[0].deployment, "SENT")).await;
     workspace.api.change(CANCEL_SEND, json!({ "id": send })).await;
     until("the others are canceled", async || {
         (workspace.progress(&send).await.get("FAILED") == Some(&2)).then_some(())
     })
     .await;
     // It was sent after all.
-    workspace.record(sent(&people[1].deployment, "DELIVERED")).await;
+    workspace.record(report(&people[1].deployment, "DELIVERED")).await;
     let expected = [("DELIVERED", 1), ("FAILED", 1), ("SENT", 1)].map(|(name, count)| (name.to_owned(), count));
     assert_eq!(workspace.progress(&send).await, expected.into());
     assert_eq!(workspace.server.differences().await, []);
@@ -187,10 +187,10 @@ async fn the_end_of_a_send_is_estimated_from_its_line(workspace: Workspace) {
     // What has left the queue need not wait.
     let people = workspace.people(&conversation).await;
     let at = workspace.server.clock.seconds();
-    let sent = people[..20].iter().fold(Webhook::of(&line.phone_number_id), |webhook, person| {
+    let left = people[..20].iter().fold(Webhook::of(&line.phone_number_id), |webhook, person| {
         webhook.status(status(&person.wamid, Some(&person.message), "sent", at))
     });
-    workspace.server.post(&sent.payload()).await;
+    workspace.server.post(&left.payload()).await;
     assert!((59..=61).contains(&estimate().await.unwrap()));
     workspace.api.change(PAUSE_SEND, json!({ "id": send })).await;
     assert_eq!(estimate().await, None);

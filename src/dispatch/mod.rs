@@ -21,6 +21,7 @@ mod pairs;
 mod persist;
 mod prepare;
 mod recipient;
+mod retry;
 pub mod sends;
 pub mod uploads;
 mod worker;
@@ -36,6 +37,7 @@ pub use deadlines::Deadlines;
 pub use dispatcher::{Dispatcher, Parts};
 pub use prepare::Preparer;
 pub use recipient::{MAX_VARIABLES, Recipient, check_variable_name};
+pub use retry::{Retried, RetryChoice, RetryFault, RetryGroup, RetryRequest};
 pub use sends::{MAX_USERS, Sends, Submission, SubmissionFault};
 pub use uploads::Uploads;
 

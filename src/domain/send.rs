@@ -1,9 +1,13 @@
 //! Sends: one submission of users to a conversation's current version.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::clock::Timestamp;
 use super::id::{ConversationId, SendId, VersionId};
+
+/// The times to live that the provider knows.
+pub const TIMES_TO_LIVE: RangeInclusive<Duration> = Duration::from_secs(30)..=Duration::from_hours(30 * 24);
 
 /// A submission of users to a conversation's current version.
 #[derive(Debug, Clone, PartialEq, Eq)]

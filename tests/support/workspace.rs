@@ -309,6 +309,10 @@ pub(crate) const RESUME_SEND: &str = "mutation($id: ID!) { resumeSend(id: $id) {
     send { id state pausedAt } userErrors { field code message } } }";
 pub(crate) const CANCEL_SEND: &str = "mutation($id: ID!) { cancelSend(id: $id) {
     send { id state canceledAt } userErrors { field code message } } }";
+pub(crate) const RETRY_SEND: &str =
+    "mutation($id: ID!, $reasons: [FailureReason!], $dryRun: Boolean, $idempotencyKey: String) {
+    retrySend(id: $id, reasons: $reasons, dryRun: $dryRun, idempotencyKey: $idempotencyKey) { send { id }
+    conversation { id } retries { reason outcome count } userErrors { field code message } } }";
 pub(crate) const UPDATE_LINE: &str = "mutation($input: UpdateLineInput!) { updateLine(input: $input) {
     line { id name messagesPerSecond defaultConversation { id } } userErrors { field code message } } }";
 pub(crate) const RESUME_LINE: &str = "mutation($id: ID!) { resumeLine(id: $id) {

@@ -20,9 +20,9 @@ use self::server::Server;
 use super::failure::Failure;
 use super::{note, say};
 use crate::config::{Secret, Settings};
-use crate::dispatch::uploads::TIMES_TO_LIVE;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{AnyId, new_key};
+use crate::domain::send::TIMES_TO_LIVE;
 
 /// What to send, and through which server.
 #[derive(Args)]

@@ -8,7 +8,6 @@ mod digest;
 mod sweep;
 mod upload;
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,9 +30,6 @@ const SLOTS: usize = 4;
 
 /// How many refused rows are told; the others are only counted.
 const MAX_REFUSED_ROWS: usize = 1_000;
-
-/// The times to live that the provider knows.
-pub const TIMES_TO_LIVE: RangeInclusive<Duration> = Duration::from_secs(30)..=Duration::from_hours(30 * 24);
 
 /// What is to be done with a list.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@
 mod conversation;
 mod fact;
 mod line;
+mod retry;
 mod send;
 mod send_control;
 mod version;
@@ -24,5 +25,6 @@ pub(crate) struct Mutation(
     version::VersionMutation,
     send::SendMutation,
     send_control::SendControlMutation,
+    retry::RetryMutation,
     fact::FactMutation,
 );

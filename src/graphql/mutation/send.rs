@@ -1,14 +1,15 @@
 //! Sends.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
+use super::retry::RetryCount;
 use crate::auth::Scope;
 use crate::dispatch::{MAX_USERS, MAX_VARIABLES, Recipient, Submission, SubmissionFault};
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::input::Fault;
+use crate::domain::send::TIMES_TO_LIVE;
 use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
@@ -20,9 +21,6 @@ use crate::graphql::scalars::DateTime;
 use crate::graphql::types::conversation::Conversation;
 use crate::graphql::types::send::Send;
 use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
-
-/// The times to live that the provider knows.
-const TIMES_TO_LIVE: RangeInclusive<Duration> = Duration::from_secs(30)..=Duration::from_hours(30 * 24);
 
 #[derive(Default)]
 pub(crate) struct SendMutation;
@@ -69,12 +67,14 @@ pub(crate) struct VariableInput {
 /// The result of a submission.
 #[derive(SimpleObject)]
 pub(crate) struct SendConversationPayload {
-    /// The send. Null if the input was rejected.
-    send: Option<Send>,
+    /// The send. Null if the input was rejected, and if nobody is retried.
+    pub(super) send: Option<Send>,
     /// The conversation, which now includes these users. Null if the input was rejected.
-    conversation: Option<Conversation>,
+    pub(super) conversation: Option<Conversation>,
+    /// What becomes of the failed deployments, by reason; only from `retrySend`. Null if the input was rejected.
+    pub(super) retries: Option<Vec<RetryCount>>,
     /// Why the input was rejected; empty on success.
-    user_errors: Vec<UserError>,
+    pub(super) user_errors: Vec<UserError>,
 }
 
 #[Object(guard = "Needs(Scope::Write)")]
@@ -91,6 +91,7 @@ impl SendMutation {
         let payload = SendConversationPayload {
             send: sent.map(|(send, _)| Send(Lazy::Id(send))),
             conversation: sent.map(|(_, conversation)| Conversation(Lazy::Id(conversation))),
+            retries: None,
             user_errors: errors.into_vec(),
         };
         Ok(Fresh::new(&ctx.request()?.tenant, payload))

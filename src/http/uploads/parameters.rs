@@ -5,9 +5,10 @@ use std::time::Duration;
 use axum::extract::Query;
 use axum::http::Uri;
 
-use crate::dispatch::uploads::{Order, TIMES_TO_LIVE};
+use crate::dispatch::uploads::Order;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{AnyId, ConversationId};
+use crate::domain::send::TIMES_TO_LIVE;
 use crate::http::refusal::{Kind, Refusal};
 
 const NAMES: [&str; 5] = ["conversationId", "scheduledAt", "timeToLiveSeconds", "idempotencyKey", "skipInvalid"];

@@ -1,10 +1,12 @@
 //! Sends: their rows and tallies, and how they come into being. `submit` stores one with all its deployments at once;
 //! `staging` keeps the users of a list until the send is made, and `prepare` then makes their deployments, chunk by chunk.
+//! `retry` stages the failed users of another send, and `control` pauses, resumes and cancels.
 
 pub mod control;
 mod deploy;
 pub mod key;
 pub mod prepare;
+pub mod retry;
 pub mod staging;
 pub mod submit;
 
