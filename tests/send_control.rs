@@ -64,7 +64,7 @@ async fn a_canceled_send_finishes_what_is_in_flight_and_fails_the_rest(database:
     until("some are called", async || (provider.counters().calls > 50).then_some(())).await;
     let payload = workspace.api.change(CANCEL_SEND, json!({ "id": send })).await;
     assert_eq!(payload["send"]["state"], "CANCELED");
-    until("nothing is queued", async || workspace.progress(&send).await.get("QUEUED").is_none().then_some(())).await;
+    until("nothing is queued", async || (!workspace.progress(&send).await.contains_key("QUEUED")).then_some(())).await;
     let users = workspace
         .users(
             &conversation,

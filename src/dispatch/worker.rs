@@ -25,7 +25,7 @@ use crate::storage::{StorageError, leases};
 const MAX_IN_FLIGHT: usize = 1_000;
 /// The share of a second's messages that one claim takes. A claim is made when half of the last one is left, so that a crash
 /// leaves little claimed.
-const CLAIMS_PER_SECOND: u32 = 4;
+const CLAIMS_PER_SECOND: u32 = 8;
 /// The number of finished calls from which they are settled, even though other calls are pending.
 const SETTLE_BATCH_SIZE: usize = 50;
 
