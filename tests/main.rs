@@ -33,6 +33,7 @@ mod dispatch;
 mod history;
 mod lines;
 mod metrics;
+mod nodes;
 mod opt_out;
 mod order;
 mod record_facts;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         history::trials(),
         lines::trials(),
         metrics::trials(),
+        nodes::trials(),
         opt_out::trials(),
         order::trials(),
         record_facts::trials(),
