@@ -10,6 +10,7 @@
 mod compare;
 mod cpu;
 mod database;
+mod dispatch;
 mod drive;
 mod figures;
 mod ingest;
@@ -63,20 +64,30 @@ fn run(options: Options) -> Result<()> {
 async fn measure(options: &Options) -> Result<()> {
     let mut tables = Vec::new();
     for kind in options.database.kinds() {
-        let world = world::World::make(kind, options).await?;
         let mut table = report::Table::of(kind);
-        if options.wants(options::Part::Reads) {
-            reads::run(&world, options, &mut table).await?;
+        if options.only.iter().any(|part| *part != options::Part::Dispatch) {
+            compare(kind, options, &mut table).await?;
         }
-        if options.wants(options::Part::Watch) {
-            watch::run(&world, options, &mut table).await?;
+        if options.wants(options::Part::Dispatch) {
+            dispatch::run(kind, options, &mut table).await?;
         }
-        if options.wants(options::Part::Ingest) {
-            ingest::run(&world, options, &mut table).await?;
-        }
-        world.finish(options).await?;
         tables.push(table);
     }
     report::summary(&tables);
     Ok(())
+}
+
+/// Measures Bluetick and the limit by turns, on the same loaded database.
+async fn compare(kind: database::Kind, options: &Options, table: &mut report::Table) -> Result<()> {
+    let world = world::World::make(kind, options).await?;
+    if options.wants(options::Part::Reads) {
+        reads::run(&world, options, table).await?;
+    }
+    if options.wants(options::Part::Watch) {
+        watch::run(&world, options, table).await?;
+    }
+    if options.wants(options::Part::Ingest) {
+        ingest::run(&world, options, table).await?;
+    }
+    world.finish(options).await
 }

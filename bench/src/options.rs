@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// Users of the version that facts are recorded of: three facts each.
     #[arg(long, default_value_t = 300_000)]
     pub(crate) ingest_users: u64,
+    /// Rows of the list that is uploaded; 0 for none.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) list_rows: u64,
     /// How long each is driven in each round.
     #[arg(long, default_value_t = 3.0)]
     pub(crate) seconds: f64,
@@ -33,7 +36,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 2_000)]
     pub(crate) watchers: usize,
     /// Only these parts.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "reads,watch,ingest")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "reads,watch,ingest,dispatch")]
     pub(crate) only: Vec<Part>,
     /// Recount everything with Bluetick's own `verify` at the end.
     #[arg(long)]
@@ -65,6 +68,8 @@ pub(crate) enum Part {
     Watch,
     /// Webhooks.
     Ingest,
+    /// Sending.
+    Dispatch,
 }
 
 /// What else the program can be.

@@ -35,6 +35,21 @@ impl Server {
         .await
     }
 
+    /// Starts Bluetick with a provider to send to.
+    pub(crate) async fn sending(url: &str, database: Option<&str>, provider: &str) -> Result<Self> {
+        Self::start(database, |command, address| {
+            command
+                .arg("serve")
+                .env("DATABASE_URL", url)
+                .env("BLUETICK_LISTEN", address.to_string())
+                .env("BLUETICK_WHATSAPP_APP_SECRET", APP_SECRET)
+                .env("BLUETICK_WHATSAPP_BASE_URL", provider)
+                .env("BLUETICK_WHATSAPP_ACCESS_TOKEN", "token")
+                .env("BLUETICK_LOG_LEVEL", "error");
+        })
+        .await
+    }
+
     /// Starts the limit.
     pub(crate) async fn limit(url: &str, database: Option<&str>) -> Result<Self> {
         Self::start(database, |command, address| {

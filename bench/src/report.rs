@@ -53,6 +53,11 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// Adds a figure that is compared with nothing.
+    pub(crate) fn figure(&mut self, what: &str, rounds: impl IntoIterator<Item = f64>, aim: Aim) {
+        self.ratio(what, rounds, aim);
+    }
+
     /// Adds a ratio.
     pub(crate) fn ratio(&mut self, what: &str, rounds: impl IntoIterator<Item = f64>, aim: Aim) {
         let ratio = Ratio { what: what.to_owned(), value: Spread::of(rounds), aim };

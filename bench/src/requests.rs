@@ -97,7 +97,8 @@ pub(crate) fn webhook(path: &'static str, body: String, signature: &str) -> Resu
     Ok(request.header(bluetick::whatsapp::signature::HEADER, signature).body(Full::from(body))?)
 }
 
-fn graphql(token: &str, document: &str, variables: &Value) -> Result<Request> {
+/// A query or mutation.
+pub(crate) fn graphql(token: &str, document: &str, variables: &Value) -> Result<Request> {
     let body = json!({"query": document, "variables": variables}).to_string();
     let request = hyper::Request::post("/graphql").header(HOST, "bench").header(CONTENT_TYPE, "application/json");
     let request = request.header(ACCEPT, "application/json").header(AUTHORIZATION, format!("Bearer {token}"));
