@@ -56,12 +56,19 @@ async fn two_nodes_keep_the_rate_of_a_line_also_across_take_overs(database: Data
     let conversation = workspace.conversation_on(&line, "Welcome", "OUTBOUND", flow()).await;
     let lag = LagMeter::start();
     let send = workspace.send(&conversation, recipients(0, USERS)).await;
-    for (kill, number) in [0, 1, 0, 1].into_iter().enumerate() {
-        called(&provider, 60 * (kill as u64 + 1)).await;
-        running[number].kill();
-        // The other one goes on.
-        called(&provider, 60 * (kill as u64 + 1) + 20).await;
-        running[number] = nodes[number].serve().await;
+    for (take_over, number) in [0, 1, 0, 1].into_iter().enumerate() {
+        let enough = 60 * (take_over as u64 + 1);
+        called(&provider, enough).await;
+        // A node dies, or is suspended and comes back when another one has long taken over.
+        if take_over < 2 {
+            running[number].kill();
+            called(&provider, enough + 30).await;
+            running[number] = nodes[number].serve().await;
+        } else {
+            running[number].suspend(true);
+            called(&provider, enough + 30).await;
+            running[number].suspend(false);
+        }
     }
     workspace.reaches(&send, "COMPLETED").await;
     let (seen, late) = (provider.counters(), lag.worst().saturating_sub(JITTER));

@@ -118,7 +118,10 @@ async fn reasons_that_are_named_are_retried_whatever_they_are(made: Failed) {
 }
 
 async fn a_retry_that_is_repeated_retries_nobody_twice(made: Failed) {
-    let first = made.retried(json!({ "idempotencyKey": "once" })).await;
+    let payload = made.retry(json!({ "idempotencyKey": "once" })).await;
+    let first = id_of(&payload["send"]);
+    // Not even at once, before its deployments are made.
+    assert_eq!(made.retry(json!({})).await["send"], Value::Null);
     assert_eq!(made.retried(json!({ "idempotencyKey": "once" })).await, first);
     let again = made.retry(json!({})).await;
     assert_eq!(again["send"], Value::Null);

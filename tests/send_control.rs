@@ -21,6 +21,7 @@ tests! {
         a_scheduled_send_can_be_paused_and_canceled,
         what_another_system_was_to_send_can_be_canceled,
         the_sends_of_a_line_take_turns,
+        the_sends_of_a_slow_line_take_turns_too,
         the_end_of_a_send_is_estimated_from_its_line,
     ],
 }
@@ -117,7 +118,7 @@ async fn a_send_that_is_over_can_neither_be_paused_nor_canceled(workspace: Works
         (RESUME_SEND, &canceled, "CANCELED"),
     ] {
         let payload = workspace.api.ask_one(mutation, json!({ "id": send })).await;
-        let message = format!("\"id\" names a send that is {state}");
+        let message = format!("\"id\" names a send that is {state} already");
         assert_eq!(payload["userErrors"], json!([{ "field": ["id"], "code": "CONFLICT", "message": message }]));
         assert_eq!(payload["send"]["state"], state);
     }
@@ -169,6 +170,21 @@ async fn the_sends_of_a_line_take_turns(database: Database) {
     let small = workspace.send(&small, recipients(0, 10)).await;
     workspace.reaches(&small, "COMPLETED").await;
     assert!(workspace.progress(&large).await["QUEUED"] > 200, "the small one need not wait for the large one");
+}
+
+async fn the_sends_of_a_slow_line_take_turns_too(database: Database) {
+    let (workspace, _provider) = Workspace::with_provider(database, SimulatorSettings::default()).await;
+    let line = workspace.line_at(4).await;
+    let mut sends = Vec::new();
+    for number in 0..6 {
+        let conversation = workspace.conversation_on(&line, "Welcome", "OUTBOUND", flow()).await;
+        sends.push(workspace.send(&conversation, recipients(number * 50, 50)).await);
+    }
+    // Each claim takes one message, and every send has its turn.
+    for send in &sends {
+        until("it has begun", async || (workspace.progress(send).await.get("QUEUED") < Some(&50)).then_some(())).await;
+    }
+    assert!(workspace.progress(&sends[0]).await["QUEUED"] > 40, "the oldest does not come first");
 }
 
 async fn the_end_of_a_send_is_estimated_from_its_line(workspace: Workspace) {

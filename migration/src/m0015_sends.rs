@@ -35,6 +35,8 @@ pub(crate) const STEP: Step = Step {
             CONSTRAINT staged_send_id_phone_key UNIQUE (send_id, phone),
             CONSTRAINT staged_phone_retry_of_check CHECK ((phone IS NULL) <> (retry_of IS NULL))
         );
+        CREATE UNIQUE INDEX staged_retry_of_key
+            ON staged (retry_of) WHERE retry_of IS NOT NULL;
     "#,
     down: "
         DROP TABLE staged;

@@ -11,8 +11,10 @@ use crate::storage::{StorageError, Tenant, lines, sends};
 pub enum ControlFault {
     /// The send does not exist.
     NoSend,
-    /// The send is over: completed or canceled.
-    Over(SendState),
+    /// The send is completed.
+    Completed,
+    /// The send is canceled.
+    Canceled,
 }
 
 impl Sends {
@@ -58,6 +60,10 @@ impl Sends {
             return Ok(Err(ControlFault::NoSend));
         };
         let state = send.state(self.now());
-        Ok(if in_order.contains(&state) { Ok(()) } else { Err(ControlFault::Over(state)) })
+        Ok(match state {
+            _ if in_order.contains(&state) => Ok(()),
+            SendState::Canceled => Err(ControlFault::Canceled),
+            _ => Err(ControlFault::Completed),
+        })
     }
 }

@@ -14,7 +14,7 @@ use super::worker::WorkerError;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::fact::Fact;
 use crate::domain::failure::OwnFailure;
-use crate::domain::id::MessageId;
+use crate::domain::id::{MessageId, SendId};
 use crate::domain::line::LineStop;
 use crate::domain::merge::MessageFacts;
 use crate::recorder::Recorded;
@@ -31,7 +31,7 @@ pub(super) struct Desk<'a> {
     pub(super) inner: &'a Inner,
     pub(super) line: Arc<LineToServe>,
     pub(super) lease: Lease,
-    pub(super) pairs: Pairs,
+    pub(super) pairs: Arc<Pairs>,
 }
 
 /// The instant at which a lease ends, by two clocks: the monotonic one stands still while the machine is suspended, and the
@@ -50,6 +50,8 @@ pub(super) struct Taken {
     pub(super) messages_per_second: u32,
     /// Whether the line is stopped, so that the single message is a probe.
     pub(super) probing: bool,
+    /// The send whose turn was the last.
+    pub(super) last_turn: Option<SendId>,
     /// Whether nothing was due.
     pub(super) nothing_due: bool,
     /// The messages to call for.
@@ -63,9 +65,9 @@ impl Deadline {
         Self { instant: Instant::now() + lease, time: clock.now().plus(lease) }
     }
 
-    /// Whether it has passed by either clock.
-    pub(super) fn has_passed(&self, clock: &dyn Clock) -> bool {
-        Instant::now() >= self.instant || clock.now() >= self.time
+    /// Whether so much time is left until it, by both clocks.
+    pub(super) fn leaves(&self, time: Duration, clock: &dyn Clock) -> bool {
+        Instant::now() + time < self.instant && clock.now().plus(time) < self.time
     }
 }
 
@@ -74,18 +76,19 @@ impl Desk<'_> {
     ///
     /// If anything fails on the way, messages stay claimed that were never announced. Whoever takes the lease next queues them
     /// again.
-    pub(super) async fn claim(&self, limit: u32) -> Result<Option<Taken>, WorkerError> {
+    pub(super) async fn claim(&self, limit: u32, last_turn: Option<SendId>) -> Result<Option<Taken>, WorkerError> {
         let deadline = Deadline::after(self.inner.parts.settings.lease, &*self.inner.parts.clock);
-        let terms = self.terms(limit);
+        let terms = self.terms(limit, last_turn);
         let Some(claim) = outbox::claim(&self.inner.parts.db, self.lease, terms).await? else { return Ok(None) };
         let nothing_due = claim.messages.is_empty();
         let (refused, callable): (Vec<_>, Vec<_>) = claim.messages.into_iter().partition(|one| refusal(one).is_some());
         self.refuse(&refused, terms.now).await?;
-        let ready = self.announce(self.one_after_the_other(callable, terms.now).await?).await?;
+        let ready = self.announce(self.within_pair_limit(callable, terms.now).await?).await?;
         Ok(Some(Taken {
             deadline,
             messages_per_second: claim.messages_per_second,
             probing: claim.stopped,
+            last_turn: claim.last_turn,
             nothing_due,
             ready,
         }))
@@ -144,13 +147,14 @@ impl Desk<'_> {
         persist(|| async { Ok(lines::probe_later(&parts.db, self.line.id, next_probe).await?) }).await
     }
 
-    fn terms(&self, limit: u32) -> Terms {
+    fn terms(&self, limit: u32, last_turn: Option<SendId>) -> Terms {
         let parts = &self.inner.parts;
         let now = parts.clock.now();
         Terms {
             now,
             lease: parts.settings.lease,
             limit,
+            last_turn,
             agents_since: now.minus(parts.settings.agent_session),
             blocked_since: now.minus(BLOCKED_FOR),
             daily_contacts: parts.settings.daily_contacts,
@@ -168,7 +172,7 @@ impl Desk<'_> {
     }
 
     /// Queues messages again whose users got too many lately, and returns the others.
-    async fn one_after_the_other(&self, claimed: Vec<Claimed>, now: Timestamp) -> Result<Vec<Claimed>, WorkerError> {
+    async fn within_pair_limit(&self, claimed: Vec<Claimed>, now: Timestamp) -> Result<Vec<Claimed>, WorkerError> {
         let (mut ready, mut waiting) = (Vec::with_capacity(claimed.len()), Vec::new());
         for one in claimed {
             match self.pairs.take(one.contact) {

@@ -1,6 +1,6 @@
 //! Finds lines with due messages and starts a worker for each.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::worker::Limits;
 use super::{DispatchSettings, worker};
 use crate::domain::clock::Clock;
 use crate::domain::id::{LineId, new_key};
@@ -43,6 +44,8 @@ pub(super) struct Inner {
     /// Identifies this node in leases.
     pub(super) owner: Uuid,
     served: Mutex<HashSet<LineId>>,
+    /// The limits of the lines that this node served.
+    limits: Mutex<HashMap<LineId, Limits>>,
 }
 
 /// Marks a line as served by this node until it is dropped, also if the worker panics.
@@ -54,7 +57,7 @@ struct Served {
 impl Dispatcher {
     /// A dispatcher made of these parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, owner: new_key(), served: Mutex::default() }))
+        Self(Arc::new(Inner { parts, owner: new_key(), served: Mutex::default(), limits: Mutex::default() }))
     }
 
     /// Serves lines until `shutdown`. The workers then finish their pending calls and release their leases.
@@ -89,6 +92,16 @@ impl Dispatcher {
 impl Inner {
     fn take(&self, line: LineId) -> bool {
         self.served.lock().unwrap_or_else(PoisonError::into_inner).insert(line)
+    }
+
+    /// The limits of a line, if this node has served it.
+    pub(super) fn take_limits(&self, line: LineId) -> Option<Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner).remove(&line)
+    }
+
+    /// Keeps the limits of a line for the next time that this node serves it.
+    pub(super) fn keep_limits(&self, line: LineId, limits: Limits) {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner).insert(line, limits);
     }
 }
 

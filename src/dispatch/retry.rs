@@ -60,7 +60,7 @@ pub struct RetryGroup {
 pub enum RetryChoice {
     /// Its user is sent to again.
     Retried,
-    /// Sending again cannot help, and its reason was not named.
+    /// Sending again does not help by itself, and its reason was not named.
     NotRetryable,
     /// Other reasons were named.
     NotNamed,

@@ -16,6 +16,7 @@ use super::desk::{Deadline, Desk, Taken};
 use super::dispatcher::Inner;
 use super::pace::Pace;
 use super::pairs::Pairs;
+use crate::domain::id::SendId;
 use crate::domain::line::LineStop;
 use crate::recorder::RecordError;
 use crate::storage::outbox::{self, Claimed, LineToServe};
@@ -38,12 +39,23 @@ pub(super) enum WorkerError {
     Record(#[from] RecordError),
 }
 
+/// The limits of a line. The node keeps them while it serves the line again and again; whoever takes the line over starts
+/// afresh.
+pub(super) struct Limits {
+    pace: Pace,
+    pairs: Arc<Pairs>,
+    /// The send whose turn was the last.
+    last_turn: Option<SendId>,
+    /// The epoch of the lease under which they were last used.
+    epoch: i64,
+}
+
 /// Something that goes on beside the calls.
 type Aside<'a, T> = Option<BoxFuture<'a, Result<T, WorkerError>>>;
 
 struct Worker<'a> {
     desk: &'a Desk<'a>,
-    pace: Pace,
+    limits: &'a mut Limits,
     /// No call begins after it.
     deadline: Deadline,
     /// The most messages of one claim.
@@ -84,22 +96,27 @@ pub(super) async fn serve(
     let Some(lease) = leases::take(&parts.db, line.id, inner.owner, parts.settings.lease).await? else {
         return Ok(());
     };
-    let desk = Desk { inner, line: Arc::new(line), lease, pairs: Pairs::new() };
+    let mut limits = inner.take_limits(line.id).filter(|limits| limits.epoch + 1 == lease.epoch).unwrap_or_default();
+    limits.epoch = lease.epoch;
+    let desk = Desk { inner, line: Arc::new(line), lease, pairs: Arc::clone(&limits.pairs) };
     let served = async {
         outbox::take_back(&parts.db, lease).await?;
-        Worker::new(&desk, deadline).serve(shutdown).await
+        Worker::new(&desk, &mut limits, deadline).serve(shutdown).await
     };
     let served = served.await;
-    leases::release(&parts.db, lease).await?;
+    inner.keep_limits(desk.line.id, limits);
+    if served.is_ok() {
+        leases::release(&parts.db, lease).await?;
+    }
+    // Otherwise the lease expires, which makes the line be served again: something may be claimed that was never announced.
     served
 }
 
 impl<'a> Worker<'a> {
-    fn new(desk: &'a Desk<'a>, deadline: Deadline) -> Self {
+    fn new(desk: &'a Desk<'a>, limits: &'a mut Limits, deadline: Deadline) -> Self {
         Self {
             desk,
-            // The first claim tells the rate.
-            pace: Pace::new(1, Instant::now()),
+            limits,
             deadline,
             limit: 1,
             ready: VecDeque::new(),
@@ -154,7 +171,7 @@ impl<'a> Worker<'a> {
                 Some(finished) = self.calls.next() => self.note(finished).await?,
                 taken = aside(&mut self.claiming) => self.take(taken?),
                 settled = aside(&mut self.settling) => settled?,
-                () = self.pace.turn(), if may_call => self.call().await?,
+                () = self.limits.pace.turn(), if may_call => self.call().await?,
                 () = sleep_until(self.looks_again.unwrap_or_else(Instant::now)), if self.looks_again.is_some() => {
                     self.looks_again = None;
                 }
@@ -175,7 +192,7 @@ impl<'a> Worker<'a> {
         let enough = self.ready.len() > self.limit as usize / 2;
         let probing = self.probing && !(self.calls.is_empty() && self.ready.is_empty());
         if self.claiming.is_none() && self.looks_again.is_none() && !enough && !probing {
-            self.claiming = Some(self.desk.claim(self.limit).boxed());
+            self.claiming = Some(self.desk.claim(self.limit, self.limits.last_turn).boxed());
         }
     }
 
@@ -197,15 +214,17 @@ impl<'a> Worker<'a> {
         self.looks_again = taken.nothing_due.then(|| Instant::now() + poll_interval);
         self.deadline = taken.deadline;
         self.limit = taken.messages_per_second.div_ceil(CLAIMS_PER_SECOND);
-        self.pace.set_rate(taken.messages_per_second);
-        self.pace.recover(Instant::now());
+        self.limits.pace.set_rate(taken.messages_per_second);
+        self.limits.pace.recover(Instant::now());
+        self.limits.last_turn = taken.last_turn.or(self.limits.last_turn);
         self.probing = taken.probing;
         self.ready.extend(taken.ready);
     }
 
-    /// Begins a call, under a lease that is surely held.
+    /// Begins a call, under a lease that is surely held until the call is written, which may take some time to connect.
     async fn call(&mut self) -> Result<(), WorkerError> {
-        if self.deadline.has_passed(&*self.desk.inner.parts.clock) {
+        let parts = &self.desk.inner.parts;
+        while self.end.is_none() && !self.deadline.leaves(parts.settings.lease / 2, &*parts.clock) {
             self.keep().await?;
         }
         if self.end.is_none()
@@ -228,7 +247,7 @@ impl<'a> Worker<'a> {
     async fn note(&mut self, finished: Finished) -> Result<(), WorkerError> {
         match &finished.news {
             News::Stopped(stop) => self.end = Some(End::Stop(stop.clone())),
-            News::TooFast(asked) => self.pace.slow_down(Instant::now(), *asked),
+            News::TooFast(asked) => self.limits.pace.slow_down(Instant::now(), *asked),
             News::Works if self.probing => {
                 self.desk.resume().await?;
                 self.probing = false;
@@ -242,6 +261,13 @@ impl<'a> Worker<'a> {
         }
         self.finished.push(finished);
         Ok(())
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // The first claim tells the rate.
+        Self { pace: Pace::new(1, Instant::now()), pairs: Arc::new(Pairs::new()), last_turn: None, epoch: 0 }
     }
 }
 

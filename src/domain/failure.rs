@@ -42,7 +42,7 @@ coded! {
         Expired = 15 / "EXPIRED",
         /// It never became known whether the provider accepted the message.
         OutcomeUnknown = 16 / "OUTCOME_UNKNOWN",
-        /// The send was canceled.
+        /// It was canceled before it left the queue: with its send, or as a retry of a message that was delivered after all.
         Canceled = 17 / "CANCELED",
         /// Any other code of the provider.
         Other = 18 / "OTHER",
@@ -148,7 +148,9 @@ impl FailureReason {
             Self::ProviderError => "WhatsApp had a fault.",
             Self::Expired => "The message was not delivered within its time to live.",
             Self::OutcomeUnknown => "It was never learnt what became of this message.",
-            Self::Canceled => "The send was canceled before this message left the queue.",
+            Self::Canceled => {
+                "It was canceled before it left the queue: with its send, or as a retry that was not needed any more."
+            }
             Self::Other => "The message failed.",
         }
     }

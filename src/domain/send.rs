@@ -82,10 +82,12 @@ impl Send {
 /// What is queued of a send, and what shares its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// How many of its deployments are queued.
+    /// How many of its deployments are queued, or are still to be made.
     pub own: i64,
-    /// How many are queued of each other send on its line.
+    /// How many are queued of each other send on its line that is due.
     pub others: Vec<i64>,
+    /// When the last of its deployments is due; `None` if none waits for its call.
+    pub last_due: Option<Timestamp>,
     /// The most messages that are sent on the line in any second; at least 1.
     pub messages_per_second: u32,
 }
@@ -96,7 +98,8 @@ impl Queue {
     pub fn done_at(&self, from: Timestamp) -> Timestamp {
         let ahead: i64 = self.others.iter().map(|&other| other.min(self.own)).sum();
         let messages = u64::try_from(self.own.saturating_add(ahead)).unwrap_or_default();
-        from.plus(Duration::from_secs(messages) / self.messages_per_second.max(1))
+        let sent = from.plus(Duration::from_secs(messages) / self.messages_per_second.max(1));
+        self.last_due.map_or(sent, |due| due.max(sent))
     }
 }
 
@@ -109,11 +112,15 @@ mod tests {
     fn sends_that_share_a_line_are_done_later() {
         let from = Timestamp::from_seconds(100).unwrap();
         let done = |own, others: &[i64]| {
-            Queue { own, others: others.to_vec(), messages_per_second: 10 }.done_at(from).seconds() - 100
+            let queue = Queue { own, others: others.to_vec(), last_due: None, messages_per_second: 10 };
+            queue.done_at(from).seconds() - 100
         };
         assert_eq!(done(100, &[]), 10);
         assert_eq!(done(100, &[20, 5_000]), 22);
         assert_eq!(done(0, &[20]), 0);
+        let late = Some(from.plus(Duration::from_hours(1)));
+        let waiting = Queue { own: 5, others: Vec::new(), last_due: late, messages_per_second: 10 };
+        assert_eq!(Some(waiting.done_at(from)), late);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
 
 use super::loader::{Loader, grouped};
+use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Version};
 use crate::domain::deployment::Deployment;
 use crate::domain::filter::UserFilter;
@@ -116,8 +117,8 @@ loaders! {
     latest_deployments: UserId => Arc<Deployment> = each deployments::latest_of;
     /// Tallies of sends.
     tallies: SendId => Arc<Tally> = each sends::tallies;
-    /// What is queued of sends, and beside them.
-    queues: SendId => Arc<Queue> = each sends::queues;
+    /// What is queued of sends, and beside them, at some time.
+    queues: (SendId, Timestamp) => Arc<Queue> = each queues_at;
 
     /// Pages of the versions of conversations.
     version_pages: (ConversationId, Page) => Rows<Version> = pages versions::pages;
@@ -153,6 +154,14 @@ async fn conversations_with_metrics(
 ) -> Found<ConversationId, (Arc<Conversation>, Arc<Metrics>)> {
     let found = metrics::with_conversations(tenant, ids).await?;
     Ok(found.into_iter().map(|(id, (one, metrics))| (id, (Arc::new(one), Arc::new(metrics)))).collect())
+}
+
+/// What is queued of sends at the time of each.
+async fn queues_at(tenant: &Tenant, keys: &[(SendId, Timestamp)]) -> Found<(SendId, Timestamp), Queue> {
+    let Some(now) = keys.iter().map(|(_, now)| *now).max() else { return Ok(HashMap::new()) };
+    let sends: Vec<_> = keys.iter().map(|(send, _)| *send).collect();
+    let found = sends::queues(tenant, &sends, now).await?;
+    Ok(keys.iter().filter_map(|key| Some((*key, found.get(&key.0)?.clone()))).collect())
 }
 
 /// A page of each version's users, with the arguments in the shape that grouping wants.

@@ -39,6 +39,8 @@ pub struct Terms {
     pub lease: Duration,
     /// The most messages to claim.
     pub limit: u32,
+    /// The send whose turn was the last; the others come first.
+    pub last_turn: Option<SendId>,
     /// From when on a session with an agent counts as open.
     pub agents_since: Timestamp,
     /// From when on a contact counts as blocked.
@@ -54,6 +56,8 @@ pub struct Claim {
     pub messages_per_second: u32,
     /// Whether the line is stopped, so that a single message was claimed as a probe.
     pub stopped: bool,
+    /// The send whose turn was the last.
+    pub last_turn: Option<SendId>,
     /// The claimed messages; none if nothing is due.
     pub messages: Vec<Claimed>,
 }
@@ -118,8 +122,8 @@ struct State {
     may_send: bool,
 }
 
-/// The most sends of a line among which a claim divides its turns; further ones wait until an older one is done.
-const MAX_TURNS: u32 = 64;
+/// The most sends of a line that take turns; further ones wait until an older one is done.
+const MAX_TURNS: u32 = 1_000;
 
 /// The condition that something of a send may be sent.
 const OPEN: &str = "s.completed_at IS NULL AND s.canceled_at IS NULL AND s.paused_at IS NULL";
@@ -162,14 +166,15 @@ pub async fn claim(db: &Database, lease: Lease, terms: Terms) -> Result<Option<C
     }
     let State { messages_per_second, stopped, may_send } = state(&transaction, lease.line, terms.now).await?;
     let limit = if stopped { 1 } else { terms.limit };
-    let sends = sends_in_turn(&transaction, lease.line, terms.now).await?;
+    let due = sends_due(&transaction, lease.line, terms.now).await?;
+    let sends = in_turn(due, terms.last_turn, limit as usize);
     let messages = if sends.is_empty() || !may_send {
         Vec::new()
     } else {
         take(&transaction, lease, &terms, (&sends, limit)).await?
     };
     transaction.commit().await?;
-    Ok(Some(Claim { messages_per_second, stopped, messages }))
+    Ok(Some(Claim { messages_per_second, stopped, last_turn: sends.last().copied(), messages }))
 }
 
 /// Removes messages whose outcome is recorded, or is left to be reported by webhooks.
@@ -263,15 +268,24 @@ async fn state(db: &DatabaseTransaction, line: LineId, now: Timestamp) -> Result
     query.first(sql, read).await?.ok_or(StorageError::Corrupt("lease of no line"))
 }
 
-async fn sends_in_turn(db: &DatabaseTransaction, line: LineId, now: Timestamp) -> Result<Vec<SendId>, StorageError> {
+/// The sends of a line of which something is due, by id.
+async fn sends_due(db: &DatabaseTransaction, line: LineId, now: Timestamp) -> Result<Vec<SendId>, StorageError> {
     let mut query = Query::on(db);
     let (line, now) = (query.bind(line.0), query.bind(now.micros()));
     let sql = format!(
         "SELECT s.id FROM sends s JOIN conversations c ON c.id = s.conversation_id WHERE c.line_id = {line} AND {OPEN} \
          AND EXISTS (SELECT 1 FROM outbox o WHERE o.send_id = s.id AND o.claimed_at IS NULL AND o.due_at <= {now}) \
-         ORDER BY s.created_at, s.id LIMIT {MAX_TURNS}"
+         ORDER BY s.id LIMIT {MAX_TURNS}"
     );
     query.ids(sql).await
+}
+
+/// The sends whose turn it is: at most `limit`, beginning behind the last one that had a turn.
+fn in_turn(mut sends: Vec<SendId>, last: Option<SendId>, limit: usize) -> Vec<SendId> {
+    let begin = sends.partition_point(|send| Some(*send) <= last);
+    sends.rotate_left(begin);
+    sends.truncate(limit);
+    sends
 }
 
 async fn take(
@@ -285,12 +299,12 @@ async fn take(
     let (sends, now, epoch) = (query.bind_ids(sends), query.bind(terms.now.micros()), query.bind(lease.epoch));
     let rows = format!(
         "WHERE send_id = parent.id AND claimed_at IS NULL AND due_at <= {now} ORDER BY due_at, message_id LIMIT {}",
-        limit.div_ceil(turns)
+        limit / turns.max(1)
     );
     let due = dialect::rows_of_each(query.backend(), sends, ("outbox", "message_id"), &rows);
     let sql = format!(
         "UPDATE outbox SET claimed_at = {now}, epoch = {epoch}, attempt = attempt + 1 \
-         WHERE message_id IN ({due} LIMIT {limit}) AND claimed_at IS NULL RETURNING message_id"
+         WHERE message_id IN ({due}) AND claimed_at IS NULL RETURNING message_id"
     );
     let ids: Vec<MessageId> = query.ids(sql).await?;
     let mut claimed = calls(db, &ids, terms).await?;
@@ -320,6 +334,13 @@ async fn calls(db: &impl ConnectionTrait, ids: &[MessageId], terms: &Terms) -> R
     query.all(sql, claimed).await
 }
 
+impl Claimed {
+    /// Whether it is known that the contact must not be sent to.
+    pub(super) const fn is_barred(&self) -> bool {
+        self.opted_out || self.blocked || self.archived || self.with_agent
+    }
+}
+
 fn claimed(row: &mut Row<'_>) -> Result<Claimed, StorageError> {
     Ok(Claimed {
         message: row.id()?,
@@ -339,4 +360,23 @@ fn claimed(row: &mut Row<'_>) -> Result<Claimed, StorageError> {
 
 fn rate(stored: i32) -> Result<u32, StorageError> {
     u32::try_from(stored).map_err(|_| StorageError::Corrupt("rate"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::new_key;
+
+    #[test]
+    fn every_send_has_its_turn_however_few_a_claim_serves() {
+        let sends: Vec<SendId> = (0..5).map(|_| new_key().into()).collect();
+        let (mut last, mut served) = (None, Vec::new());
+        for _ in 0..5 {
+            let turn = in_turn(sends.clone(), last, 2);
+            last = turn.last().copied();
+            served.extend(turn);
+        }
+        assert_eq!(served, [&sends[..], &sends[..]].concat());
+        assert_eq!(in_turn(sends.clone(), last, 100), sends);
+    }
 }

@@ -141,7 +141,16 @@ impl Process {
 
     /// Asks the process to end.
     pub(crate) fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-TERM");
+    }
+
+    /// Suspends the process, or lets it go on.
+    pub(crate) fn suspend(&self, suspended: bool) {
+        self.signal(if suspended { "-STOP" } else { "-CONT" });
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 

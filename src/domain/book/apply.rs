@@ -4,7 +4,7 @@ use super::attribution::Attribution;
 use super::{Book, MessageEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact, MessageName, Person, StatusFact, Target};
-use crate::domain::failure::{FailureReason, OwnFailure};
+use crate::domain::failure::FailureReason;
 use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, WorkspaceId, reported_message_key};
 use crate::domain::merge::{ContactFacts, DeploymentFacts, MessageFacts, VariableValue, merge_variable};
 use crate::domain::message::Sender;
@@ -157,33 +157,6 @@ impl Book {
         Applied::Merged
     }
 
-    fn apply_canceled(&mut self, id: MessageId, at: Timestamp) -> Applied {
-        let Some(message) = self.messages.get(&id) else { return Applied::Nowhere("unknown_message") };
-        if self.is_queued(message) {
-            self.cancel(id, at);
-        } else if self.is_uncalled(message) {
-            // It is decided already, and has no place in the outbox.
-            self.touched.canceled.insert(id);
-        }
-        Applied::Merged
-    }
-
-    /// Whether a message still waits for its call, so that it can be canceled.
-    pub(super) fn is_queued(&self, message: &MessageEntry) -> bool {
-        self.is_uncalled(message) && message.facts == MessageFacts::default()
-    }
-
-    fn is_uncalled(&self, message: &MessageEntry) -> bool {
-        self.deployments.get(&message.deployment).is_some_and(|one| one.facts.dispatched.is_none())
-    }
-
-    /// Fails a queued message as canceled, which takes it out of the outbox.
-    pub(super) fn cancel(&mut self, id: MessageId, at: Timestamp) {
-        let own_failure = Some(OwnFailure { at, reason: FailureReason::Canceled });
-        self.merge_message(id, &MessageFacts { own_failure, ..MessageFacts::default() });
-        self.touched.canceled.insert(id);
-    }
-
     fn learn(&mut self, contact: Option<ContactId>, person: Option<&Person>, facts: &ContactFacts) {
         let known = contact.and_then(|id| Some((id, self.contacts.get_mut(&id)?)));
         if let Some((id, known)) = known
@@ -286,7 +259,7 @@ impl Book {
         self.touch_deployment(message.deployment);
     }
 
-    fn merge_message(&mut self, id: MessageId, facts: &MessageFacts) {
+    pub(super) fn merge_message(&mut self, id: MessageId, facts: &MessageFacts) {
         let Some(message) = self.messages.get_mut(&id) else { return };
         let before = message.facts.clone();
         message.facts.merge(facts);

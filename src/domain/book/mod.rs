@@ -6,6 +6,7 @@
 
 mod apply;
 mod attribution;
+mod cancel;
 mod deploy;
 mod settle;
 #[cfg(test)]

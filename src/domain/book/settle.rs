@@ -122,28 +122,6 @@ impl Book {
         }
     }
 
-    /// Cancels queued retries of deployments that turned out to be delivered.
-    fn cancel_needless_retries(&mut self) {
-        let delivered = |id: &DeploymentId| {
-            let before = self.deployments.get(id).filter(|one| !self.is_latest(one))?;
-            Some((before, self.delivered_at(before)?))
-        };
-        let retries = self.touched.standing.iter().filter_map(delivered).filter_map(|(before, at)| {
-            let retry = self.deployments.values().find(|one| one.retries && one.follows(before))?;
-            self.first_of(retry).filter(|first| self.is_queued(first)).map(|first| (first.id, at))
-        });
-        let needless: Vec<_> = retries.collect();
-        for (message, at) in needless {
-            self.cancel(message, at);
-        }
-    }
-
-    /// The earliest evidence that a deployment was delivered.
-    fn delivered_at(&self, deployment: &DeploymentEntry) -> Option<Timestamp> {
-        let facts = deployment.facts.with_first(self.first_of(deployment).map(|first| &first.facts));
-        [facts.delivered, facts.read, deployment.facts.responded()].into_iter().flatten().min()
-    }
-
     /// `latest` is the standing of the user's latest deployment, if it is in the book.
     fn settle_user(&mut self, id: UserId, mut kinds: ChangeKinds, latest: Option<&Latest>) -> Option<UserMove> {
         let user = self.users.get_mut(&id)?;
@@ -178,7 +156,7 @@ impl Book {
         deployment.facts.with_first(self.first_of(deployment).map(|first| &first.facts)).failure()
     }
 
-    fn first_of(&self, deployment: &DeploymentEntry) -> Option<&MessageEntry> {
+    pub(super) fn first_of(&self, deployment: &DeploymentEntry) -> Option<&MessageEntry> {
         self.messages.get(&deployment.first?)
     }
 
@@ -222,13 +200,6 @@ fn earliest_answer(said: &[&Said], from: Timestamp, began_by_user: bool) -> Opti
     let beginning = said.iter().min_by_key(place).filter(|_| began_by_user);
     let answers = said.iter().filter(|said| said.answers && said.at >= from && beginning != Some(*said));
     answers.map(|said| said.at).min()
-}
-
-impl DeploymentEntry {
-    /// Whether this is the same user's deployment after `other`.
-    fn follows(&self, other: &Self) -> bool {
-        self.user == other.user && self.number == other.number + 1
-    }
 }
 
 impl UserEntry {

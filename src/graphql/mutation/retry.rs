@@ -21,7 +21,7 @@ use crate::graphql::user_error::{UserErrorCode, UserErrors};
 #[derive(Default)]
 pub(crate) struct RetryMutation;
 
-/// Failed deployments of a send that fare alike in a retry.
+/// How many failed deployments of one reason have the same outcome in a retry.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct RetryCount {
     /// Why they failed.
@@ -38,7 +38,7 @@ pub(crate) struct RetryCount {
 pub(crate) enum RetryOutcome {
     /// Its user is sent to again.
     Retried,
-    /// Sending again cannot help. Naming its reason retries it nevertheless.
+    /// It is retried only if its reason is named, and may then fail again at once, such as with OPTED_OUT.
     NotRetryable,
     /// Other reasons were named.
     NotNamed,
@@ -51,7 +51,8 @@ impl RetryMutation {
     /// Sends to the failed users of a send again: a new send of the same version, with a new deployment for each user
     /// whose latest deployment is the failed one and whose failure is retryable, or is of the reasons named. Where
     /// WhatsApp wants one to wait (`Failure.retryAfter`), a deployment is queued until then; if the one that failed turns
-    /// out to be delivered meanwhile, the retry fails with `CANCELED`.
+    /// out to be delivered meanwhile, the retry fails with `CANCELED`, and as the user's latest deployment decides what the
+    /// user's status is.
     ///
     /// `retries` tells what becomes of every failed deployment of the send. `send` is null if nobody is left to be
     /// retried. Repeating the request retries nobody twice.

@@ -67,11 +67,11 @@ pub(crate) struct VariableInput {
 /// The result of a submission.
 #[derive(SimpleObject)]
 pub(crate) struct SendConversationPayload {
-    /// The send. Null if the input was rejected, and if nobody is retried.
+    /// The send. Null if the input was rejected; from `retrySend` also after a dry run, and if nobody is left to retry.
     pub(super) send: Option<Send>,
-    /// The conversation, which now includes these users. Null if the input was rejected.
+    /// The conversation of the send. Null if the input was rejected.
     pub(super) conversation: Option<Conversation>,
-    /// What becomes of the failed deployments, by reason; only from `retrySend`. Null if the input was rejected.
+    /// What becomes of the failed deployments as of now, by reason; only from `retrySend`. Null if the input was rejected.
     pub(super) retries: Option<Vec<RetryCount>>,
     /// Why the input was rejected; empty on success.
     pub(super) user_errors: Vec<UserError>,

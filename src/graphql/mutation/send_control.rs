@@ -6,7 +6,6 @@ use crate::auth::Scope;
 use crate::dispatch::ControlFault;
 use crate::domain::id::SendId;
 use crate::domain::input::Fault;
-use crate::domain::send::SendState;
 use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
@@ -42,7 +41,8 @@ impl SendControlMutation {
         control(ctx, &id, async |send| request.backend.sends.pause(&request.tenant, send).await).await
     }
 
-    /// Resumes a paused send. One that is not paused stays as it is. A send that is CANCELED is a `CONFLICT`.
+    /// Resumes a paused send. One that is not paused, or was completed by what was in flight, stays as it is. A send that
+    /// is CANCELED is a `CONFLICT`.
     async fn resume_send(
         &self,
         ctx: &Context<'_>,
@@ -74,10 +74,10 @@ async fn control(
     let mut found = None;
     if let Some(send) = send {
         match act(send).await? {
-            Err(ControlFault::NoSend) => drop(errors.found::<()>(place, "send", None)),
-            acted => {
-                found = Some(Send(Lazy::Id(send)));
-                acted.unwrap_or_else(|fault| refuse(fault, place, &mut errors));
+            Ok(()) => found = Some(Send(Lazy::Id(send))),
+            Err(fault) => {
+                found = (fault != ControlFault::NoSend).then_some(Send(Lazy::Id(send)));
+                refuse(fault, place, &mut errors);
             }
         }
     }
@@ -86,9 +86,13 @@ async fn control(
 }
 
 fn refuse(fault: ControlFault, place: Place, errors: &mut UserErrors) {
-    let state = match fault {
-        ControlFault::Over(SendState::Canceled) => "CANCELED",
-        ControlFault::Over(_) | ControlFault::NoSend => "COMPLETED",
+    let end = match fault {
+        ControlFault::Canceled => "CANCELED",
+        ControlFault::Completed => "COMPLETED",
+        ControlFault::NoSend => {
+            errors.found::<()>(place, "send", None);
+            return;
+        }
     };
-    errors.refuse(place, UserErrorCode::Conflict, &Fault(format!("names a send that is {state}")));
+    errors.refuse(place, UserErrorCode::Conflict, &Fault(format!("names a send that is {end} already")));
 }

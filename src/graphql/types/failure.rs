@@ -15,7 +15,7 @@ pub(crate) enum FailureReason {
     Undeliverable,
     /// The business itself has blocked this contact.
     BlockedContact,
-    /// The contact has opted out of messages of this kind.
+    /// The contact asked the business for no more messages.
     OptedOut,
     /// The contact was talking to an agent on this line, which takes precedence over any send.
     OpenAgentSession,
@@ -44,7 +44,8 @@ pub(crate) enum FailureReason {
     /// The call to WhatsApp got no intelligible answer, and nothing has been reported since. The message may have
     /// arrived, so it is not resent automatically.
     OutcomeUnknown,
-    /// The send was canceled before this deployment left the queue.
+    /// It was canceled before it left the queue: with its send, or as a retry of a message that turned out to be
+    /// delivered.
     Canceled,
     /// An error code that none of the other reasons covers; see `code` and `message`.
     Other,

@@ -20,7 +20,7 @@ pub(crate) struct Line(pub(crate) Lazy<domain::line::Line>);
 /// Whether a line can send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum LineState {
-    /// What is queued on it leaves, at its rate.
+    /// What is queued on it leaves, at its rate. Where another system sends, a line is always ACTIVE.
     Active,
     /// WhatsApp reported an error of the line or its account, such as an expired token or an unpaid bill. What is queued
     /// stays queued. From time to time a single message is sent to see whether the error is gone; `resumeLine` does not
@@ -61,12 +61,13 @@ impl Line {
         Ok(if stopped { LineState::Stopped } else { LineState::Active })
     }
 
-    /// Why it is STOPPED, in WhatsApp's words if it gave any. Null while it is ACTIVE.
+    /// Why it is STOPPED: in WhatsApp's words if it gave any, or else in ours. Null while it is ACTIVE.
     async fn state_reason(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         self.0.row(ctx).await.map(|row| row.stop.as_ref().map(LineStop::sentence)).transpose()
     }
 
-    /// WhatsApp's code of the error because of which it is STOPPED. Null while it is ACTIVE.
+    /// WhatsApp's code of the error because of which it is STOPPED. Null while it is ACTIVE, and if there was no answer of
+    /// WhatsApp's.
     async fn state_code(&self, ctx: &Context<'_>) -> Option<Result<i32>> {
         self.0.row(ctx).await.map(|row| row.stop.as_ref().and_then(|stop| stop.code)).transpose()
     }

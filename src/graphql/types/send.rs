@@ -24,12 +24,13 @@ pub(crate) struct Send(pub(crate) Lazy<domain::send::Send>);
 /// The state of a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum SendState {
-    /// The deployments of its users are still being made, from an uploaded list or as retries. Those that are made
-    /// already may leave the queue.
+    /// The deployments of its users are still being made, from an uploaded list or as retries: `totalUsers` less the sum of
+    /// `progress` are left. Those that are made already may leave the queue.
     Preparing,
     /// It is not due yet.
     Scheduled,
-    /// Its deployments are leaving the queue, at the line's rate.
+    /// It is due. Its deployments leave the queue at the line's rate, unless the line is STOPPED or another system sends;
+    /// retries may have to wait (`Failure.retryAfter`).
     Sending,
     /// It was paused and can be resumed.
     Paused,
@@ -65,7 +66,8 @@ impl Send {
         Ok(self.0.row(ctx).await?.state(ctx.request()?.now()).into())
     }
 
-    /// How many users were submitted.
+    /// How many users it goes to; each phone number counts once. It may drop while the send is PREPARING: users who need no
+    /// retry any more, or whom a cancellation spared, are left out.
     async fn total_users(&self, ctx: &Context<'_>) -> Result<i32> {
         Ok(self.0.row(ctx).await?.total_users)
     }
@@ -97,8 +99,8 @@ impl Send {
     }
 
     /// When its last deployment will probably have left the queue, from what is queued on its line and the line's rate,
-    /// which its sends share equally. Null unless it is SCHEDULED or SENDING, while the line is stopped, and where another
-    /// system sends.
+    /// which its sends share equally. Null unless it is PREPARING, SCHEDULED or SENDING, while the line is STOPPED, and
+    /// where another system sends.
     async fn estimated_completion_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.estimate(ctx).await.map(|at| at.map(DateTime)).transpose()
     }
@@ -124,11 +126,13 @@ impl Send {
 
 impl Send {
     async fn estimate(&self, ctx: &Context<'_>) -> Result<Option<Timestamp>> {
+        use domain::send::SendState::{Preparing, Scheduled, Sending};
+
         let (row, now) = (self.0.row(ctx).await?, ctx.request()?.now());
-        if !matches!(row.state(now), domain::send::SendState::Scheduled | domain::send::SendState::Sending) {
+        if !matches!(row.state(now), Preparing | Scheduled | Sending) {
             return Ok(None);
         }
-        let queue = ctx.loaders()?.queues().load(row.id).await?;
+        let queue = ctx.loaders()?.queues().load((row.id, now)).await?;
         Ok(queue.map(|queue| queue.done_at(row.scheduled_at.unwrap_or(now).max(now))))
     }
 }

@@ -78,33 +78,53 @@ pub async fn tallies(tenant: &Tenant, sends: &[SendId]) -> Found<SendId, Tally> 
     Ok(found)
 }
 
-/// What is queued of sends, and of the other sends that share their lines. Sends on lines that are stopped, or on which
-/// another system sends, are missing.
-pub async fn queues(tenant: &Tenant, sends: &[SendId]) -> Found<SendId, Queue> {
+/// What is queued of sends, and of the other sends that share their lines and are due at `now`. Sends on lines that are
+/// stopped, or on which another system sends, are missing.
+pub async fn queues(tenant: &Tenant, sends: &[SendId], now: Timestamp) -> Found<SendId, Queue> {
     let mut query = Query::of(tenant);
-    let among = query.among("s.id", sends);
-    // The status is the lowest three bits of a cell, and QUEUED is 0.
+    let (among, now) = (query.among("s.id", sends), query.bind(now.micros()));
+    // The status is the lowest three bits of a cell, and QUEUED is 0. What is not made yet of a list counts as queued.
     let sql = format!(
         "SELECT s.id, o.id, l.messages_per_second, CAST((SELECT coalesce(sum(t.deployments), 0) FROM send_tally t \
-           WHERE t.send_id = o.id AND (t.cell & 7) = 0) AS bigint) \
+           WHERE t.send_id = o.id AND (t.cell & 7) = 0) + CASE WHEN o.prepared IS NULL THEN 0 ELSE o.total_users - o.prepared END \
+           AS bigint), CASE WHEN o.id = s.id THEN (SELECT max(q.due_at) FROM outbox q WHERE q.send_id = o.id \
+           AND q.claimed_at IS NULL) END \
          FROM sends s JOIN conversations c ON c.id = s.conversation_id JOIN lines l ON l.id = c.line_id \
          JOIN conversations oc ON oc.line_id = l.id JOIN sends o ON o.conversation_id = oc.id \
          WHERE s.workspace_id = $1 AND {among} AND NOT l.external AND l.stopped_at IS NULL \
-         AND o.completed_at IS NULL AND o.canceled_at IS NULL AND o.paused_at IS NULL"
+         AND o.completed_at IS NULL AND o.canceled_at IS NULL AND o.paused_at IS NULL \
+         AND (o.id = s.id OR o.scheduled_at IS NULL OR o.scheduled_at <= {now})"
     );
-    let read =
-        |row: &mut Row<'_>| Ok((row.id::<SendId>()?, row.id::<SendId>()?, row.value::<i32>()?, row.value::<i64>()?));
     let mut queues: HashMap<SendId, Queue> = HashMap::new();
-    for (send, other, rate, queued) in query.all(sql, read).await? {
-        let messages_per_second = u32::try_from(rate).map_err(|_| StorageError::Corrupt("rate"))?;
-        let queue = queues.entry(send).or_insert(Queue { own: 0, others: Vec::new(), messages_per_second });
+    for Queued { send, other, messages_per_second, queued, last_due } in query.all(sql, queued).await? {
+        let empty = Queue { own: 0, others: Vec::new(), last_due: None, messages_per_second };
+        let queue = queues.entry(send).or_insert(empty);
         if send == other {
-            queue.own = queued;
+            (queue.own, queue.last_due) = (queued, last_due);
         } else {
             queue.others.push(queued);
         }
     }
     Ok(queues)
+}
+
+/// What is queued of a send, beside another one on its line or of itself.
+struct Queued {
+    send: SendId,
+    other: SendId,
+    messages_per_second: u32,
+    queued: i64,
+    last_due: Option<Timestamp>,
+}
+
+fn queued(row: &mut Row<'_>) -> Result<Queued, StorageError> {
+    Ok(Queued {
+        send: row.id()?,
+        other: row.id()?,
+        messages_per_second: u32::try_from(row.value::<i32>()?).map_err(|_| StorageError::Corrupt("rate"))?,
+        queued: row.value()?,
+        last_due: row.optional_time()?,
+    })
 }
 
 /// Inserts a send's row; `false` if its key is taken. If a concurrent transaction has inserted the key, it waits for the

@@ -36,12 +36,14 @@ pub enum Begun {
     NobodyLeft,
 }
 
-/// The failed deployments of a send that are their users' latest: an older one was sent to again already.
+/// The failed deployments of a send that are their users' latest, and are not about to be retried: of any other the user was
+/// or will be sent to again already.
 fn failed(send: Place) -> String {
     let status = DeploymentStatus::Failed.code();
     format!(
         "FROM deployments d JOIN users u ON u.id = d.user_id AND u.deployments = d.number AND u.status = {status} \
-         LEFT JOIN messages m ON m.deployment_id = d.id AND m.first WHERE d.workspace_id = $1 AND d.send_id = {send}"
+         LEFT JOIN messages m ON m.deployment_id = d.id AND m.first WHERE d.workspace_id = $1 AND d.send_id = {send} \
+         AND NOT EXISTS (SELECT 1 FROM staged WHERE staged.retry_of = d.id)"
     )
 }
 
@@ -105,7 +107,7 @@ async fn stage(
          SELECT {retry}, row_number() OVER (ORDER BY d.id), d.workspace_id, d.id, {} {failed} AND ({})",
         due_at(),
         if among.is_empty() { "FALSE".to_owned() } else { among.join(" OR ") }
-    );
+    ) + " ON CONFLICT DO NOTHING";
     let staged = query.execute(sql).await?;
     Ok(i32::try_from(staged).unwrap_or(i32::MAX))
 }

@@ -104,7 +104,15 @@ const LEASE: Duration = Duration::from_mins(1);
 
 fn terms(seconds: i64) -> outbox::Terms {
     let now = at(seconds);
-    outbox::Terms { now, lease: LEASE, limit: 100, agents_since: now, blocked_since: now, daily_contacts: None }
+    outbox::Terms {
+        now,
+        lease: LEASE,
+        limit: 100,
+        last_turn: None,
+        agents_since: now,
+        blocked_since: now,
+        daily_contacts: None,
+    }
 }
 
 /// The messages waiting to be sent, claimed.

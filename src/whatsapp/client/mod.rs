@@ -56,6 +56,9 @@ pub struct CloudApi {
     line_authorizations: Arc<HashMap<String, HeaderValue>>,
 }
 
+/// The error of a line without a token.
+const NO_TOKEN: &str = "Bluetick has no access token for this line.";
+
 /// The maximum size of an answer. The provider's answers have a few hundred bytes.
 const MAX_ANSWER_BYTES: usize = 256 * 1_024;
 
@@ -137,9 +140,6 @@ fn line_authorizations(tokens: &BTreeMap<String, Secret>) -> Result<HashMap<Stri
 }
 
 /// What the provider answers where no token is valid: the line stops, and its messages stay queued.
-/// The error of a line without a token.
-const NO_TOKEN: &str = "Bluetick has no access token for this line.";
-
 fn unauthorized() -> Answer {
     let action = Action::of_provider_code(INVALID_TOKEN);
     Answer::Rejected(Rejected { code: INVALID_TOKEN, text: NO_TOKEN.to_owned(), action, retry_after: None })
