@@ -38,7 +38,7 @@ pub(crate) struct RetryCount {
 pub(crate) enum RetryOutcome {
     /// Its user is sent to again.
     Retried,
-    /// It is retried only if its reason is named, and may then fail again at once, such as with OPTED_OUT.
+    /// It is retried only if its reason is named, and may then fail again at once, such as with `OPTED_OUT`.
     NotRetryable,
     /// Other reasons were named.
     NotNamed,

@@ -96,7 +96,7 @@ pub async fn queues(tenant: &Tenant, sends: &[SendId], now: Timestamp) -> Found<
          AND (o.id = s.id OR o.scheduled_at IS NULL OR o.scheduled_at <= {now})"
     );
     let mut queues: HashMap<SendId, Queue> = HashMap::new();
-    for Queued { send, other, messages_per_second, queued, last_due } in query.all(sql, queued).await? {
+    for Neighbour { send, other, messages_per_second, queued, last_due } in query.all(sql, neighbour).await? {
         let empty = Queue { own: 0, others: Vec::new(), last_due: None, messages_per_second };
         let queue = queues.entry(send).or_insert(empty);
         if send == other {
@@ -109,7 +109,7 @@ pub async fn queues(tenant: &Tenant, sends: &[SendId], now: Timestamp) -> Found<
 }
 
 /// What is queued of a send, beside another one on its line or of itself.
-struct Queued {
+struct Neighbour {
     send: SendId,
     other: SendId,
     messages_per_second: u32,
@@ -117,8 +117,8 @@ struct Queued {
     last_due: Option<Timestamp>,
 }
 
-fn queued(row: &mut Row<'_>) -> Result<Queued, StorageError> {
-    Ok(Queued {
+fn neighbour(row: &mut Row<'_>) -> Result<Neighbour, StorageError> {
+    Ok(Neighbour {
         send: row.id()?,
         other: row.id()?,
         messages_per_second: u32::try_from(row.value::<i32>()?).map_err(|_| StorageError::Corrupt("rate"))?,
