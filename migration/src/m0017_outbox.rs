@@ -14,8 +14,11 @@ pub(crate) const STEP: Step = Step {
             ON outbox (send_id, due_at, message_id) WHERE claimed_at IS NULL;
         CREATE INDEX outbox_claimed_at_idx
             ON outbox (claimed_at) WHERE claimed_at IS NOT NULL;
+        CREATE INDEX outbox_line_id_epoch_idx
+            ON outbox (line_id, epoch) WHERE claimed_at IS NOT NULL;
     ",
     down: "
+        DROP INDEX outbox_line_id_epoch_idx;
         DROP INDEX outbox_claimed_at_idx;
         DROP INDEX outbox_send_id_due_at_message_id_idx;
         CREATE INDEX outbox_line_id_due_at_message_id_idx

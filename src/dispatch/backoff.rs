@@ -22,6 +22,9 @@ const FIRST_PROBE: Duration = Duration::from_secs(30);
 /// The longest delay between two probes.
 const MAX_PROBE: Duration = Duration::from_mins(15);
 
+/// The delay before the provider is called again for a message that did not get there.
+const RECONNECT: Duration = Duration::from_secs(5);
+
 /// The share of a delay by which messages are spread, so that those rejected together are not retried together.
 const SPREAD: f64 = 0.5;
 
@@ -36,10 +39,10 @@ pub(super) fn next_attempt(
     (attempt < schedule.attempts).then(|| delay(&schedule, message, attempt, asked))
 }
 
-/// The delay before the next attempt at a message that certainly did not arrive, for as many attempts as it takes: the
-/// provider may be unreachable for hours, and nothing is lost by waiting.
-pub(super) fn next_connection(message: MessageId, attempt: u32, asked: Option<Duration>) -> Duration {
-    delay(&schedule(Trouble::Unavailable), message, attempt, asked)
+/// The delay before the next attempt at a message that certainly did not arrive. It counts as none of its attempts: the
+/// provider may be unreachable for hours, and nothing is lost by waiting. Meanwhile the whole line slows down.
+pub(super) fn next_connection(message: MessageId, asked: Option<Duration>) -> Duration {
+    spread_out(RECONNECT.max(asked.unwrap_or_default()), message)
 }
 
 /// The delay before the next probe of a line that was probed so often since it stopped.
@@ -63,7 +66,11 @@ const fn schedule(trouble: Trouble) -> Schedule {
 fn delay(schedule: &Schedule, message: MessageId, attempt: u32, asked: Option<Duration>) -> Duration {
     let growth = schedule.factor.saturating_pow(attempt.saturating_sub(1));
     let delay = schedule.first.saturating_mul(growth).min(schedule.most);
-    delay.max(asked.unwrap_or_default()).mul_f64(1.0 + SPREAD * spread(message))
+    spread_out(delay.max(asked.unwrap_or_default()), message)
+}
+
+fn spread_out(delay: Duration, message: MessageId) -> Duration {
+    delay.mul_f64(1.0 + SPREAD * spread(message))
 }
 
 /// A number from 0 to 1 that differs between messages: ids end in random bits.
@@ -102,8 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_tried_for_ever() {
-        assert_eq!(next_connection(message(), u32::MAX, None), Duration::from_mins(5));
+    fn a_connection_is_tried_again_as_the_provider_asks() {
+        assert_eq!(next_connection(message(), None), RECONNECT);
+        assert_eq!(next_connection(message(), Some(Duration::from_secs(9))), Duration::from_secs(9));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::backoff;
+use super::desk::Deadline;
 use super::dispatcher::Parts;
 use super::persist::persist;
 use super::worker::WorkerError;
@@ -39,8 +40,8 @@ pub(super) enum Outcome {
     Settled,
     /// The message certainly did not arrive. It is retried after this delay.
     Later(Duration),
-    /// The message certainly did not arrive, and it was not at fault: this was no attempt.
-    Uncalled,
+    /// The message certainly did not arrive, and it was not at fault: this was no attempt. It is retried after this delay.
+    Uncalled(Duration),
     /// The outcome is unknown, or could not be recorded. The row stays claimed and waits for a webhook.
     Open,
 }
@@ -80,8 +81,12 @@ pub(super) fn refusal(claimed: &Claimed) -> Option<FailureReason> {
     }
 }
 
-/// Calls the provider and records its answer.
-pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed) -> Finished {
+/// Calls the provider and records its answer. If the process was suspended before this was polled, and the lease has ended
+/// meanwhile, there is no call.
+pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed, deadline: Deadline) -> Finished {
+    if !deadline.leaves(Duration::ZERO, &*parts.clock) {
+        return Finished { claimed, outcome: Outcome::Uncalled(Duration::ZERO), news: News::Silent };
+    }
     let Some(template) = outgoing(&claimed) else {
         return Finished { claimed, outcome: Outcome::Open, news: News::Silent };
     };
@@ -90,7 +95,9 @@ pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed
     let (outcome, news) = (outcome(&answer, &claimed), news(&answer));
     let fact = (outcome == Outcome::Settled).then(|| fact(&answer, claimed.message, now)).flatten();
     let recorded = record(parts, line.workspace, fact.into_iter().collect()).await;
-    Finished { claimed, outcome: if recorded.is_ok() { outcome } else { Outcome::Open }, news }
+    // What could not be recorded, or was kept aside, leaves the outcome open.
+    let recorded = recorded.is_ok_and(|recorded| recorded.iter().all(|one| *one == Recorded::Merged));
+    Finished { claimed, outcome: if recorded { outcome } else { Outcome::Open }, news }
 }
 
 /// Records facts, persistently, because an answer that is lost becomes an unknown outcome.
@@ -125,10 +132,10 @@ fn outcome(answer: &Answer, claimed: &Claimed) -> Outcome {
     match answer {
         Answer::Accepted(_) => Outcome::Settled,
         Answer::Unknown => Outcome::Open,
-        Answer::NotSent { retry_after } => Outcome::Later(backoff::next_connection(message, attempt, *retry_after)),
+        Answer::NotSent { retry_after } => Outcome::Uncalled(backoff::next_connection(message, *retry_after)),
         Answer::Rejected(rejected) => match rejected.action {
             Action::Fail | Action::FailAndStopLine => Outcome::Settled,
-            Action::StopLine => Outcome::Uncalled,
+            Action::StopLine => Outcome::Uncalled(Duration::ZERO),
             Action::Retry(trouble) => {
                 let delay = backoff::next_attempt(trouble, message, attempt, rejected.retry_after);
                 delay.map_or(Outcome::Settled, Outcome::Later)

@@ -40,7 +40,7 @@ impl Sends {
 
     /// Lets a stopped line send again.
     pub async fn resume_line(&self, tenant: &Tenant, line: LineId) -> Result<(), StorageError> {
-        lines::resume(tenant.database(), line, self.now()).await?;
+        lines::resume(tenant, line, self.now()).await?;
         self.nudges.work.notify_one();
         Ok(())
     }

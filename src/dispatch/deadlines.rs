@@ -14,9 +14,9 @@ use super::call::status;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::fact::Fact;
 use crate::domain::failure::{FailureReason, OwnFailure};
-use crate::domain::id::WorkspaceId;
+use crate::domain::id::{MessageId, WorkspaceId};
 use crate::domain::merge::MessageFacts;
-use crate::recorder::{RecordError, Recorder};
+use crate::recorder::{RecordError, Recorded, Recorder};
 use crate::storage::{Database, StorageError, messages, outbox};
 
 /// How often deadlines are looked for.
@@ -73,34 +73,42 @@ impl Deadlines {
         let expired = messages::expired(&self.db, now, BATCH_SIZE).await?;
         let fact = |one: &messages::Expired| {
             let own_failure = Some(OwnFailure { at: one.expires_at, reason: FailureReason::Expired });
-            (one.workspace, status(one.message, MessageFacts { own_failure, ..MessageFacts::default() }))
+            (one.workspace, one.message, MessageFacts { own_failure, ..MessageFacts::default() })
         };
-        self.record(expired.iter().map(fact)).await?;
-        Ok(expired.len())
+        Ok(self.record(expired.iter().map(fact)).await?.len())
     }
 
     /// Records unknown outcomes of calls that were not answered in time, and tells how many.
     async fn give_up(&self, now: Timestamp) -> Result<usize, DeadlineError> {
-        let unanswered = outbox::unanswered(&self.db, now.minus(self.unknown_grace), BATCH_SIZE).await?;
+        let since = now.minus(self.unknown_grace);
+        let unanswered = outbox::unanswered(&self.db, since, BATCH_SIZE).await?;
         let fact = |one: &outbox::Unanswered| {
             let unknown = Some(one.claimed_at.plus(self.unknown_grace));
-            (one.workspace, status(one.message, MessageFacts { unknown, ..MessageFacts::default() }))
+            (one.workspace, one.message, MessageFacts { unknown, ..MessageFacts::default() })
         };
-        self.record(unanswered.iter().map(fact)).await?;
-        if !unanswered.is_empty() {
-            outbox::settle(&self.db, &unanswered.iter().map(|one| one.message).collect::<Vec<_>>()).await?;
+        let merged = self.record(unanswered.iter().map(fact)).await?;
+        if !merged.is_empty() {
+            outbox::give_up(&self.db, &merged, since).await?;
         }
-        Ok(unanswered.len())
+        Ok(merged.len())
     }
 
-    async fn record(&self, facts: impl Iterator<Item = (WorkspaceId, Fact)>) -> Result<(), RecordError> {
-        let mut by_workspace: HashMap<WorkspaceId, Vec<Fact>> = HashMap::new();
-        for (workspace, fact) in facts {
-            by_workspace.entry(workspace).or_default().push(fact);
+    /// Records what follows for messages, and returns those of which it was merged.
+    async fn record(
+        &self,
+        facts: impl Iterator<Item = (WorkspaceId, MessageId, MessageFacts)>,
+    ) -> Result<Vec<MessageId>, RecordError> {
+        let mut by_workspace: HashMap<WorkspaceId, Vec<(MessageId, Fact)>> = HashMap::new();
+        for (workspace, message, facts) in facts {
+            by_workspace.entry(workspace).or_default().push((message, status(message, facts)));
         }
+        let mut merged = Vec::new();
         for (workspace, facts) in by_workspace {
-            self.recorder.record(workspace, facts).await?;
+            let (messages, facts): (Vec<_>, Vec<_>) = facts.into_iter().unzip();
+            let recorded = self.recorder.record(workspace, facts).await?;
+            let recorded = messages.into_iter().zip(recorded).filter(|(_, recorded)| *recorded == Recorded::Merged);
+            merged.extend(recorded.map(|(message, _)| message));
         }
-        Ok(())
+        Ok(merged)
     }
 }

@@ -20,7 +20,7 @@ use crate::domain::merge::MessageFacts;
 use crate::recorder::Recorded;
 use crate::storage::leases::{self, Lease};
 use crate::storage::outbox::{self, Claimed, LineToServe, Requeued, Terms};
-use crate::storage::{StorageError, lines};
+use crate::storage::{Tenant, lines};
 
 /// How long a contact counts as blocked after the provider named it so. It may have been unblocked since, which the provider
 /// does not report.
@@ -65,6 +65,11 @@ impl Deadline {
         Self { instant: Instant::now() + lease, time: clock.now().plus(lease) }
     }
 
+    /// The later of two deadlines of the same lease.
+    pub(super) fn later(self, other: Self) -> Self {
+        if other.instant > self.instant { other } else { self }
+    }
+
     /// Whether so much time is left until it, by both clocks.
     pub(super) fn leaves(&self, time: Duration, clock: &dyn Clock) -> bool {
         Instant::now() + time < self.instant && clock.now().plus(time) < self.time
@@ -94,8 +99,18 @@ impl Desk<'_> {
         }))
     }
 
+    /// Renews the lease again and again, for ever.
+    pub(super) async fn keep_on(&self) {
+        loop {
+            tokio::time::sleep(self.inner.parts.settings.lease / 2).await;
+            if let Err(error) = self.keep().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot renew the lease of a line");
+            }
+        }
+    }
+
     /// Renews the lease; `None` if another node has taken it.
-    pub(super) async fn keep(&self) -> Result<Option<Deadline>, StorageError> {
+    pub(super) async fn keep(&self) -> Result<Option<Deadline>, WorkerError> {
         let parts = &self.inner.parts;
         let deadline = Deadline::after(parts.settings.lease, &*parts.clock);
         let kept = leases::keep(&parts.db, self.lease, parts.settings.lease).await?;
@@ -105,26 +120,27 @@ impl Desk<'_> {
     /// Settles the outbox rows of calls that have ended, and of messages that were claimed and not called.
     pub(super) async fn settle(&self, finished: Vec<Finished>, uncalled: Vec<Claimed>) -> Result<(), WorkerError> {
         let now = self.inner.parts.clock.now();
-        let uncalled = uncalled.into_iter().map(|claimed| (claimed, Outcome::Uncalled));
+        let uncalled = uncalled.into_iter().map(|claimed| (claimed, Outcome::Uncalled(Duration::ZERO)));
         let ended = finished.into_iter().map(|one| (one.claimed, one.outcome)).chain(uncalled);
         let (mut settled, mut requeued) = (Vec::new(), Vec::new());
         for (Claimed { message, attempt, .. }, outcome) in ended {
             match outcome {
                 Outcome::Settled => settled.push(message),
                 Outcome::Later(delay) => requeued.push(Requeued { message, due_at: now.plus(delay), attempt }),
-                Outcome::Uncalled => {
-                    requeued.push(Requeued { message, due_at: now, attempt: attempt.saturating_sub(1) });
+                Outcome::Uncalled(delay) => {
+                    let attempt = attempt.saturating_sub(1);
+                    requeued.push(Requeued { message, due_at: now.plus(delay), attempt });
                 }
                 Outcome::Open => {}
             }
         }
-        self.forget(&settled).await?;
-        self.withdraw(&requeued).await?;
-        self.requeue(&requeued).await
+        let queued_again = self.give_back(&requeued).await;
+        queued_again.and(self.forget(&settled).await)
     }
 
-    /// Stops the line, and sets the time of its next probe.
-    pub(super) async fn stop(&self, stop: &LineStop) -> Result<(), WorkerError> {
+    /// Stops the line if there is a reason, and sets the time of its next probe.
+    pub(super) async fn stop_if(&self, stop: Option<&LineStop>) -> Result<(), WorkerError> {
+        let Some(stop) = stop else { return Ok(()) };
         let parts = &self.inner.parts;
         let now = parts.clock.now();
         let next_probe = |probes| now.plus(backoff::next_probe(probes));
@@ -136,7 +152,8 @@ impl Desk<'_> {
     pub(super) async fn resume(&self) -> Result<(), WorkerError> {
         let parts = &self.inner.parts;
         tracing::info!(line.id = %self.line.id, "a stopped line sends again");
-        persist(|| async { Ok(lines::resume(&parts.db, self.line.id, parts.clock.now()).await?) }).await
+        let tenant = Tenant::new(parts.db.clone(), self.line.workspace);
+        persist(|| async { Ok(lines::resume(&tenant, self.line.id, parts.clock.now()).await?) }).await
     }
 
     /// Leaves the line stopped until the time of its next probe.
@@ -167,8 +184,9 @@ impl Desk<'_> {
             let own_failure = refusal(one).map(|reason| OwnFailure { at: now, reason });
             status(one.message, MessageFacts { own_failure, ..MessageFacts::default() })
         };
-        self.record(refused.iter().map(fact).collect()).await?;
-        self.forget(&refused.iter().map(|one| one.message).collect::<Vec<_>>()).await
+        let recorded = self.record(refused.iter().map(fact).collect()).await?;
+        let merged = refused.iter().zip(recorded).filter(|(_, recorded)| *recorded == Recorded::Merged);
+        self.forget(&merged.map(|(one, _)| one.message).collect::<Vec<_>>()).await
     }
 
     /// Queues messages again whose users got too many lately, and returns the others.
@@ -189,27 +207,23 @@ impl Desk<'_> {
     }
 
     /// Records that calls are about to begin, so that a reply finds its deployment even if the answer is lost. Returns the
-    /// messages to call for: some may have been canceled since they were claimed.
+    /// messages to call for. The others were canceled since they were claimed, or taken over by another node; whoever did it
+    /// sees to their rows.
     async fn announce(&self, claimed: Vec<Claimed>) -> Result<Vec<Claimed>, WorkerError> {
-        let facts = claimed.iter().map(|one| Fact::Dispatched { message: one.message, at: one.at }).collect();
+        let epoch = self.lease.epoch;
+        let facts = claimed.iter().map(|one| Fact::Dispatched { message: one.message, at: one.at, epoch }).collect();
         let recorded = self.record(facts).await?;
-        let (refused, ready): (Vec<_>, Vec<_>) =
-            claimed.into_iter().zip(recorded).partition(|(_, recorded)| *recorded == Recorded::Refused);
-        self.forget(&refused.iter().map(|(one, _)| one.message).collect::<Vec<_>>()).await?;
-        Ok(ready.into_iter().map(|(one, _)| one).collect())
+        let announced = claimed.into_iter().zip(recorded).filter(|(_, recorded)| *recorded == Recorded::Merged);
+        Ok(announced.map(|(one, _)| one).collect())
     }
 
-    /// Records that messages were not sent after all, so that no reply is attributed to them.
-    ///
-    /// This comes before they are queued again, and concerns only what is still claimed under this lease: as long as a call is
-    /// announced, nobody else takes the message back, so nobody else can have called for it.
-    async fn withdraw(&self, unsent: &[Requeued]) -> Result<(), WorkerError> {
-        if unsent.is_empty() {
-            return Ok(());
-        }
-        let (db, messages) = (&self.inner.parts.db, unsent.iter().map(|one| one.message).collect::<Vec<_>>());
-        let ours = persist(|| async { Ok(outbox::still_ours(db, self.lease, &messages).await?) }).await?;
-        self.record(ours.into_iter().map(|message| Fact::Withdrawn { message }).collect()).await.map(drop)
+    /// Queues messages again that were announced and not sent. First it is recorded that they were not sent, so that no reply
+    /// is attributed to them; what another node has taken over meanwhile stays as it is.
+    async fn give_back(&self, unsent: &[Requeued]) -> Result<(), WorkerError> {
+        let epoch = self.lease.epoch;
+        let withdrawn = unsent.iter().map(|one| Fact::Withdrawn { message: one.message, epoch });
+        self.record(withdrawn.collect()).await?;
+        self.requeue(unsent).await
     }
 
     async fn requeue(&self, requeued: &[Requeued]) -> Result<(), WorkerError> {

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -29,6 +30,8 @@ const MAX_IN_FLIGHT: usize = 1_000;
 const CLAIMS_PER_SECOND: u32 = 8;
 /// The number of finished calls from which they are settled, even though other calls are pending.
 const SETTLE_BATCH_SIZE: usize = 50;
+/// How long a finished call waits to be settled together with others.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Why a worker stops serving its line for now.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +71,13 @@ struct Worker<'a> {
     finished: Vec<Finished>,
     claiming: Aside<'a, Option<Taken>>,
     settling: Aside<'a, ()>,
+    keeping: Aside<'a, Option<Deadline>>,
+    /// Recording what a probe showed.
+    probed: Aside<'a, ()>,
     /// When to look for due messages again, after a claim that found none.
     looks_again: Option<Instant>,
+    /// When to settle finished calls, however few they are.
+    settles_at: Option<Instant>,
     /// Whether the line is stopped, and a single message is sent to see whether it still has to be.
     probing: bool,
     /// Why nothing more is claimed or called, if so.
@@ -124,67 +132,103 @@ impl<'a> Worker<'a> {
             finished: Vec::new(),
             claiming: None,
             settling: None,
+            keeping: None,
+            probed: None,
             looks_again: None,
+            settles_at: None,
             probing: false,
             end: None,
         }
     }
 
     async fn serve(mut self, shutdown: &CancellationToken) -> Result<(), WorkerError> {
-        let served = self.work(shutdown).await;
-        // Whatever happened, no call is abandoned, and what was not called is queued again.
-        if let Some(claiming) = self.claiming.take()
-            && let Ok(Some(taken)) = claiming.await
-        {
-            self.ready.extend(taken.ready);
-        }
-        let settled = match self.settling.take() {
-            Some(settling) => settling.await,
-            None => Ok(()),
-        };
-        self.finished.extend(self.calls.collect::<Vec<_>>().await);
-        let stop = self.finished.iter().find_map(Finished::stop).cloned();
-        let given_back = self.desk.settle(self.finished, self.ready.into()).await;
-        let stop = stop.or(match self.end {
-            Some(End::Stop(stop)) => Some(stop),
-            _ => None,
-        });
-        if let Some(stop) = stop {
-            self.desk.stop(&stop).await?;
-        }
-        served.and(settled).and(given_back)
+        let worked = self.work(shutdown).await;
+        let finished = self.finish().await;
+        worked.and(finished)
     }
 
     /// Works until nothing is left to do or there is a reason to end.
+    ///
+    /// Whatever waits for the database goes on aside, and all of it is polled together: a claim that has begun its transaction
+    /// holds the lease's row, for which the renewal of the lease then waits.
     async fn work(&mut self, shutdown: &CancellationToken) -> Result<(), WorkerError> {
         while self.end.is_none() {
+            self.begin_keeping();
             self.begin_claiming();
             self.begin_settling();
             if self.is_idle() {
                 return Ok(());
             }
-            let may_call = !self.ready.is_empty() && self.calls.len() < MAX_IN_FLIGHT;
-            let lease = self.desk.inner.parts.settings.lease;
+            let may_call = !self.ready.is_empty() && self.calls.len() < MAX_IN_FLIGHT && self.holds_lease();
+            let renews_at = self.deadline.instant - self.lease() / 2;
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => self.end = Some(End::Leave),
-                Some(finished) = self.calls.next() => self.note(finished).await?,
+                Some(finished) = self.calls.next() => self.note(finished),
                 taken = aside(&mut self.claiming) => self.take(taken?),
+                kept = aside(&mut self.keeping) => self.keep(kept?),
                 settled = aside(&mut self.settling) => settled?,
-                () = self.limits.pace.turn(), if may_call => self.call().await?,
-                () = sleep_until(self.looks_again.unwrap_or_else(Instant::now)), if self.looks_again.is_some() => {
-                    self.looks_again = None;
-                }
-                () = sleep_until(self.deadline.instant - lease / 2) => self.keep().await?,
+                recorded = aside(&mut self.probed) => recorded?,
+                () = self.limits.pace.turn(), if may_call => self.call(),
+                () = until(self.looks_again) => self.looks_again = None,
+                () = until(self.settles_at), if self.settling.is_none() => self.settles_at = Some(Instant::now()),
+                () = sleep_until(renews_at), if self.keeping.is_none() => {}
             }
         }
         Ok(())
     }
 
+    /// Puts everything away. No call is abandoned, and what was not called is queued again without waiting for the others;
+    /// nobody else serves the line meanwhile.
+    async fn finish(self) -> Result<(), WorkerError> {
+        let Self { desk, ready, calls, finished, claiming, settling, probed, end, .. } = self;
+        let stop = match end {
+            Some(End::Stop(stop)) => Some(stop),
+            _ => finished.iter().find_map(Finished::stop).cloned(),
+        };
+        let put_away = async {
+            let stopped = desk.stop_if(stop.as_ref()).await;
+            let (claimed, settled, recorded) = tokio::join!(ended(claiming), ended(settling), ended(probed));
+            let mut uncalled = Vec::from(ready);
+            let claimed =
+                claimed.map(|taken| uncalled.extend(taken.flatten().into_iter().flat_map(|taken| taken.ready)));
+            let put_away = desk.settle(finished, uncalled).await;
+            stopped.and(claimed).and(settled.map(drop)).and(recorded.map(drop)).and(put_away)
+        };
+        let pending = async {
+            let finished: Vec<Finished> = calls.collect().await;
+            let late = finished.iter().find_map(Finished::stop).filter(|_| stop.is_none());
+            let stopped = desk.stop_if(late).await;
+            let settled = desk.settle(finished, Vec::new()).await;
+            stopped.and(settled)
+        };
+        tokio::select! {
+            biased;
+            (put_away, pending) = async { tokio::join!(put_away, pending) } => put_away.and(pending),
+            () = desk.keep_on() => Ok(()),
+        }
+    }
+
+    fn lease(&self) -> Duration {
+        self.desk.inner.parts.settings.lease
+    }
+
+    /// Whether the lease is surely held until a call is written that begins now, which may take some time to connect.
+    fn holds_lease(&self) -> bool {
+        self.deadline.leaves(self.lease() / 2, &*self.desk.inner.parts.clock)
+    }
+
     /// Whether nothing is due and nothing is under way.
     fn is_idle(&self) -> bool {
-        let waits = self.claiming.is_some() || self.settling.is_some() || !self.calls.is_empty();
-        self.looks_again.is_some() && !waits && self.ready.is_empty() && self.finished.is_empty()
+        let waits = self.claiming.is_some() || self.settling.is_some() || self.probed.is_some();
+        let holds = !self.calls.is_empty() || !self.ready.is_empty() || !self.finished.is_empty();
+        self.looks_again.is_some() && !waits && !holds
+    }
+
+    fn begin_keeping(&mut self) {
+        if self.keeping.is_none() && !self.holds_lease() {
+            self.keeping = Some(self.desk.keep().boxed());
+        }
     }
 
     /// Claims more messages when few are left. A probe must be answered first.
@@ -198,9 +242,11 @@ impl<'a> Worker<'a> {
 
     /// Settles finished calls, one batch after the other.
     fn begin_settling(&mut self) {
-        let enough = self.finished.len() >= SETTLE_BATCH_SIZE || self.calls.is_empty();
+        let due = self.settles_at.is_some_and(|at| at <= Instant::now());
+        let enough = due || self.finished.len() >= SETTLE_BATCH_SIZE || self.calls.is_empty();
         if self.settling.is_none() && enough && !self.finished.is_empty() {
             let finished = std::mem::take(&mut self.finished);
+            self.settles_at = None;
             self.settling = Some(self.desk.settle(finished, Vec::new()).boxed());
         }
     }
@@ -212,7 +258,7 @@ impl<'a> Worker<'a> {
         };
         let poll_interval = self.desk.inner.parts.settings.poll_interval;
         self.looks_again = taken.nothing_due.then(|| Instant::now() + poll_interval);
-        self.deadline = taken.deadline;
+        self.deadline = self.deadline.later(taken.deadline);
         self.limit = taken.messages_per_second.div_ceil(CLAIMS_PER_SECOND);
         self.limits.pace.set_rate(taken.messages_per_second);
         self.limits.pace.recover(Instant::now());
@@ -221,46 +267,39 @@ impl<'a> Worker<'a> {
         self.ready.extend(taken.ready);
     }
 
-    /// Begins a call, under a lease that is surely held until the call is written, which may take some time to connect.
-    async fn call(&mut self) -> Result<(), WorkerError> {
-        let parts = &self.desk.inner.parts;
-        while self.end.is_none() && !self.deadline.leaves(parts.settings.lease / 2, &*parts.clock) {
-            self.keep().await?;
-        }
-        if self.end.is_none()
-            && let Some(claimed) = self.ready.pop_front()
-        {
-            self.calls.push(call(&self.desk.inner.parts, Arc::clone(&self.desk.line), claimed).boxed());
-        }
-        Ok(())
-    }
-
-    async fn keep(&mut self) -> Result<(), WorkerError> {
-        match self.desk.keep().await? {
-            Some(deadline) => self.deadline = deadline,
+    fn keep(&mut self, kept: Option<Deadline>) {
+        match kept {
+            Some(deadline) => self.deadline = self.deadline.later(deadline),
             None => self.end = Some(End::Leave),
         }
-        Ok(())
+    }
+
+    /// Begins a call.
+    fn call(&mut self) {
+        if let Some(claimed) = self.ready.pop_front() {
+            let (parts, line) = (&self.desk.inner.parts, Arc::clone(&self.desk.line));
+            self.calls.push(call(parts, line, claimed, self.deadline).boxed());
+        }
     }
 
     /// Draws the consequences of an answer for the line.
-    async fn note(&mut self, finished: Finished) -> Result<(), WorkerError> {
+    fn note(&mut self, finished: Finished) {
         match &finished.news {
             News::Stopped(stop) => self.end = Some(End::Stop(stop.clone())),
             News::TooFast(asked) => self.limits.pace.slow_down(Instant::now(), *asked),
             News::Works if self.probing => {
-                self.desk.resume().await?;
+                self.probed = Some(self.desk.resume().boxed());
                 self.probing = false;
             }
             News::Works | News::Silent => {}
         }
         if self.probing && self.end.is_none() {
             // The probe tells nothing: the line stays as it is until the next one.
+            self.probed = Some(self.desk.probe_later().boxed());
             self.end = Some(End::Leave);
-            self.desk.probe_later().await?;
         }
+        self.settles_at = self.settles_at.or_else(|| Some(Instant::now() + SETTLE_INTERVAL));
         self.finished.push(finished);
-        Ok(())
     }
 }
 
@@ -268,6 +307,22 @@ impl Default for Limits {
     fn default() -> Self {
         // The first claim tells the rate.
         Self { pace: Pace::new(1, Instant::now()), pairs: Arc::new(Pairs::new()), last_turn: None, epoch: 0 }
+    }
+}
+
+/// Waits until an instant; for ever, if there is none.
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => pending().await,
+    }
+}
+
+/// What went on aside, once it has ended; `None` if nothing did.
+async fn ended<T>(going_on: Aside<'_, T>) -> Result<Option<T>, WorkerError> {
+    match going_on {
+        Some(future) => future.await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -58,12 +58,16 @@ pub enum Fact {
         message: MessageId,
         /// When the call begins.
         at: Timestamp,
+        /// The epoch under which the message is claimed. Storage refuses the fact if the claim is not held any more.
+        epoch: i64,
     },
     /// Our call to the provider was not made after all, or certainly did not arrive, and the message is queued again. It
     /// undoes an earlier `Dispatched`. Only the dispatcher, which knows their order, reports either of them.
     Withdrawn {
         /// The message that was not sent.
         message: MessageId,
+        /// The epoch under which the message is claimed, as for `Dispatched`.
+        epoch: i64,
     },
     /// A message of a canceled send. It fails as canceled unless it was dispatched before, which only the version's lock
     /// decides; the one that comes second has no effect.

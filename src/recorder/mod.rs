@@ -39,7 +39,7 @@ pub enum Recorded {
     Merged,
     /// It refers to something that is not known yet, and waits for it.
     Parked,
-    /// It came too late: the message is canceled, and must not be sent.
+    /// It came too late: the message is canceled, or claimed by somebody else, and must not be sent.
     Refused,
     /// It was kept as it arrived, because it could not be understood or belongs to nothing.
     Kept,

@@ -23,7 +23,8 @@ pub struct Lease {
     pub epoch: i64,
 }
 
-/// Takes the lease of a line for some time; `None` if it is held, by whomever.
+/// Takes the lease of a line for some time; `None` if it is held, by whomever. One that ends much later than any could was
+/// taken before the database's clock was set back, and holds no more.
 pub async fn take(db: &Database, line: LineId, owner: Uuid, duration: Duration) -> Result<Option<Lease>, StorageError> {
     let db = db.writer();
     let mut query = Query::on(db);
@@ -32,7 +33,8 @@ pub async fn take(db: &Database, line: LineId, owner: Uuid, duration: Duration) 
     let sql = format!(
         "INSERT INTO leases (line_id, owner, epoch, expires_at) VALUES ({line_place}, {owner_place}, 1, {now} + {duration}) \
          ON CONFLICT (line_id) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at, \
-         epoch = leases.epoch + 1 WHERE leases.expires_at <= {now} RETURNING epoch"
+         epoch = leases.epoch + 1 WHERE leases.expires_at <= {now} OR leases.expires_at > {now} + 2 * {duration} \
+         RETURNING epoch"
     );
     let epoch = query.number(sql).await?;
     Ok(epoch.map(|epoch| Lease { line, owner, epoch }))

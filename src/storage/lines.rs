@@ -93,12 +93,13 @@ pub async fn probe_later(
 }
 
 /// Lets a stopped line send again; any other stays as it is.
-pub async fn resume(db: &Database, line: LineId, now: Timestamp) -> Result<(), StorageError> {
-    let mut query = Query::on(db.writer());
+pub async fn resume(tenant: &Tenant, line: LineId, now: Timestamp) -> Result<(), StorageError> {
+    let mut query = Query::on(tenant.database().writer());
+    let workspace = query.bind(tenant.workspace().0);
     let (line, now) = (query.bind(line.0), query.bind(now.micros()));
     let sql = format!(
         "UPDATE lines SET stopped_at = NULL, stop_code = NULL, stop_text = NULL, probe_at = NULL, probes = 0, \
-         resumed_at = {now} WHERE id = {line} AND stopped_at IS NOT NULL"
+         resumed_at = {now} WHERE workspace_id = {workspace} AND id = {line} AND stopped_at IS NOT NULL"
     );
     query.execute(sql).await?;
     Ok(())

@@ -4,6 +4,7 @@
 //! was suspended and resumes finds that another one has taken the lease, and sends nothing. What a claim takes is told apart
 //! by the epoch of its lease, and only the owner of that epoch may queue it again.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -148,7 +149,7 @@ pub async fn lines_to_serve(db: &Database, now: Timestamp) -> Result<Vec<LineToS
     let (clock, now) = (dialect::now_micros(query.backend()), query.bind(now.micros()));
     let sql = format!(
         "SELECT l.id, l.workspace_id, l.phone_number_id FROM lines l \
-         WHERE (l.stopped_at IS NULL OR l.probe_at <= {now}) AND l.id IN (SELECT c.line_id FROM sends s \
+         WHERE (l.stopped_at IS NULL OR l.probe_at <= {now}) AND NOT l.external AND l.id IN (SELECT c.line_id FROM sends s \
            JOIN conversations c ON c.id = s.conversation_id WHERE {OPEN} AND EXISTS (SELECT 1 FROM outbox o \
              WHERE o.send_id = s.id AND o.claimed_at IS NULL AND o.due_at <= {now})) \
          OR l.id IN (SELECT line_id FROM leases WHERE expires_at > 0 AND expires_at <= {clock})"
@@ -186,20 +187,29 @@ pub async fn settle(db: &Database, messages: &[MessageId]) -> Result<(), Storage
     Ok(())
 }
 
-/// Removes messages that are canceled. Those that were claimed are removed by whoever claimed them.
+/// Which of these messages are claimed, each with the epoch of its claim. Their rows stay locked, so that nobody takes a
+/// message back while its call is being announced.
+pub(super) async fn held_claims(
+    db: &DatabaseTransaction,
+    messages: &[MessageId],
+) -> Result<HashSet<(MessageId, i64)>, StorageError> {
+    if messages.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let mut query = Query::on(db);
+    let (messages, lock) = (query.among("message_id", messages), dialect::for_update(query.backend()));
+    let sql = format!(
+        "SELECT message_id, epoch FROM outbox WHERE {messages} AND epoch IS NOT NULL ORDER BY message_id {lock}"
+    );
+    Ok(query.all(sql, |row| Ok((row.id()?, row.value()?))).await?.into_iter().collect())
+}
+
+/// Removes messages that were decided before their calls were announced. If one is claimed, its announcement is refused.
 pub(super) async fn cancel(db: &DatabaseTransaction, messages: &[MessageId]) -> Result<(), StorageError> {
     let mut query = Query::on(db);
     let messages = query.among("message_id", messages);
-    query.execute(format!("DELETE FROM outbox WHERE {messages} AND claimed_at IS NULL")).await?;
+    query.execute(format!("DELETE FROM outbox WHERE {messages}")).await?;
     Ok(())
-}
-
-/// Which of these messages are still claimed under the lease. Those that another node has taken over since are its own matter.
-pub async fn still_ours(db: &Database, lease: Lease, messages: &[MessageId]) -> Result<Vec<MessageId>, StorageError> {
-    let db = db.writer();
-    let mut query = Query::on(db);
-    let (messages, epoch) = (query.among("message_id", messages), query.bind(lease.epoch));
-    query.ids(format!("SELECT message_id FROM outbox WHERE {messages} AND epoch = {epoch}")).await
 }
 
 /// Queues messages again that were claimed under a lease and were not sent. Those that another node has taken over since are
@@ -222,27 +232,48 @@ pub async fn requeue(db: &Database, lease: Lease, requeued: &[Requeued]) -> Resu
 
 /// Queues again what an earlier owner of the lease had claimed and certainly did not send, since it had not announced the
 /// call. Whatever it had announced may have been sent.
+///
+/// The rows are locked first and looked at then, so that an announcement that commits meanwhile is seen, and one that comes
+/// later finds the claim gone.
 pub async fn take_back(db: &Database, lease: Lease) -> Result<(), StorageError> {
-    let db = db.writer();
-    let mut query = Query::on(db);
-    let (line, epoch) = (query.bind(lease.line.0), query.bind(lease.epoch));
+    let transaction = db.begin().await?;
+    let mut query = Query::on(&transaction);
+    let (line, epoch, lock) = (query.bind(lease.line.0), query.bind(lease.epoch), dialect::for_update(query.backend()));
     let sql = format!(
-        "UPDATE outbox SET claimed_at = NULL, epoch = NULL, attempt = attempt - 1 \
-         WHERE claimed_at IS NOT NULL AND line_id = {line} AND epoch < {epoch} AND EXISTS (SELECT 1 FROM messages m \
-           JOIN deployments d ON d.id = m.deployment_id WHERE m.id = outbox.message_id AND d.dispatched_at IS NULL \
-           AND m.refused_at IS NULL AND m.failed_at IS NULL)"
+        "SELECT message_id FROM outbox WHERE line_id = {line} AND epoch < {epoch} AND claimed_at IS NOT NULL \
+         ORDER BY message_id {lock}"
+    );
+    let claimed: Vec<MessageId> = query.ids(sql).await?;
+    let mut query = Query::on(&transaction);
+    let claimed = query.among("message_id", &claimed);
+    let sql = format!(
+        "UPDATE outbox SET claimed_at = NULL, epoch = NULL, attempt = attempt - 1 WHERE {claimed} \
+         AND EXISTS (SELECT 1 FROM messages m JOIN deployments d ON d.id = m.deployment_id \
+           WHERE m.id = outbox.message_id AND d.dispatched_at IS NULL AND m.refused_at IS NULL AND m.failed_at IS NULL \
+           AND m.unknown_at IS NULL)"
     );
     query.execute(sql).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Removes messages that were claimed before `since` and whose unknown outcome is recorded.
+pub async fn give_up(db: &Database, messages: &[MessageId], since: Timestamp) -> Result<(), StorageError> {
+    let db = db.writer();
+    let mut query = Query::on(db);
+    let (messages, since) = (query.among("message_id", messages), query.bind(since.micros()));
+    query.execute(format!("DELETE FROM outbox WHERE {messages} AND claimed_at <= {since}")).await?;
     Ok(())
 }
 
-/// Up to `limit` messages that were claimed before `since` and whose outcome is not recorded.
+/// Up to `limit` messages that were claimed before `since`, whose calls were announced, and whose outcome is not recorded.
+/// What was not announced was not sent, and whoever takes the lease queues it again.
 pub async fn unanswered(db: &Database, since: Timestamp, limit: u32) -> Result<Vec<Unanswered>, StorageError> {
     let mut query = Query::anywhere(db);
     let since = query.bind(since.micros());
     let sql = format!(
-        "SELECT workspace_id, message_id, claimed_at FROM outbox WHERE claimed_at <= {since} \
-         ORDER BY claimed_at LIMIT {limit}"
+        "SELECT o.workspace_id, o.message_id, o.claimed_at FROM outbox o JOIN messages m ON m.id = o.message_id \
+         JOIN deployments d ON d.id = m.deployment_id WHERE o.claimed_at <= {since} AND d.dispatched_at IS NOT NULL \
+         ORDER BY o.claimed_at LIMIT {limit}"
     );
     query.all(sql, |row| Ok(Unanswered { workspace: row.id()?, message: row.id()?, claimed_at: row.time()? })).await
 }
@@ -275,9 +306,11 @@ async fn sends_due(db: &DatabaseTransaction, line: LineId, now: Timestamp) -> Re
     let sql = format!(
         "SELECT s.id FROM sends s JOIN conversations c ON c.id = s.conversation_id WHERE c.line_id = {line} AND {OPEN} \
          AND EXISTS (SELECT 1 FROM outbox o WHERE o.send_id = s.id AND o.claimed_at IS NULL AND o.due_at <= {now}) \
-         ORDER BY s.id LIMIT {MAX_TURNS}"
+         LIMIT {MAX_TURNS}"
     );
-    query.ids(sql).await
+    let mut sends: Vec<SendId> = query.ids(sql).await?;
+    sends.sort_unstable();
+    Ok(sends)
 }
 
 /// The sends whose turn it is: at most `limit`, beginning behind the last one that had a turn.

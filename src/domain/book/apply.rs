@@ -17,7 +17,7 @@ pub enum Applied {
     Merged,
     /// It must wait until this key becomes known.
     Waits(String),
-    /// It came too late: the message is canceled, and must not be sent.
+    /// It came too late: the message is canceled, or claimed by somebody else, and must not be sent.
     Refused,
     /// It belongs to nothing; the constant says why.
     Nowhere(&'static str),
@@ -48,8 +48,8 @@ impl Book {
                 self.learn(contact, Some(person), &facts);
                 contact.map_or(Applied::Nowhere("preference_of_nobody"), |_| Applied::Merged)
             }
-            Fact::Dispatched { message, at } => self.apply_dispatched(*message, *at),
-            Fact::Withdrawn { message } => self.apply_withdrawn(*message),
+            Fact::Dispatched { message, at, .. } => self.apply_dispatched(*message, *at),
+            Fact::Withdrawn { message, .. } => self.apply_withdrawn(*message),
             Fact::Canceled { message, at } => self.apply_canceled(*message, *at),
             Fact::Kept(_) => Applied::Merged,
         }

@@ -8,6 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::failure::{FailureReason, OwnFailure};
 use crate::domain::id::{DeploymentId, MessageId};
 use crate::domain::merge::MessageFacts;
+use crate::domain::standing::DeploymentStatus;
 
 impl Book {
     pub(super) fn apply_canceled(&mut self, id: MessageId, at: Timestamp) -> Applied {
@@ -51,6 +52,15 @@ impl Book {
         for (message, at) in needless {
             self.cancel(message, at);
         }
+    }
+
+    /// Takes messages out of the outbox that were decided in another way before they were dispatched.
+    pub(super) fn unqueue_decided(&mut self) {
+        let decided = self.touched.standing.iter().filter_map(|id| self.deployments.get(id)).filter(|one| {
+            one.made && one.facts.dispatched.is_none() && self.cell_of(one).status != DeploymentStatus::Queued
+        });
+        let decided: Vec<MessageId> = decided.filter_map(|one| one.first).collect();
+        self.touched.canceled.extend(decided);
     }
 
     /// The earliest evidence that a deployment was delivered.

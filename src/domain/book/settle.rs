@@ -104,6 +104,7 @@ impl Book {
     /// Computes the net changes, and forgets what was dirty.
     pub fn settle(&mut self) -> Settlement {
         self.cancel_needless_retries();
+        self.unqueue_decided();
         let touched = std::mem::take(&mut self.touched);
         let sends = touched.standing.iter().filter_map(|id| self.send_move(*id)).collect();
         let latest = self.latest();

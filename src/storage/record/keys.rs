@@ -31,6 +31,8 @@ pub(super) struct Keys {
     pub(super) messages: Vec<MessageId>,
     /// Messages, by the provider's ids.
     pub(super) provider_ids: BTreeSet<String>,
+    /// Messages that must be claimed for their facts to hold.
+    pub(super) claims: Vec<MessageId>,
     /// Deployments by id.
     pub(super) deployments: Vec<DeploymentId>,
     /// The names of the variables that facts set.
@@ -84,9 +86,11 @@ impl Keys {
                 self.lines.insert(message.line);
             }
             Fact::Preference { .. } => self.people = true,
-            Fact::Dispatched { message, .. } | Fact::Withdrawn { message } | Fact::Canceled { message, .. } => {
+            Fact::Dispatched { message, .. } | Fact::Withdrawn { message, .. } => {
                 self.messages.push(*message);
+                self.claims.push(*message);
             }
+            Fact::Canceled { message, .. } => self.messages.push(*message),
             Fact::Kept(_) => {}
         }
     }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use self::keys::{Keys, People};
 use super::ledger::Revisions;
-use super::{StorageError, Tenant, parked};
+use super::{StorageError, Tenant, outbox, parked};
 use crate::domain::book::{Applied, Book};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact};
@@ -59,13 +59,21 @@ pub async fn batch(tenant: &Tenant, offered: &[Offered], rules: &Rules, now: Tim
     let inbound = keys.inbound_versions(tenant).await?;
     let db = tenant.database().begin().await?;
     let mut locked = keys.lock(&db, workspace, &inbound).await?;
+    let claims = outbox::held_claims(&db, &keys.claims).await?;
     let mut book = open::book(&db, workspace, &keys, &inbound).await?;
     book.words = Arc::clone(&rules.words);
     if book.deployments.values().any(|deployment| !locked.holds(deployment.version)) {
         // Another node made something known after the versions were locked: retry, and lock more versions.
         return Err(StorageError::Overtaken);
     }
-    let apply = |(one, contact): (&Offered, &_)| apply(&mut book, workspace, one, *contact);
+    let apply = |(one, contact): (&Offered, &_)| match &one.fact {
+        Fact::Dispatched { message, epoch, .. } | Fact::Withdrawn { message, epoch }
+            if !claims.contains(&(*message, *epoch)) =>
+        {
+            Applied::Refused
+        }
+        _ => apply(&mut book, workspace, one, *contact),
+    };
     let applied: Vec<_> = offered.iter().zip(&people.contacts).map(apply).collect();
     open::find_answers(&db, workspace, &mut book).await?;
     let settlement = book.settle();

@@ -9,7 +9,10 @@ on_both_databases!(lines_are_listed_oldest_first, a_providers_id_is_taken_in_wha
 
 async fn lines_are_listed_oldest_first(db: Database) {
     let seed = Seed::new(&db).await;
-    let (newer, older) = (Line { external: true, ..line("2") }, Line { messages_per_second: 5, ..line("3") });
+    let (newer, older) = (
+        Line { external: true, state_since: at(9), ..line("2") },
+        Line { messages_per_second: 5, state_since: at(8), ..line("3") },
+    );
     assert!(lines::create(&seed.tenant, &newer, at(9)).await.unwrap());
     assert!(lines::create(&seed.tenant, &older, at(8)).await.unwrap());
 

@@ -177,7 +177,7 @@ async fn facts_move_users_and_tally_alike(db: Database) {
     let (_, version) = conversation(&seed, Direction::Outbound).await;
     send(&seed.tenant, seed.line, &version, &["+573001234567", "+573001234568"], "a").await;
     let ids = claimed(&db, seed.line).await;
-    let mut facts: Vec<_> = ids.iter().map(|&message| Fact::Dispatched { message, at: at(2) }).collect();
+    let mut facts: Vec<_> = ids.iter().map(|&message| Fact::Dispatched { message, at: at(2), epoch: 1 }).collect();
     for (place, &own) in ids.iter().enumerate() {
         let name = MessageName { own: Some(own), provider: Some(format!("wamid.{place}")) };
         facts.push(status(name, MessageFacts { sent: Some(at(3)), ..MessageFacts::default() }));

@@ -149,13 +149,13 @@ fn where_nothing_was_reported_to_have_been_sent_every_message_since_the_send_ans
 fn what_was_not_sent_after_all_is_answered_by_nothing() {
     let mut talk = Talk::on(0);
     let message = talk.send(10.0);
-    let sent = |at| (Fact::Dispatched { message, at: instant(at) }, None);
+    let sent = |at| (Fact::Dispatched { message, at: instant(at), epoch: 1 }, None);
     talk.workspace.record(&[sent(11.0)]);
     assert_eq!(
         (talk.deployment().began, talk.deployment().facts.dispatched),
         (Some(instant(11.0)), Some(instant(11.0)))
     );
-    talk.workspace.record(&[(Fact::Withdrawn { message }, None)]);
+    talk.workspace.record(&[(Fact::Withdrawn { message, epoch: 1 }, None)]);
     assert_eq!((talk.deployment().began, talk.deployment().facts.dispatched), (None, None));
     let queued = talk.deployment().id;
     talk.told(Sender::User, "hello?", 12.0);
@@ -171,7 +171,7 @@ fn of_a_call_and_a_cancellation_the_first_holds() {
     for call_first in [true, false] {
         let mut talk = Talk::on(0);
         let message = talk.send(10.0);
-        let dispatched = (Fact::Dispatched { message, at: instant(11.0) }, None);
+        let dispatched = (Fact::Dispatched { message, at: instant(11.0), epoch: 1 }, None);
         let canceled = (Fact::Canceled { message, at: instant(11.0) }, None);
         let both = if call_first { [dispatched, canceled] } else { [canceled, dispatched] };
         for fact in both {

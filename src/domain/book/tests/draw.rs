@@ -255,7 +255,7 @@ impl Cast {
             return Vec::new();
         }
         let mut facts: Vec<_> =
-            drawn.dispatched_at.iter().map(|&at| Fact::Dispatched { message: sent.message, at }).collect();
+            drawn.dispatched_at.iter().map(|&at| Fact::Dispatched { message: sent.message, at, epoch: 1 }).collect();
         facts.extend(drawn.accepted_at.map(|at| {
             let of = Target::Message(MessageName { own: Some(sent.message), provider: Some(sent_name(number)) });
             Fact::Status(StatusFact {

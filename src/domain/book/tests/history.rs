@@ -148,10 +148,10 @@ fn needed_before(step: &Step, steps: &[Step]) -> Vec<usize> {
             };
             places.filter(|&place| begins(&steps[place], steps).is_some_and(|(sent, at)| before(sent, at))).collect()
         }
-        Step::Fact(Fact::Dispatched { message, at }, _) => {
+        Step::Fact(Fact::Dispatched { message, at, .. }, _) => {
             let earlier = |other: &Step| match other {
                 Step::Send(sent) => sent.message == *message,
-                Step::Fact(Fact::Dispatched { message: other, at: when }, _) => other == message && when < at,
+                Step::Fact(Fact::Dispatched { message: other, at: when, .. }, _) => other == message && when < at,
                 Step::Fact(..) => false,
             };
             places.filter(|&place| earlier(&steps[place])).collect()
@@ -171,7 +171,7 @@ fn needed_before(step: &Step, steps: &[Step]) -> Vec<usize> {
 fn begins<'a>(step: &'a Step, steps: &'a [Step]) -> Option<(&'a Sent, Timestamp)> {
     match step {
         Step::Send(sent) => sent.external.then_some((sent, sent.queued_at)),
-        Step::Fact(Fact::Dispatched { message, at }, _) => {
+        Step::Fact(Fact::Dispatched { message, at, .. }, _) => {
             let mut sends = steps.iter().filter_map(|step| match step {
                 Step::Send(sent) => Some(sent),
                 Step::Fact(..) => None,

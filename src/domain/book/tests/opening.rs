@@ -33,7 +33,7 @@ impl Named {
                 self.provider.insert(message.provider_message_id.clone());
                 self.provider.extend(message.in_reply_to.clone());
             }
-            Fact::Dispatched { message, .. } | Fact::Withdrawn { message } | Fact::Canceled { message, .. } => {
+            Fact::Dispatched { message, .. } | Fact::Withdrawn { message, .. } | Fact::Canceled { message, .. } => {
                 self.own.extend([*message]);
             }
             Fact::Preference { .. } | Fact::Kept(_) => {}

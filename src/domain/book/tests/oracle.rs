@@ -129,7 +129,7 @@ impl<'a> Reading<'a> {
 
     fn dispatched(&self, sent: &Sent) -> Option<Timestamp> {
         let calls = self.facts.iter().filter_map(|fact| match fact {
-            Fact::Dispatched { message, at } if *message == sent.message => Some(*at),
+            Fact::Dispatched { message, at, .. } if *message == sent.message => Some(*at),
             _ => None,
         });
         calls.min()
