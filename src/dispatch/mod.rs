@@ -1,9 +1,11 @@
 //! Sending: accepting submissions, and the dispatcher that calls the provider.
 //!
 //! A submission stores its users, deployments, first messages and outbox rows in one transaction. The users of a list are
-//! staged as they arrive (`uploads`), and their deployments are made afterwards, chunk by chunk (`prepare`). A dispatcher owns a line by
-//! a lease in the database, so exactly one node sends on it, and a local limiter enforces its rate. It claims messages before
-//! it calls, and records the answers as facts like any others.
+//! staged as they arrive (`uploads`), and so are the failed users of a send that is retried (`retry`); their deployments are
+//! made afterwards, chunk by chunk (`prepare`). A dispatcher owns a line by a lease in the database, so exactly one node sends
+//! on it, and a local limiter enforces its rate. It claims messages before it calls, and records the answers as facts like any
+//! others. What is under way can be paused and canceled (`control`, `cancel`), and what did not happen in time is settled by
+//! any node (`deadlines`).
 //!
 //! No message is ever sent twice: only what certainly did not arrive is retried automatically. Any other call without a
 //! recorded answer waits for a webhook, and after a grace period its outcome is unknown.
