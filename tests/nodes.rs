@@ -24,7 +24,7 @@ const RATE: usize = 40;
 const USERS: usize = 400;
 
 /// By how much calls may come closer together than they were made, without any second exceeding the rate.
-const JITTER: Duration = Duration::from_millis(20);
+const JITTER: Duration = Duration::from_millis(10);
 
 /// A node that sends.
 async fn node(database: &Database, provider: &Simulator) -> Binary {
