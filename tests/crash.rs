@@ -173,10 +173,11 @@ async fn a_kill_while_sending_sends_nobody_a_message_twice(mut mortal: Mortal) {
     for first in (0..users).step_by(MAX_USERS) {
         mortal.workspace.send(&conversation, recipients(first, MAX_USERS.min(users - first))).await;
     }
-    for kill in 1..=kills {
-        // At a random moment, while a part of everybody has still to be called.
-        let enough = (kill * users + rand::random_range(0..users)) / (kills + 2);
-        until("so many are called", async || (provider.counters().calls >= enough as u64).then_some(())).await;
+    for _ in 0..kills {
+        // At a random moment, and so early that some are left: a kill costs the calls that were announced and not made.
+        let more = rand::random_range(1..=users / (2 * kills)) as u64;
+        let enough = provider.counters().calls + more;
+        until("so many more are called", async || (provider.counters().calls >= enough).then_some(())).await;
         mortal.process.kill();
         mortal.start().await;
     }
