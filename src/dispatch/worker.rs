@@ -181,14 +181,16 @@ impl<'a> Worker<'a> {
     /// Puts everything away. No call is abandoned, and what was not called is queued again without waiting for the others;
     /// nobody else serves the line meanwhile.
     async fn finish(self) -> Result<(), WorkerError> {
-        let Self { desk, ready, calls, finished, claiming, settling, probed, end, .. } = self;
+        let Self { desk, ready, calls, finished, claiming, settling, keeping, probed, end, .. } = self;
+        // What is not polled any more must not wait for a connection either.
+        drop(keeping);
         let stop = match end {
             Some(End::Stop(stop)) => Some(stop),
             _ => finished.iter().find_map(Finished::stop).cloned(),
         };
         let put_away = async {
-            let stopped = desk.stop_if(stop.as_ref()).await;
-            let (claimed, settled, recorded) = tokio::join!(ended(claiming), ended(settling), ended(probed));
+            let (stopped, claimed, settled, recorded) =
+                tokio::join!(desk.stop_if(stop.as_ref()), ended(claiming), ended(settling), ended(probed));
             let mut uncalled = Vec::from(ready);
             let claimed =
                 claimed.map(|taken| uncalled.extend(taken.flatten().into_iter().flat_map(|taken| taken.ready)));
