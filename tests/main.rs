@@ -32,6 +32,7 @@ mod deadlines;
 mod dispatch;
 mod history;
 mod lines;
+mod live;
 mod metrics;
 mod nodes;
 mod opt_out;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         dispatch::trials(),
         history::trials(),
         lines::trials(),
+        live::trials(),
         metrics::trials(),
         nodes::trials(),
         opt_out::trials(),

@@ -15,6 +15,9 @@ tests! {
         fifty_conversations_take_as_many_statements_as_five,
         metrics_take_one_statement_whoever_asks_for_what,
         many_watchers_of_a_version_cost_the_database_what_one_costs,
+        many_watchers_of_changes_cost_the_database_what_one_costs,
+        many_watchers_of_a_send_cost_the_database_what_one_costs,
+        a_list_of_fifty_conversations_is_watched_from_one_statement,
     ],
 }
 
@@ -143,6 +146,85 @@ async fn many_watchers_of_a_version_cost_the_database_what_one_costs(counted: Co
     }
     // One reading each would be 29 more; what the server does by itself may be one.
     assert!(costs[1] <= costs[0] + 2, "{costs:?}");
+}
+
+async fn many_watchers_of_changes_cost_the_database_what_one_costs(counted: Counted) {
+    let workspace = &counted.workspace;
+    let conversation = workspace.conversation("Welcome").await;
+    let people = workspace.send_to(&conversation, 0, 20).await;
+    let at = workspace.server.clock.seconds();
+    let document = "subscription($id: ID!) { userChanged(conversationId: $id, afterRevision: 20) { revision kinds
+        user { phone variables { name value } history(first: 2) { nodes { text } } } } }";
+    let (mut watchers, mut revision, mut costs) = (Vec::new(), 20, Vec::new());
+    for count in [1, 30] {
+        while watchers.len() < count {
+            let mut watcher = workspace.api.subscribe(document, json!({ "id": conversation })).await;
+            if revision > 20 {
+                watcher.next_where(|change| change["revision"] == revision).await;
+            }
+            watchers.push(watcher);
+        }
+        let cost = counted.statements(async || {
+            let person = &people[revision - 20];
+            let webhook = Webhook::of("1000").status(status(&person.wamid, Some(&person.message), "read", at));
+            workspace.server.post(&webhook.payload()).await;
+            revision += 1;
+            for watcher in &mut watchers {
+                watcher.next_where(|change| change["revision"] == revision).await;
+            }
+        });
+        costs.push(cost.await);
+    }
+    assert!(costs[1] <= costs[0] + 2, "{costs:?}");
+}
+
+async fn many_watchers_of_a_send_cost_the_database_what_one_costs(counted: Counted) {
+    let workspace = &counted.workspace;
+    let conversation = workspace.conversation("Welcome").await;
+    let send = workspace.send(&conversation, recipients(0, 20)).await;
+    let people = workspace.people(&conversation).await;
+    let at = workspace.server.clock.seconds();
+    let document = "subscription($id: ID!) { sendProgress(sendId: $id, everyMs: 50) { state progress { count } } }";
+    let (mut watchers, mut read, mut costs) = (Vec::new(), 0, Vec::new());
+    for count in [1, 30] {
+        while watchers.len() < count {
+            let mut watcher = workspace.api.subscribe(document, json!({ "id": send })).await;
+            assert_eq!(watcher.next().await.unwrap()["progress"][5]["count"], read);
+            watchers.push(watcher);
+        }
+        let cost = counted.statements(async || {
+            let person = &people[read];
+            let webhook = Webhook::of("1000").status(status(&person.wamid, Some(&person.message), "read", at));
+            workspace.server.post(&webhook.payload()).await;
+            read += 1;
+            for watcher in &mut watchers {
+                watcher.next_where(|frame| frame["progress"][5]["count"] == read).await;
+            }
+        });
+        costs.push(cost.await);
+    }
+    // Two readings each would be 58 more.
+    assert!(costs[1] <= costs[0] + 8, "{costs:?}");
+}
+
+async fn a_list_of_fifty_conversations_is_watched_from_one_statement(counted: Counted) {
+    for number in 0..50 {
+        counted.workspace.conversation(&format!("Conversation {number}")).await;
+    }
+    let document = "subscription($ids: [ID!]) { conversationsChanged(ids: $ids) { id metrics { totalUsers } } }";
+    let listed = counted.workspace.api.ask_one("{ conversations(first: 50) { nodes { id } } }", json!({})).await;
+    let ids: Vec<_> = listed["nodes"].as_array().unwrap().iter().map(|node| node["id"].clone()).collect();
+    let begin = async |count: usize| {
+        let statements = counted.statements(async || {
+            let mut frames = counted.workspace.api.subscribe(document, json!({ "ids": ids[..count] })).await;
+            for _ in 0..count {
+                frames.next().await.unwrap();
+            }
+        });
+        statements.await
+    };
+    let (few, many) = (begin(5).await, begin(50).await);
+    assert!(many <= few + 2, "{few} for five, {many} for fifty");
 }
 
 /// How many nodes the outermost page has.

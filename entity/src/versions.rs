@@ -26,6 +26,8 @@ pub struct Model {
     pub changed_at: Option<i64>,
     /// How many deployments were made of it; a user sent to twice counts twice.
     pub total_deployments: i64,
+    /// The changes up to and including this number are no longer in the log; 0 while it is whole.
+    pub trimmed: i64,
 }
 
 /// None: storage writes its joins by column.

@@ -26,6 +26,7 @@ mod m0014_contacts;
 mod m0015_sends;
 mod m0016_expiry;
 mod m0017_outbox;
+mod m0018_trimming;
 mod step;
 
 use sea_orm_migration::prelude::*;
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_sends::STEP),
             Box::new(m0016_expiry::STEP),
             Box::new(m0017_outbox::STEP),
+            Box::new(m0018_trimming::STEP),
         ]
     }
 }

@@ -25,8 +25,8 @@ use crate::domain::preference::PreferenceWords;
 use crate::graphql;
 use crate::http::ingest::Ingest;
 use crate::http::operation::Operations;
-use crate::http::{self, Services, Shutdown, Webhooks};
-use crate::live::Hub;
+use crate::http::{self, Services, Shutdown, Sockets, Webhooks};
+use crate::live::{Hub, Trimmer};
 use crate::recorder::{Recorder, RecorderSettings};
 use crate::storage::parked::Parking;
 use crate::storage::record::Rules;
@@ -95,7 +95,7 @@ impl Server {
         let (tasks, serving, shutdown) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let grace = settings.http.shutdown;
         let parts = Parts { settings, clock, database: database.clone(), tasks: tasks.clone(), shutdown };
-        let end = Shutdown::new(parts.shutdown.clone());
+        let end = Shutdown::new(parts.shutdown.clone(), grace);
         let router = http::router(parts.services(end.clone())?);
         let shutdown = parts.shutdown.clone();
         serving.spawn(async move {
@@ -151,6 +151,7 @@ impl Parts {
             uploads,
             database: Arc::new(database.clone()),
             http: settings.http.clone(),
+            sockets: Sockets::new(settings.websocket.sockets.get(), settings.websocket.sockets_per_token.get()),
             websocket: settings.websocket.clone(),
             shutdown: end,
         })
@@ -184,6 +185,8 @@ impl Parts {
             recorder: recorder.clone(),
             canceled: Arc::clone(&nudges.canceled),
         };
+        let trimmer = Trimmer { db: self.database.clone(), clock: self.clock.clone(), keep: self.settings.live.log };
+        self.tasks.spawn(trimmer.run(self.shutdown.clone()));
         self.tasks.spawn(deadlines.run(self.shutdown.clone()));
         self.tasks.spawn(cancellations.run(self.shutdown.clone()));
     }

@@ -57,14 +57,14 @@ mod tests {
 
         let listed = tokens::list(&db).await.unwrap();
         assert_eq!(listed.iter().map(|token| token.id).collect::<Vec<_>>(), [new.id, other.id]);
-        let viewer = Viewer { workspace: listed[0].workspace, scopes };
-        assert_eq!(Tokens::new(db.clone()).viewer(new.token.expose()).await.unwrap(), Some(viewer));
+        let viewer = |token| Viewer { token, workspace: listed[0].workspace, scopes };
+        assert_eq!(Tokens::new(db.clone()).viewer(new.token.expose()).await.unwrap(), Some(viewer(new.id)));
 
         assert!(tokens::revoke(&db, new.id, SystemClock.now()).await.unwrap());
         // Like another node, or this one a moment later: without anything in the cache.
         let later = Tokens::new(db);
         assert_eq!(later.viewer(new.token.expose()).await.unwrap(), None);
-        assert_eq!(later.viewer(other.token.expose()).await.unwrap(), Some(viewer));
+        assert_eq!(later.viewer(other.token.expose()).await.unwrap(), Some(viewer(other.id)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::str::FromStr;
 pub use issue::{NewToken, create_token, parse_token_id};
 pub use tokens::Tokens;
 
-use crate::domain::id::WorkspaceId;
+use crate::domain::id::{TokenId, WorkspaceId};
 
 /// A permission of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct UnknownScope(String);
 /// The client that makes a request, as identified by its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Viewer {
+    /// The token.
+    pub token: TokenId,
     /// The workspace to which the token gives access.
     pub workspace: WorkspaceId,
     /// What the token permits.

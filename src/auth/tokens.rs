@@ -59,7 +59,7 @@ impl Tokens {
 }
 
 const fn viewer_of(token: &Token) -> Viewer {
-    Viewer { workspace: token.workspace, scopes: Scopes::from_bits(token.scopes) }
+    Viewer { token: token.id, workspace: token.workspace, scopes: Scopes::from_bits(token.scopes) }
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub struct Settings {
     pub contacts: ContactSettings,
     /// HTTP requests.
     pub http: HttpSettings,
-    /// Sockets of clients that watch.
+    /// Sockets and event streams of clients that watch.
     pub websocket: WebsocketSettings,
     /// Recording facts.
     pub recorder: RecorderSettings,
@@ -125,7 +125,7 @@ pub struct HttpSettings {
     pub shutdown: Duration,
 }
 
-/// Sockets of clients that watch.
+/// Sockets and event streams of clients that watch.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebsocketSettings {
@@ -142,6 +142,12 @@ pub struct WebsocketSettings {
     pub message_bytes: NonZeroUsize,
     /// The maximum number of operations that run at once on one socket.
     pub operations: NonZeroUsize,
+    /// The maximum number of bytes that wait to be written to one socket.
+    pub queued_bytes: NonZeroUsize,
+    /// The maximum number of sockets that are open at once on this node.
+    pub sockets: NonZeroUsize,
+    /// The maximum number of sockets that are open at once on this node with one token.
+    pub sockets_per_token: NonZeroUsize,
 }
 
 /// Recording facts.
@@ -161,6 +167,9 @@ pub struct LiveSettings {
     /// The interval between two checks for what other nodes have written.
     #[serde(rename = "poll_ms", deserialize_with = "duration::millis")]
     pub poll: Duration,
+    /// How long a change stays in its version's log.
+    #[serde(rename = "log_days", deserialize_with = "duration::days")]
+    pub log: Duration,
 }
 
 /// Sending.

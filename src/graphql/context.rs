@@ -6,13 +6,15 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Guard};
+use tokio_util::sync::CancellationToken;
 
 use super::error::{ApiError, Result};
 use super::loaders::Loaders;
+use super::shared::Sharing;
 use crate::auth::{Scope, Viewer};
 use crate::dispatch::Sends;
 use crate::domain::clock::{Clock, Timestamp};
-use crate::live::Hub;
+use crate::live::{Hub, Subscriber};
 use crate::recorder::Recorder;
 use crate::storage::{Database, Tenant};
 use crate::telemetry::RequestId;
@@ -49,6 +51,10 @@ pub(crate) struct RequestContext {
     pub(crate) tenant: Tenant,
     /// What the API is built on.
     pub(crate) backend: Backend,
+    /// When a subscription is to give its last frame and end; never of anything else.
+    pub(crate) ending: CancellationToken,
+    /// What a subscription shares with its equals.
+    pub(crate) sharing: Option<Sharing>,
 }
 
 /// The guard of root fields: the viewer's token must have this scope.
@@ -67,7 +73,12 @@ impl RequestContext {
     /// The context of a viewer's request.
     pub(crate) fn new(viewer: Viewer, backend: Backend) -> Self {
         let tenant = Tenant::new(backend.database.clone(), viewer.workspace);
-        Self { viewer, tenant, backend }
+        Self { viewer, tenant, backend, ending: CancellationToken::new(), sharing: None }
+    }
+
+    /// Who subscribes to what the hub offers.
+    pub(crate) fn subscriber(&self) -> Subscriber {
+        Subscriber { tenant: self.tenant.clone(), ending: self.ending.clone() }
     }
 
     /// The current instant.

@@ -15,6 +15,7 @@ use super::place::Place;
 use crate::auth::Scope;
 use crate::domain::input::Fault;
 use crate::domain::page::PageFault;
+use crate::live::LogError;
 use crate::recorder::RecordError;
 use crate::storage::StorageError;
 use crate::telemetry::{RequestId, causes};
@@ -31,6 +32,17 @@ pub(crate) enum ApiError {
     /// What was asked to be followed is not there.
     #[error("Argument \"{1}\" does not name a {0} in this workspace")]
     NotFound(&'static str, &'static str),
+    /// What a subscription is to continue with is no longer in the log.
+    #[error(
+        "Argument \"afterRevision\" is {after}, but the log begins after revision {trimmed}: read the users afresh, and \
+         subscribe after the revision of their metrics"
+    )]
+    Trimmed {
+        /// Where the client wants to continue.
+        after: i64,
+        /// The last revision that was removed.
+        trimmed: i64,
+    },
     /// The token does not allow it.
     #[error("This requires a token with the scope {}", .0.word().to_uppercase())]
     Forbidden(Scope),
@@ -72,6 +84,8 @@ pub enum Code {
     BadUserInput,
     /// What was asked to be followed is not there.
     NotFound,
+    /// What a subscription is to continue with is no longer in the log.
+    RevisionTrimmed,
     /// There is no token, or none that is valid.
     Unauthenticated,
     /// The token does not allow it.
@@ -97,6 +111,7 @@ impl ApiError {
         match self {
             Self::Argument(..) | Self::Page(_) => Code::BadUserInput,
             Self::NotFound(..) => Code::NotFound,
+            Self::Trimmed { .. } => Code::RevisionTrimmed,
             Self::Forbidden(_) => Code::Forbidden,
             Self::Unavailable(_) => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
@@ -119,6 +134,7 @@ impl Code {
             Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::NotFound => "NOT_FOUND",
+            Self::RevisionTrimmed => "REVISION_TRIMMED",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::Unavailable => "UNAVAILABLE",
@@ -137,6 +153,15 @@ impl From<StorageError> for ApiError {
         match error {
             StorageError::Corrupt(_) | StorageError::Url => Self::Internal(Arc::new(error)),
             StorageError::Database(_) | StorageError::Overtaken => Self::Unavailable(Arc::new(error)),
+        }
+    }
+}
+
+impl From<LogError> for ApiError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Storage(error) => error.into(),
+            LogError::Trimmed { after, trimmed } => Self::Trimmed { after, trimmed },
         }
     }
 }
@@ -229,6 +254,7 @@ mod tests {
             (ApiError::argument("id", "is malformed"), "BAD_USER_INPUT"),
             (ApiError::Page(PageFault::BothSizes), "BAD_USER_INPUT"),
             (ApiError::NotFound("send", "sendId"), "NOT_FOUND"),
+            (ApiError::Trimmed { after: 1, trimmed: 2 }, "REVISION_TRIMMED"),
             (ApiError::Forbidden(Scope::Admin), "FORBIDDEN"),
             (ApiError::Unavailable(cause.clone()), "UNAVAILABLE"),
             (ApiError::Internal(cause.clone()), "INTERNAL"),

@@ -6,18 +6,24 @@
 //! where it is needed and costs nothing elsewhere.
 
 use std::borrow::Cow;
+use std::sync::PoisonError;
 
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, Data, OutputType, Positioned, ServerResult, Value};
+use uuid::Uuid;
 
+use super::context::RequestContext;
 use super::loaders::Loaders;
+use super::shared::FrameId;
 use crate::storage::Tenant;
 
 /// A value, and the loaders that its fields are resolved with. In the schema it is just a `T`.
 pub(crate) struct Fresh<T> {
     value: T,
     loaders: Loaders,
+    /// The frame that it is of a subscription, if equal subscriptions may share it.
+    frame: Option<FrameId>,
 }
 
 impl<T> Fresh<T> {
@@ -28,7 +34,23 @@ impl<T> Fresh<T> {
 
     /// A value whose fields see what these loaders saw.
     pub(crate) const fn with(loaders: Loaders, value: T) -> Self {
-        Self { value, loaders }
+        Self { value, loaders, frame: None }
+    }
+
+    /// A frame of a subscription, which equal subscriptions are given as it is resolved here.
+    #[must_use]
+    pub(crate) fn shared_as(self, of: impl Into<Uuid>, number: i64) -> Self {
+        Self { frame: Some(FrameId { of: of.into(), number }), ..self }
+    }
+}
+
+impl<T: OutputType> Fresh<T> {
+    async fn resolve_value(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let mut data = Data::default();
+        data.insert(self.loaders.clone());
+        let mut ctx = ctx.clone();
+        ctx.execute_data = Some(&data);
+        self.value.resolve(&ctx, field).await
     }
 }
 
@@ -50,10 +72,18 @@ impl<T: OutputType> OutputType for Fresh<T> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let mut data = Data::default();
-        data.insert(self.loaders.clone());
-        let mut ctx = ctx.clone();
-        ctx.execute_data = Some(&data);
-        self.value.resolve(&ctx, field).await
+        let sharing = ctx.data_opt::<RequestContext>().and_then(|request| request.sharing.as_ref());
+        if let Some((id, sharing)) = self.frame.zip(sharing) {
+            let resolved = async {
+                let value = self.resolve_value(ctx, field).await;
+                // Whatever failed is resolved again for this subscription alone, with its errors.
+                let failed = std::mem::take(&mut *ctx.query_env.errors.lock().unwrap_or_else(PoisonError::into_inner));
+                (value, failed.is_empty())
+            };
+            if let Some(frame) = sharing.frame(id, resolved).await {
+                return Ok(frame);
+            }
+        }
+        self.resolve_value(ctx, field).await
     }
 }

@@ -10,7 +10,7 @@
 //! budget. **Counting is a field**, not a part of a page (`connection`), and what the tally knows is summed there.
 //!
 //! Loaders remember, so each request gets its own, and so does each payload of a mutation and each frame of a subscription
-//! (`fresh`). Errors carry their causes to one place, which gives them codes, logs faults and hides their causes (`error`).
+//! (`fresh`); what a frame shows is resolved once for all equal subscriptions (`shared`). Errors carry their causes to one place, which gives them codes, logs faults and hides their causes (`error`).
 //! What is wrong with an argument is reported with its place (`given`, `place`); what a mutation rejects is data (`user_error`).
 //!
 //! This module may import everything but `http`, `app` and `cli`. It knows nothing of
@@ -31,6 +31,7 @@ mod mutation;
 mod place;
 mod query;
 mod scalars;
+mod shared;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use std::pin::pin;
 use async_graphql::{Request, Response, SDLExportOptions};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
 
 use self::context::RequestContext;
 pub use self::context::{Backend, Caller};
@@ -49,6 +51,7 @@ use self::document::check_subscription;
 pub use self::document::{operation, parse};
 pub use self::error::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
 use self::loaders::Loaders;
+use self::shared::{SharedFrames, Sharing};
 
 /// The schema. It holds no data, so it can be made without a database.
 pub(crate) type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
@@ -58,17 +61,18 @@ pub(crate) type Schema = async_graphql::Schema<query::Query, mutation::Mutation,
 pub struct Api {
     schema: Schema,
     backend: Backend,
+    frames: SharedFrames,
 }
 
 impl Api {
     /// The API on a backend.
     pub fn new(backend: Backend) -> Self {
-        Self { schema: schema(), backend }
+        Self { schema: schema(), backend, frames: SharedFrames::new() }
     }
 
     /// Answers a query or a mutation. Every error of the response has its `extensions.code`.
     pub async fn execute(&self, request: Request, caller: &Caller) -> Response {
-        let response = match self.prepare(request, caller, false) {
+        let response = match self.prepare(request, caller, None) {
             // Resolvers load in batches, and a batch is whole where all siblings are polled in one turn. tokio's budget
             // would end the turn after 128 locks, which a page of fifty users with three edges each exceeds.
             Ok(request) => tokio::task::unconstrained(self.schema.execute(request)).await,
@@ -78,9 +82,15 @@ impl Api {
     }
 
     /// Answers any operation: a subscription with a response for each frame until it ends, anything else with one response.
-    /// Every error has its `extensions.code`. Dropping the stream ends the operation.
-    pub fn stream(&self, request: Request, caller: Caller) -> impl Stream<Item = Response> + Send + use<> {
-        let responses = match self.prepare(request, &caller, true) {
+    /// Every error has its `extensions.code`. Dropping the stream ends the operation; once `ending` is cancelled, a
+    /// subscription gives what it knows by then as its last frames, without waiting, and ends.
+    pub fn stream(
+        &self,
+        request: Request,
+        caller: Caller,
+        ending: CancellationToken,
+    ) -> impl Stream<Item = Response> + Send + use<> {
+        let responses = match self.prepare(request, &caller, Some(ending)) {
             Ok(request) => unconstrained(self.schema.execute_stream(request)).boxed(),
             Err(response) => stream::iter([*response]).boxed(),
         };
@@ -88,14 +98,24 @@ impl Api {
     }
 
     /// Parses the document and attaches what resolvers need; a document that is not GraphQL is answered immediately.
-    fn prepare(&self, mut request: Request, caller: &Caller, can_stream: bool) -> Result<Request, Box<Response>> {
+    fn prepare(
+        &self,
+        mut request: Request,
+        caller: &Caller,
+        ending: Option<CancellationToken>,
+    ) -> Result<Request, Box<Response>> {
         let operation_name = request.operation_name.clone();
         let parsed = parse(&mut request);
-        let checked = |document| check_subscription(document, operation_name.as_deref(), can_stream);
+        let checked = |document| check_subscription(document, operation_name.as_deref(), ending.is_some());
         if let Err(error) = parsed.and_then(checked) {
             return Err(Box::new(Response::from_errors(vec![error])));
         }
-        let context = RequestContext::new(caller.viewer, self.backend.clone());
+        let mut context = RequestContext::new(caller.viewer, self.backend.clone());
+        if let Some(ending) = ending {
+            let key = Sharing::key(&request, &caller.viewer);
+            context.sharing = Some(Sharing { frames: self.frames.clone(), key });
+            context.ending = ending;
+        }
         let loaders = Loaders::new(context.tenant.clone());
         Ok(request.data(context).data(loaders))
     }

@@ -19,6 +19,7 @@ mod parameters;
 mod refusal;
 mod serve;
 mod shutdown;
+mod sockets;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -34,6 +35,7 @@ use axum::routing::{any, get, post};
 pub use health::Probe;
 pub use serve::serve;
 pub use shutdown::Shutdown;
+pub use sockets::Sockets;
 pub use webhooks::Webhooks;
 
 use crate::auth::Tokens;
@@ -58,6 +60,8 @@ pub struct Services {
     pub http: HttpSettings,
     /// Limits of sockets.
     pub websocket: WebsocketSettings,
+    /// The sockets that are open.
+    pub sockets: Sockets,
     /// The server's end.
     pub shutdown: Shutdown,
 }

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::refusal::{Kind, Refusal};
 use crate::graphql::{self, Caller};
@@ -24,8 +25,14 @@ pub trait Api: Send + Sync + 'static {
     /// Carries out a query or mutation.
     fn execute(self: Arc<Self>, request: Request, caller: Caller) -> BoxFuture<'static, Response>;
 
-    /// Carries out a subscription: a response for each event.
-    fn subscribe(self: Arc<Self>, request: Request, caller: Caller) -> BoxStream<'static, Response>;
+    /// Carries out a subscription: a response for each event. Once `ending` is cancelled, the last ones come without
+    /// waiting, and the stream ends.
+    fn subscribe(
+        self: Arc<Self>,
+        request: Request,
+        caller: Caller,
+        ending: CancellationToken,
+    ) -> BoxStream<'static, Response>;
 }
 
 /// Why an operation has no response.
@@ -72,20 +79,21 @@ impl Operations {
         }
     }
 
-    /// Begins an operation of any kind: one frame for a query or mutation, any number for a subscription.
-    pub fn begin(&self, mut request: Request, caller: Caller) -> Operation {
+    /// Begins an operation of any kind: one frame for a query or mutation, any number for a subscription. Once `ending` is
+    /// cancelled, a subscription gives its last frames and ends.
+    pub fn begin(&self, mut request: Request, caller: Caller, ending: CancellationToken) -> Operation {
         if kind(&mut request) == Some(OperationType::Subscription) {
-            return Operation { lasting: true, frames: self.subscribe(request, caller) };
+            return Operation { lasting: true, frames: self.subscribe(request, caller, ending) };
         }
         let this = self.clone();
         let once = async move { this.execute(request, caller).await };
         Operation { lasting: false, frames: once.into_stream().boxed() }
     }
 
-    fn subscribe(&self, request: Request, caller: Caller) -> Frames {
+    fn subscribe(&self, request: Request, caller: Caller, ending: CancellationToken) -> Frames {
         let api = Arc::clone(&self.api);
         let request_id = caller.request_id.clone();
-        let frames = async move { api.subscribe(request, caller) }.flatten_stream();
+        let frames = async move { api.subscribe(request, caller, ending) }.flatten_stream();
         AssertUnwindSafe(frames).catch_unwind().map(move |frame| frame.map_err(|_| panicked(&request_id))).boxed()
     }
 }
@@ -95,8 +103,13 @@ impl Api for graphql::Api {
         async move { Self::execute(&self, request, &caller).await }.boxed()
     }
 
-    fn subscribe(self: Arc<Self>, request: Request, caller: Caller) -> BoxStream<'static, Response> {
-        self.stream(request, caller).boxed()
+    fn subscribe(
+        self: Arc<Self>,
+        request: Request,
+        caller: Caller,
+        ending: CancellationToken,
+    ) -> BoxStream<'static, Response> {
+        self.stream(request, caller, ending).boxed()
     }
 }
 

@@ -2,24 +2,45 @@
 //!
 //! A node reads what is new in a version once, however many clients watch it. Writers on this node wake the hub right after
 //! their commit. For commits of other nodes, a single statement polls the revisions of all versions that are watched here:
-//! there is no broker and no notification that could be lost. Metrics are conflated to the latest. Changes are read from the
-//! log, from each client's own position, so a slow client falls behind and catches up but misses nothing.
+//! there is no broker and no notification that could be lost. Metrics ([`metrics`], [`conversations`]) and sends ([`sends`]) are conflated to
+//! the latest. Changes ([`changes`]) are read from the log, from each client's own position, so a slow client falls behind
+//! and catches up but misses nothing, as long as the log reaches back ([`trim`]).
+//!
+//! May import `domain` and `storage`.
 
-mod follow;
+mod changes;
+mod conversations;
+mod metrics;
+mod sends;
+mod shelf;
 mod tail;
+mod trim;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use self::changes::LogError;
+pub use self::sends::Progress;
+use self::shelf::Shelf;
 use self::tail::Tail;
-use crate::domain::id::{ConversationId, VersionId};
+pub use self::trim::Trimmer;
+use crate::domain::id::{ConversationId, SendId, VersionId};
 use crate::domain::metrics::Metrics;
 use crate::storage::ledger::Revisions;
-use crate::storage::{Database, StorageError, changes};
+use crate::storage::{self, Database, StorageError, Tenant};
+
+/// Who subscribes.
+#[derive(Clone)]
+pub struct Subscriber {
+    /// The workspace's data.
+    pub tenant: Tenant,
+    /// When it is cancelled, the stream gives what is known by then as its last items, without waiting, and ends.
+    pub ending: CancellationToken,
+}
 
 /// What a subscriber to metrics follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,14 +59,15 @@ struct Inner {
     db: Database,
     versions: Mutex<HashMap<VersionId, Arc<Watched>>>,
     currents: Mutex<HashMap<ConversationId, watch::Sender<Option<VersionId>>>>,
+    sends: Mutex<HashMap<SendId, Weak<Shelf<Progress>>>>,
 }
 
 /// A version that somebody watches on this node.
 struct Watched {
     /// The latest revision known on this node; -1 before any is known.
     revision: watch::Sender<i64>,
-    /// The latest metrics that were read, and when.
-    metrics: tokio::sync::Mutex<Option<(tokio::time::Instant, Arc<Metrics>)>>,
+    /// The latest metrics that were read.
+    metrics: Shelf<Metrics>,
     /// The latest changes that were read.
     tail: tokio::sync::Mutex<Tail>,
 }
@@ -53,7 +75,8 @@ struct Watched {
 impl Hub {
     /// A hub over `db`, without subscribers.
     pub fn new(db: Database) -> Self {
-        Self(Arc::new(Inner { db, versions: Mutex::default(), currents: Mutex::default() }))
+        let (versions, currents, sends) = Default::default();
+        Self(Arc::new(Inner { db, versions, currents, sends }))
     }
 
     /// Wakes the subscribers of versions that a commit of this node changed.
@@ -89,6 +112,18 @@ impl Hub {
         currents.entry(conversation).or_insert_with(|| watch::Sender::new(None)).subscribe()
     }
 
+    /// What is read of a send for everybody who watches it.
+    fn shelf_of(&self, send: SendId) -> Arc<Shelf<Progress>> {
+        let mut sends = self.0.sends.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shelf) = sends.get(&send).and_then(Weak::upgrade) {
+            return shelf;
+        }
+        sends.retain(|_, shelf| shelf.strong_count() > 0);
+        let shelf = Arc::default();
+        sends.insert(send, Arc::downgrade(&shelf));
+        shelf
+    }
+
     /// Reads what changed of everything watched here, and drops what nobody watches any more.
     async fn refresh(&self) {
         let (versions, conversations) = (self.watched_versions(), self.watched_conversations());
@@ -99,19 +134,31 @@ impl Hub {
 
     async fn read_news(&self, versions: &[VersionId], conversations: &[ConversationId]) -> Result<(), StorageError> {
         if !versions.is_empty() {
-            let revisions = changes::revisions(&self.0.db, versions).await?;
+            let revisions = storage::changes::revisions(&self.0.db, versions).await?;
             self.wake(&revisions.into_iter().collect());
         }
         if !conversations.is_empty() {
-            let current = changes::current_versions(&self.0.db, conversations).await?;
-            let currents = self.0.currents.lock().unwrap_or_else(PoisonError::into_inner);
-            for (conversation, version) in current {
-                if let Some(sender) = currents.get(&conversation) {
-                    sender.send_if_modified(|known| known.replace(version) != Some(version));
-                }
-            }
+            let current = storage::changes::current_versions(&self.0.db, conversations).await?;
+            self.announce_current(current);
         }
         Ok(())
+    }
+
+    /// Tells which version was the current one a moment ago, if nobody has told yet.
+    fn introduce_current(&self, conversation: ConversationId, version: VersionId) {
+        let currents = self.0.currents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = currents.get(&conversation) {
+            sender.send_if_modified(|known| known.is_none() && known.replace(version).is_none());
+        }
+    }
+
+    fn announce_current(&self, current: impl IntoIterator<Item = (ConversationId, VersionId)>) {
+        let currents = self.0.currents.lock().unwrap_or_else(PoisonError::into_inner);
+        for (conversation, version) in current {
+            if let Some(sender) = currents.get(&conversation) {
+                sender.send_if_modified(|known| known.replace(version) != Some(version));
+            }
+        }
     }
 
     fn watched_versions(&self) -> Vec<VersionId> {
@@ -139,10 +186,6 @@ impl Watched {
 
 impl Default for Watched {
     fn default() -> Self {
-        Self {
-            revision: watch::Sender::new(-1),
-            metrics: tokio::sync::Mutex::default(),
-            tail: tokio::sync::Mutex::default(),
-        }
+        Self { revision: watch::Sender::new(-1), metrics: Shelf::default(), tail: tokio::sync::Mutex::default() }
     }
 }

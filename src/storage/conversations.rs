@@ -163,6 +163,7 @@ async fn insert_version(db: &impl ConnectionTrait, tenant: &Tenant, version: &Ve
         revision: Set(0),
         changed_at: Set(None),
         total_deployments: Set(0),
+        trimmed: Set(0),
     };
     versions::Entity::insert(row).exec_without_returning(db).await?;
     Ok(())

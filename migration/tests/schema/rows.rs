@@ -158,6 +158,7 @@ pub(crate) fn version() -> versions::Model {
         revision: 1,
         changed_at: Some(AT),
         total_deployments: 1,
+        trimmed: 0,
     }
 }
 

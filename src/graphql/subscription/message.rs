@@ -31,8 +31,7 @@ impl MessageSubscription {
     ) -> Result<impl Stream<Item = Result<Fresh<Message>>>> {
         let user = find_user(ctx, &user_id).await?;
         let request = ctx.request()?;
-        let tenant = request.tenant.clone();
-        let changes = request.backend.hub.changes(tenant, user.version, None).map_err(ApiError::from);
+        let changes = request.backend.hub.changes(request.subscriber(), user.version, None).map_err(ApiError::from);
         let news = changes
             .try_filter(move |change| future::ready(change.user == user.id && change.kinds.has(ChangeKind::Message)));
         let added = news.and_then(move |change| added_by(request, change));

@@ -1,12 +1,16 @@
 //! The figures of a version, live.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt};
 
 use super::{DEFAULT_INTERVAL_MS, find_conversation, find_version, read_every, until_error};
 use crate::auth::Scope;
+use crate::domain;
 use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::{ApiError, Result};
+use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
 use crate::graphql::types::metrics::Metrics;
 use crate::live::Followed;
@@ -33,7 +37,7 @@ impl MetricsSubscription {
             default_with = "Some(Given::new(DEFAULT_INTERVAL_MS))"
         )]
         every_ms: Option<Given<i32>>,
-    ) -> Result<impl Stream<Item = Result<Metrics>>> {
+    ) -> Result<impl Stream<Item = Result<Fresh<Metrics>>>> {
         let every = read_every(every_ms.as_ref())?;
         let conversation = find_conversation(ctx, &conversation_id).await?;
         let followed = match &version {
@@ -41,7 +45,11 @@ impl MetricsSubscription {
             None => Followed::Current(conversation.id),
         };
         let request = ctx.request()?;
-        let frames = request.backend.hub.metrics(request.tenant.clone(), followed, every);
-        Ok(until_error(frames.map(|frame| frame.map(Metrics).map_err(ApiError::from))))
+        let frames = request.backend.hub.metrics(request.subscriber(), followed, every);
+        let frame = move |metrics: Arc<domain::metrics::Metrics>| {
+            let (version, revision) = (metrics.head().id, metrics.head().revision);
+            Fresh::new(&request.tenant, Metrics(metrics)).shared_as(version, revision)
+        };
+        Ok(until_error(frames.map(move |metrics| metrics.map(frame).map_err(ApiError::from))))
     }
 }

@@ -4,6 +4,7 @@
 //! frame is never shown in another. What a subscription follows is looked up as it begins, and an id of nothing is an error
 //! then, since a stream that stays silent gives no reason.
 
+mod conversation;
 mod message;
 mod metrics;
 mod send;
@@ -28,6 +29,7 @@ use crate::domain::id::VersionId;
 #[derive(Default, MergedSubscription)]
 pub(crate) struct Subscription(
     metrics::MetricsSubscription,
+    conversation::ConversationSubscription,
     user::UserSubscription,
     send::SendSubscription,
     message::MessageSubscription,

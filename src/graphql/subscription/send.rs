@@ -8,7 +8,6 @@ use futures_util::{Stream, StreamExt, future};
 use super::{DEFAULT_INTERVAL_MS, find, read_every, until};
 use crate::auth::Scope;
 use crate::domain;
-use crate::domain::id::SendId;
 use crate::domain::send::SendState;
 use crate::domain::standing::DeploymentStatus;
 use crate::domain::tally::Tally;
@@ -21,15 +20,18 @@ use crate::graphql::lazy::Lazy;
 use crate::graphql::loaders::Loaders;
 use crate::graphql::place::Place;
 use crate::graphql::types::send::Send;
+use crate::live::Progress;
 
 #[derive(Default)]
 pub(crate) struct SendSubscription;
 
-/// What is read of a send at one moment.
+/// More than there are states of a send.
+const STATES: i64 = 16;
+
+/// A reading, and what it shows.
 struct Frame {
-    send: Arc<domain::send::Send>,
+    progress: Arc<Progress>,
     seen: Seen,
-    loaders: Loaders,
 }
 
 /// What makes a frame worth sending when it differs from the one before.
@@ -56,20 +58,27 @@ impl SendSubscription {
         let every = read_every(every_ms.as_ref())?;
         let send = find_send(ctx, &send_id).await?;
         let request = ctx.request()?;
-        let ticks = request.backend.hub.ticks(send.version, every);
-        let frames = news(ticks.then(move |()| Frame::read(request, send.id)));
-        Ok(until(frames, is_last).map(|frame| Ok(frame?.into())))
+        let readings = request.backend.hub.send(request.subscriber(), (send.id, send.version), every);
+        let frames = news(readings.map(|reading| Ok(Frame::new(request, reading?))));
+        Ok(until(frames, is_last).then(async move |frame| Ok(frame?.fresh(request).await)))
     }
 }
 
 impl Frame {
-    /// Reads the send with loaders of its own, which then serve the frame's fields as well.
-    async fn read(request: &RequestContext, id: SendId) -> Result<Self> {
+    fn new(request: &RequestContext, progress: Arc<Progress>) -> Self {
+        let seen = Seen { state: progress.send.state(request.now()), tally: progress.tally.clone() };
+        Self { progress, seen }
+    }
+
+    /// The send as it was read, with loaders that know it. Equal subscriptions share the reading and so the frame, as long
+    /// as it shows the same state: of one reading, that may change with time.
+    async fn fresh(self, request: &RequestContext) -> Fresh<Send> {
+        let Progress { number, send, tally } = &*self.progress;
+        let number = number * STATES + self.seen.state as i64;
         let loaders = Loaders::new(request.tenant.clone());
-        let (send, tally) = future::try_join(loaders.sends().load(id), loaders.tallies().load(id)).await?;
-        let send = send.ok_or_else(|| ApiError::broken("a send that was followed is gone"))?;
-        let seen = Seen { state: send.state(request.now()), tally: tally.unwrap_or_default() };
-        Ok(Self { send, seen, loaders })
+        loaders.sends().prime(send.id, send.clone()).await;
+        loaders.tallies().prime(send.id, tally.clone()).await;
+        Fresh::with(loaders, Send(Lazy::Loaded(send.clone()))).shared_as(send.id, number)
     }
 }
 
@@ -81,12 +90,6 @@ impl Seen {
             SendState::Canceled => self.tally.with_status(DeploymentStatus::Queued) == 0,
             _ => false,
         }
-    }
-}
-
-impl From<Frame> for Fresh<Send> {
-    fn from(frame: Frame) -> Self {
-        Self::with(frame.loaders, Send(Lazy::Loaded(frame.send)))
     }
 }
 

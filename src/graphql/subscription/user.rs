@@ -6,12 +6,14 @@ use futures_util::{Stream, StreamExt, future};
 use super::{find_conversation, find_version, until_error};
 use crate::auth::Scope;
 use crate::domain::id::VersionId;
+use crate::domain::user::Change;
 use crate::graphql::context::{ContextExt, Needs};
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
 use crate::graphql::input::user_change::{ChangeFilter, UserChangeFilter};
 use crate::graphql::types::user::UserChange;
+use crate::storage::changes::{self, Extent};
 
 #[derive(Default)]
 pub(crate) struct UserSubscription;
@@ -32,7 +34,9 @@ impl UserSubscription {
         #[graphql(desc = "Which changes to receive; all by default.")] filter: Option<UserChangeFilter>,
         #[graphql(
             desc = "Start with the changes after this revision: 0 for all of them, at most the current revision. \
-                          If omitted, only changes from now on are sent."
+                          If omitted, only changes from now on are sent. Changes are kept for a time that the operator \
+                          sets, 30 days by default; if the next one is gone, the error's code is REVISION_TRIMMED: read \
+                          the users afresh."
         )]
         after_revision: Option<Given<i32>>,
     ) -> Result<impl Stream<Item = Result<Fresh<UserChange>>>> {
@@ -44,25 +48,34 @@ impl UserSubscription {
         };
         let after = read_revision(ctx, version, after_revision.as_ref()).await?;
         let request = ctx.request()?;
-        let tenant = request.tenant.clone();
-        let changes = until_error(request.backend.hub.changes(tenant, version, after).map(|item| Ok(item?)));
+        let changes = request.backend.hub.changes(request.subscriber(), version, after);
+        let changes = until_error(changes.map(|change| Ok(change?)));
         let asked_for =
             changes.filter(move |change| future::ready(change.as_ref().map_or(true, |change| filter.matches(change))));
-        Ok(asked_for.map(|change| Ok(Fresh::new(&request.tenant, UserChange(change?)))))
+        let frame = move |change: Change| {
+            let revision = change.revision;
+            Fresh::new(&request.tenant, UserChange(change)).shared_as(version, revision)
+        };
+        Ok(asked_for.map(move |change| change.map(frame)))
     }
 }
 
-/// Reads where to begin. A revision that is still to come would be waited for in silence, so it is refused.
+/// Reads where to begin. A revision that is still to come would be waited for in silence, so it is refused; so is one whose
+/// next change was removed from the log, since it would be missed.
 async fn read_revision(ctx: &Context<'_>, version: VersionId, after: Option<&Given<i32>>) -> Result<Option<i64>> {
     let Some(after) = Given::read_argument(after, "afterRevision")? else { return Ok(None) };
     if after < 0 {
         return Err(ApiError::argument("afterRevision", format!("is {after}; revisions start at 0")));
     }
-    let metrics = ctx.loaders()?.metrics().load(version).await?;
-    let current = metrics.map_or(0, |metrics| metrics.head().revision);
-    if i64::from(after) > current {
-        let fault = format!("is {after}, but the version's current revision is {current}");
+    let extent = changes::extent(&ctx.request()?.tenant, version).await?;
+    let Extent { trimmed, revision } = extent.ok_or_else(|| ApiError::broken("a version that was found is gone"))?;
+    let after = i64::from(after);
+    if after > revision {
+        let fault = format!("is {after}, but the version's current revision is {revision}");
         return Err(ApiError::argument("afterRevision", fault));
     }
-    Ok(Some(after.into()))
+    if after < trimmed {
+        return Err(ApiError::Trimmed { after, trimmed });
+    }
+    Ok(Some(after))
 }

@@ -24,7 +24,7 @@ use crate::domain::fact::Fact;
 use crate::domain::id::{LineId, WorkspaceId, new_key};
 use crate::http::ingest::{Door, Ingest, Owner};
 use crate::http::operation::Operations;
-use crate::http::{Probe, Services, Shutdown, Webhooks, router, serve};
+use crate::http::{Probe, Services, Shutdown, Sockets, Webhooks, router, serve};
 use crate::recorder::RecordError;
 use crate::storage::{Database, StorageError};
 
@@ -116,7 +116,8 @@ async fn services(
         database: behind.clone(),
         http: settings.http.clone(),
         websocket: settings.websocket.clone(),
-        shutdown: Shutdown::new(shutdown.clone()),
+        sockets: Sockets::new(settings.websocket.sockets.get(), settings.websocket.sockets_per_token.get()),
+        shutdown: Shutdown::new(shutdown.clone(), settings.http.shutdown),
     }
 }
 

@@ -25,7 +25,7 @@ async fn running_requests_finish_and_no_new_ones_are_taken() {
 }
 
 #[tokio::test]
-async fn sockets_are_closed_once_their_queries_are_answered() {
+async fn sockets_are_closed_after_last_frames_and_once_their_queries_are_answered() {
     let mut server = Server::start(&[]).await;
     let mut socket = Socket::greeted(&server).await;
     let mut greeting = Socket::unknown(&server).await;
@@ -36,6 +36,7 @@ async fn sockets_are_closed_once_their_queries_are_answered() {
     waiting.wait_for(|count| *count == 2).await.unwrap();
 
     server.shutdown.cancel();
+    assert_eq!(socket.next().await["payload"]["data"], json!({ "forever": false }));
     waiting.wait_for(|count| *count == 1).await.unwrap();
     server.seen.added.send_modify(|added| *added += 1);
     assert_eq!(socket.next().await, json!({ "id": "m", "type": "next", "payload": { "data": { "after": true } } }));

@@ -33,10 +33,15 @@ impl Socket {
     /// Opens a socket and greets with the server's token.
     pub(super) async fn greeted(server: &Server) -> Self {
         let mut socket = Self::unknown(server).await;
-        let payload = json!({ "Authorization": format!("Bearer {}", server.token) });
-        socket.send(&json!({ "type": "connection_init", "payload": payload })).await;
+        socket.greet(&server.token).await;
         assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));
         socket
+    }
+
+    /// Says who it is.
+    pub(super) async fn greet(&mut self, token: &str) {
+        let payload = json!({ "Authorization": format!("Bearer {token}") });
+        self.send(&json!({ "type": "connection_init", "payload": payload })).await;
     }
 
     pub(super) async fn send(&mut self, message: &Value) {
@@ -60,9 +65,14 @@ impl Socket {
 
     /// The code with which the server closes; messages before that are passed over.
     pub(super) async fn closed(&mut self) -> u16 {
+        self.closed_because().await.0
+    }
+
+    /// The code with which the server closes, and the reason.
+    pub(super) async fn closed_because(&mut self) -> (u16, String) {
         loop {
             match self.0.next().await {
-                Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
+                Some(Ok(Message::Close(Some(frame)))) => return (frame.code.into(), frame.reason.to_string()),
                 Some(Ok(Message::Close(None)) | Err(Error::Io(_))) | None => panic!("closed without a code"),
                 Some(_) => {}
             }

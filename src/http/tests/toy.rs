@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::Viewer;
 use crate::graphql::Caller;
@@ -104,10 +105,12 @@ impl Subscriptions {
         stream::iter(1..=to)
     }
 
-    /// One frame, and then none for ever.
+    /// One frame, and then none until the server ends, which gives the last.
     async fn forever(&self, ctx: &Context<'_>) -> impl Stream<Item = bool> {
         let waiting = seen(ctx).wait();
-        stream::iter([true]).chain(stream::pending()).inspect(move |_| {
+        let ending = ctx.data_unchecked::<CancellationToken>().clone();
+        let last = ending.cancelled_owned().map(|()| false).into_stream();
+        stream::iter([true]).chain(last).inspect(move |_| {
             let _ = &waiting;
         })
     }
@@ -141,7 +144,12 @@ impl Api for Toy {
         async move { self.schema.execute(self.prepare(request, &caller)).await }.boxed()
     }
 
-    fn subscribe(self: Arc<Self>, request: Request, caller: Caller) -> BoxStream<'static, Response> {
-        self.schema.execute_stream(self.prepare(request, &caller))
+    fn subscribe(
+        self: Arc<Self>,
+        request: Request,
+        caller: Caller,
+        ending: CancellationToken,
+    ) -> BoxStream<'static, Response> {
+        self.schema.execute_stream(self.prepare(request, &caller).data(ending))
     }
 }

@@ -338,3 +338,64 @@ async fn a_revoked_token_closes_its_sockets() {
     assert_eq!(socket.closed().await, 4403);
     server.seen.waiting.subscribe().wait_for(|count| *count == 0).await.unwrap();
 }
+
+#[tokio::test]
+async fn sockets_beyond_the_limits_are_sent_away_and_told_when_to_come_back() {
+    let server = Server::start(&[("websocket.sockets", "3"), ("websocket.sockets_per_token", "1")]).await;
+    let first = Socket::greeted(&server).await;
+    let mut second = Socket::unknown(&server).await;
+    second.greet(&server.token).await;
+    let (code, reason) = second.closed_because().await;
+    assert_eq!(code, 1013);
+    assert!(reason.starts_with("Too many sockets are open with this token: try again in "), "{reason}");
+
+    // Another token has room, until the node has none.
+    let other = server.tokens.add("read");
+    let mut third = Socket::unknown(&server).await;
+    third.greet(&other).await;
+    assert_eq!(third.next().await, json!({ "type": "connection_ack" }));
+    drop(second);
+    // What was sent away makes room once its end is read, and then the node is full.
+    let mut waiting = Vec::new();
+    loop {
+        let mut socket = Socket::unknown(&server).await;
+        if waiting.len() == 1 {
+            let (code, reason) = socket.closed_because().await;
+            assert_eq!(code, 1013);
+            assert!(reason.starts_with("Too many sockets are open: try again in "), "{reason}");
+            break;
+        }
+        socket.send(&json!({ "type": "ping" })).await;
+        if socket.0.next().await.is_some_and(|message| message.is_ok_and(|message| message.is_text())) {
+            waiting.push(socket);
+        }
+    }
+    // What is closed makes room.
+    drop(first);
+    loop {
+        let mut socket = Socket::unknown(&server).await;
+        socket.greet(&server.token).await;
+        if socket.0.next().await.is_some_and(|message| message.is_ok_and(|message| message.is_text())) {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_socket_on_which_too_much_waits_is_closed() {
+    let server = Server::start(&[("websocket.queued_bytes", "1000000")]).await;
+    let mut socket = Socket::greeted(&server).await;
+    // One frame of each may wait; four have more than a million bytes.
+    for id in 0..3 {
+        socket.subscribe(&id.to_string(), "subscription { large }").await;
+    }
+    for _ in 0..50 {
+        assert_eq!(socket.next().await["type"], "next");
+    }
+    for id in 3..9 {
+        socket.subscribe(&id.to_string(), "subscription { large }").await;
+    }
+    let (code, reason) = socket.closed_because().await;
+    assert_eq!(code, 1013);
+    assert!(reason.starts_with("Too much is waiting to be read"), "{reason}");
+}

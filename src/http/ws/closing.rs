@@ -1,6 +1,10 @@
 //! Why a socket is closed: the codes of `graphql-transport-ws`, and of WebSocket itself.
 
+use std::borrow::Cow;
+
 use axum::extract::ws::{CloseFrame, Message};
+
+use crate::http::sockets::Full;
 
 /// Why a socket is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +15,10 @@ pub(super) enum Closing {
     TooLong,
     /// The server cannot identify the client now: retry.
     TryAgain,
+    /// The client reads too slowly for what it asks for: come back with less.
+    TooSlow,
+    /// Too many sockets are open: come back later.
+    Full(Full),
     /// A message that is not part of the protocol, and what is wrong with it.
     Malformed(&'static str),
     /// An operation before the greeting.
@@ -32,7 +40,7 @@ impl Closing {
         match self {
             Self::GoingAway => 1001,
             Self::TooLong => 1009,
-            Self::TryAgain => 1013,
+            Self::TryAgain | Self::TooSlow | Self::Full(_) => 1013,
             Self::Malformed(_) => 4400,
             Self::Unauthorized => 4401,
             Self::Forbidden => 4403,
@@ -43,11 +51,13 @@ impl Closing {
         }
     }
 
-    const fn reason(self) -> &'static str {
-        match self {
+    fn reason(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Full(full) => return full.to_string().into(),
             Self::GoingAway => "Going away",
             Self::TooLong => "Message too long",
             Self::TryAgain => "Try again later",
+            Self::TooSlow => "Too much is waiting to be read: read faster, or subscribe to less",
             Self::Malformed(what) => what,
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden => "Forbidden",
@@ -55,12 +65,12 @@ impl Closing {
             Self::InitTimeout => "Connection initialisation timeout",
             Self::DuplicateId => "Subscriber already exists",
             Self::TooManyInits => "Too many initialisation requests",
-        }
+        })
     }
 }
 
 impl From<Closing> for Message {
     fn from(closing: Closing) -> Self {
-        Self::Close(Some(CloseFrame { code: closing.code(), reason: closing.reason().into() }))
+        Self::Close(Some(CloseFrame { code: closing.code(), reason: closing.reason().as_ref().into() }))
     }
 }

@@ -22,10 +22,11 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::timeout;
 
 use self::closing::Closing;
-use self::greeting::{End, greet};
+use self::greeting::{End, Greeted, greet};
 use self::session::Session;
 use super::Services;
 use super::refusal::{Kind, Refusal};
+use super::sockets::Admission;
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 
@@ -63,9 +64,9 @@ fn not_a_socket() -> Refusal {
 }
 
 async fn serve(services: Arc<Services>, mut socket: WebSocket, is_spoken: bool) {
-    let greeted = if is_spoken { greet(&mut socket, &services).await } else { Err(Closing::Subprotocol.into()) };
+    let greeted = if is_spoken { admit(&mut socket, &services).await } else { Err(Closing::Subprotocol.into()) };
     match greeted {
-        Ok(greeted) => {
+        Ok((greeted, _admission)) => {
             let (end, writer, reader) = Session::new(services, greeted, socket).run().await;
             close(end, writer.into_sink(), reader).await;
         }
@@ -74,6 +75,14 @@ async fn serve(services: Arc<Services>, mut socket: WebSocket, is_spoken: bool) 
             close(end, sink, reader).await;
         }
     }
+}
+
+/// Finds out who the client is, if there is room for it.
+async fn admit(socket: &mut WebSocket, services: &Services) -> Result<(Greeted, Admission), End> {
+    let mut admission = services.sockets.admit().map_err(Closing::Full)?;
+    let greeted = greet(socket, services).await?;
+    admission.count_for(greeted.viewer.token).map_err(Closing::Full)?;
+    Ok((greeted, admission))
 }
 
 /// Says good-bye, and reads on until the other side has closed too: an end that is closed with something unread is reset,

@@ -101,6 +101,11 @@ impl Running {
         }
     }
 
+    /// Whether this run is of an operation that goes on until somebody ends it.
+    pub(super) fn is_lasting(&self, run: &Run) -> bool {
+        self.operations.get(&run.id).is_some_and(|operation| operation.lasting)
+    }
+
     /// Ends all that would last, and leaves those that answer once.
     pub(super) fn stop_lasting(&mut self) {
         self.operations.retain(|_, operation| {

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, pending};
 use futures_util::stream::SplitStream;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::closing::Closing;
 use super::greeting::{End, Greeted, hear};
@@ -27,6 +28,9 @@ use crate::telemetry::RequestId;
 /// How many pings a client may leave unanswered. A client may be stopped for a minute and come back.
 const MAX_UNANSWERED_PINGS: u32 = 6;
 
+/// How long the last frames of subscriptions may take when the server ends.
+const LAST_FRAMES: Duration = Duration::from_secs(3);
+
 /// A socket whose client is known.
 pub(super) struct Session {
     services: Arc<Services>,
@@ -37,7 +41,10 @@ pub(super) struct Session {
     revoked: BoxFuture<'static, ()>,
     keep_alive: Interval,
     heard_at: Instant,
-    leaving: bool,
+    /// What the socket has to leave by: the server's end, and then the end of its patience.
+    departure: BoxFuture<'static, ()>,
+    /// Cancelled when the subscriptions are to give their last frames.
+    ending: CancellationToken,
 }
 
 /// What the loop waits for.
@@ -47,7 +54,7 @@ enum Happening {
     Wrote(Result<Option<Waiting>, axum::Error>),
     Tick,
     Revoked,
-    Shutdown,
+    Departure,
 }
 
 impl Session {
@@ -59,15 +66,16 @@ impl Session {
         let mut keep_alive = interval_at(Instant::now() + every, every);
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
-            services,
             viewer,
             reader,
-            writer: Writer::new(sink),
+            writer: Writer::new(sink, services.websocket.queued_bytes.get()),
             running: Running::default(),
             revoked,
             keep_alive,
             heard_at: Instant::now(),
-            leaving: false,
+            departure: services.shutdown.clone().turn_to_leave().boxed(),
+            ending: CancellationToken::new(),
+            services,
         }
     }
 
@@ -88,7 +96,7 @@ impl Session {
             said = self.reader.next(), if self.writer.has_room() => Happening::Said(said),
             _ = self.keep_alive.tick() => Happening::Tick,
             () = &mut self.revoked => Happening::Revoked,
-            () = self.services.shutdown.begun(), if !self.leaving => Happening::Shutdown,
+            () = &mut self.departure => Happening::Departure,
         }
     }
 
@@ -103,9 +111,12 @@ impl Session {
             }
             Happening::Tick => self.on_tick()?,
             Happening::Revoked => return Err(Closing::Forbidden.into()),
-            Happening::Shutdown => self.leave(),
+            Happening::Departure => self.leave(),
         }
-        let done = self.leaving && self.running.len() == 0 && self.writer.is_written();
+        if self.writer.is_overfull() {
+            return Err(Closing::TooSlow.into());
+        }
+        let done = self.is_leaving() && self.running.len() == 0 && self.writer.is_written();
         if done { Err(Closing::GoingAway.into()) } else { Ok(()) }
     }
 
@@ -127,7 +138,7 @@ impl Session {
 
     fn subscribe(&mut self, id: String, request: async_graphql::Request) {
         // The client reconnects after the close, and asks again.
-        if self.leaving {
+        if self.is_leaving() {
             return;
         }
         let request_id = RequestId::generate();
@@ -138,7 +149,7 @@ impl Session {
             return self.writer.push(message::error(&id, &[refusal.error(&request_id)]));
         }
         let caller = Caller { viewer: self.viewer, request_id: request_id.clone() };
-        self.running.start(id, request_id, self.services.operations.begin(request, caller));
+        self.running.start(id, request_id, self.services.operations.begin(request, caller, self.ending.clone()));
     }
 
     fn on_came(&mut self, run: &Run, event: Event, operation: Waiting) {
@@ -151,6 +162,8 @@ impl Session {
                 }
                 Err(failure) => failure_message(run, failure),
             },
+            // It is not complete: a client that finds the socket closed reconnects, and resumes after what it saw last.
+            Event::End if self.is_leaving() && self.running.is_lasting(run) => return self.running.stop(&run.id),
             Event::End => message::complete(&run.id),
         };
         self.running.stop(&run.id);
@@ -168,11 +181,20 @@ impl Session {
         Ok(())
     }
 
-    /// Ends subscriptions and lets queries and mutations finish. Nobody is told that a subscription is complete, for it is
-    /// not: a client that finds the socket closed reconnects, and resumes after what it saw last.
+    /// Lets subscriptions give their last frames, and queries and mutations finish; when asked again, ends subscriptions
+    /// that have not ended by themselves, such as those of a client that does not read.
     fn leave(&mut self) {
-        self.leaving = true;
-        self.running.stop_lasting();
+        if self.is_leaving() {
+            self.running.stop_lasting();
+            self.departure = pending().boxed();
+        } else {
+            self.ending.cancel();
+            self.departure = sleep(LAST_FRAMES).boxed();
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.ending.is_cancelled()
     }
 }
 

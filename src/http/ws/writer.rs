@@ -18,6 +18,9 @@ const MAX_PENDING: usize = 256;
 pub(super) struct Writer {
     sink: SplitSink<WebSocket, Message>,
     pending: VecDeque<Pending>,
+    /// How many bytes the pending messages have.
+    pending_bytes: usize,
+    max_bytes: usize,
     flushed: bool,
 }
 
@@ -28,25 +31,31 @@ struct Pending {
 }
 
 impl Writer {
-    pub(super) const fn new(sink: SplitSink<WebSocket, Message>) -> Self {
-        Self { sink, pending: VecDeque::new(), flushed: true }
+    /// A writer in which at most `max_bytes` may wait.
+    pub(super) const fn new(sink: SplitSink<WebSocket, Message>, max_bytes: usize) -> Self {
+        Self { sink, pending: VecDeque::new(), pending_bytes: 0, max_bytes, flushed: true }
     }
 
     /// Queues a message.
     pub(super) fn push(&mut self, message: Message) {
-        self.flushed = false;
-        self.pending.push_back(Pending { message, from: None });
+        self.queue(Pending { message, from: None });
     }
 
     /// Queues a frame of an operation that goes on when it is written.
     pub(super) fn push_frame(&mut self, message: Message, id: Arc<str>, operation: Waiting) {
+        self.queue(Pending { message, from: Some((id, operation)) });
+    }
+
+    fn queue(&mut self, pending: Pending) {
         self.flushed = false;
-        self.pending.push_back(Pending { message, from: Some((id, operation)) });
+        self.pending_bytes += length(&pending.message);
+        self.pending.push_back(pending);
     }
 
     /// Leaves out what waits of an operation that the client has ended.
     pub(super) fn forget(&mut self, id: &str) {
         self.pending.retain(|pending| !matches!(&pending.from, Some((from, _)) if **from == *id));
+        self.pending_bytes = self.pending.iter().map(|pending| length(&pending.message)).sum();
     }
 
     /// Whether everything is with the operating system.
@@ -59,6 +68,11 @@ impl Writer {
         self.pending.len() < MAX_PENDING
     }
 
+    /// Whether more bytes wait than may.
+    pub(super) const fn is_overfull(&self) -> bool {
+        self.pending_bytes > self.max_bytes
+    }
+
     /// Writes the next message, or what is buffered of those before; returns the operation that may go on now. It may be
     /// dropped at any time without losing anything.
     pub(super) async fn write(&mut self) -> Result<Option<Waiting>, axum::Error> {
@@ -68,6 +82,7 @@ impl Writer {
             self.flushed = true;
             return Ok(None);
         };
+        self.pending_bytes = self.pending_bytes.saturating_sub(length(&pending.message));
         self.sink.start_send_unpin(pending.message)?;
         Ok(pending.from.map(|(_, operation)| operation))
     }
@@ -75,5 +90,14 @@ impl Writer {
     /// Drops what waits.
     pub(super) fn into_sink(self) -> SplitSink<WebSocket, Message> {
         self.sink
+    }
+}
+
+/// How many bytes a message has.
+fn length(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+        Message::Close(_) => 0,
     }
 }
