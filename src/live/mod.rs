@@ -10,9 +10,9 @@
 
 mod changes;
 mod conversations;
+mod latest;
 mod metrics;
 mod sends;
-mod shelf;
 mod tail;
 mod trim;
 
@@ -24,8 +24,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use self::changes::LogError;
+use self::latest::Latest;
 pub use self::sends::Progress;
-use self::shelf::Shelf;
 use self::tail::Tail;
 pub use self::trim::Trimmer;
 use crate::domain::id::{ConversationId, SendId, VersionId};
@@ -59,7 +59,7 @@ struct Inner {
     db: Database,
     versions: Mutex<HashMap<VersionId, Arc<Watched>>>,
     currents: Mutex<HashMap<ConversationId, watch::Sender<Option<VersionId>>>>,
-    sends: Mutex<HashMap<SendId, Weak<Shelf<Progress>>>>,
+    sends: Mutex<HashMap<SendId, Weak<Latest<Progress>>>>,
 }
 
 /// A version that somebody watches on this node.
@@ -67,7 +67,7 @@ struct Watched {
     /// The latest revision known on this node; -1 before any is known.
     revision: watch::Sender<i64>,
     /// The latest metrics that were read.
-    metrics: Shelf<Metrics>,
+    metrics: Latest<Metrics>,
     /// The latest changes that were read.
     tail: tokio::sync::Mutex<Tail>,
 }
@@ -113,15 +113,15 @@ impl Hub {
     }
 
     /// What is read of a send for everybody who watches it.
-    fn shelf_of(&self, send: SendId) -> Arc<Shelf<Progress>> {
+    fn latest_of(&self, send: SendId) -> Arc<Latest<Progress>> {
         let mut sends = self.0.sends.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shelf) = sends.get(&send).and_then(Weak::upgrade) {
-            return shelf;
+        if let Some(latest) = sends.get(&send).and_then(Weak::upgrade) {
+            return latest;
         }
-        sends.retain(|_, shelf| shelf.strong_count() > 0);
-        let shelf = Arc::default();
-        sends.insert(send, Arc::downgrade(&shelf));
-        shelf
+        sends.retain(|_, latest| latest.strong_count() > 0);
+        let latest = Arc::default();
+        sends.insert(send, Arc::downgrade(&latest));
+        latest
     }
 
     /// Reads what changed of everything watched here, and drops what nobody watches any more.
@@ -186,6 +186,6 @@ impl Watched {
 
 impl Default for Watched {
     fn default() -> Self {
-        Self { revision: watch::Sender::new(-1), metrics: Shelf::default(), tail: tokio::sync::Mutex::default() }
+        Self { revision: watch::Sender::new(-1), metrics: Latest::default(), tail: tokio::sync::Mutex::default() }
     }
 }

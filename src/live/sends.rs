@@ -9,7 +9,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::shelf::Shelf;
+use super::latest::Latest;
 use super::{Hub, Subscriber, Watched};
 use crate::domain::id::{SendId, VersionId};
 use crate::domain::send::Send;
@@ -41,7 +41,7 @@ pub struct Progress {
 struct SendFollower {
     subscriber: Subscriber,
     send: SendId,
-    shelf: Arc<Shelf<Progress>>,
+    latest: Arc<Latest<Progress>>,
     /// Held so that the version stays watched.
     _watched: Arc<Watched>,
     revision: watch::Receiver<i64>,
@@ -61,9 +61,9 @@ impl Hub {
     ) -> impl Stream<Item = Result<Arc<Progress>, StorageError>> + std::marker::Send + use<> {
         let watched = self.watch(version);
         let revision = watched.revision.subscribe();
-        let shelf = self.shelf_of(send);
+        let latest = self.latest_of(send);
         let follower =
-            SendFollower { subscriber, send, shelf, _watched: watched, revision, interval, last: None, ended: false };
+            SendFollower { subscriber, send, latest, _watched: watched, revision, interval, last: None, ended: false };
         stream::try_unfold(follower, |mut follower| async move {
             let progress = follower.next().await?;
             Ok(progress.map(|progress| (progress, follower)))
@@ -85,9 +85,9 @@ impl SendFollower {
             }
         }
         self.ended = self.subscriber.ending.is_cancelled();
-        let Self { subscriber, send, shelf, revision, .. } = self;
+        let Self { subscriber, send, latest, revision, .. } = self;
         let read = async |announced| Ok(read(&subscriber.tenant, *send).await?.map(|progress| (announced, progress)));
-        let progress = shelf.at_least(|| *revision.borrow_and_update(), MAX_AGE, read).await?;
+        let progress = latest.at_least(|| *revision.borrow_and_update(), MAX_AGE, read).await?;
         self.last = Some(Instant::now());
         Ok(progress)
     }

@@ -12,7 +12,7 @@ use crate::storage::StorageError;
 const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What was read last; nothing before the first read.
-pub(super) struct Shelf<T>(Mutex<Option<Reading<T>>>);
+pub(super) struct Latest<T>(Mutex<Option<Reading<T>>>);
 
 /// What was read, and when.
 struct Reading<T> {
@@ -22,7 +22,7 @@ struct Reading<T> {
     at: Instant,
 }
 
-impl<T> Shelf<T> {
+impl<T> Latest<T> {
     /// The value at the revision that `announced` tells, or later: what another subscriber has read, unless that is older
     /// or was read more than `max_age` ago. While one reads, the others wait for what it finds, and only then look at what
     /// is announced. `None` if `read`, which also tells the revision, finds nothing.
@@ -56,7 +56,7 @@ impl<T> Shelf<T> {
     }
 }
 
-impl<T> Default for Shelf<T> {
+impl<T> Default for Latest<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
@@ -72,10 +72,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_reading_is_shared_until_it_is_outdated() {
-        let (shelf, reads) = (Shelf::default(), AtomicU32::new(0));
+        let (latest, reads) = (Latest::default(), AtomicU32::new(0));
         let ask = async |announced, max_age| {
             let read = async |announced| Ok(Some((announced, reads.fetch_add(1, Ordering::Relaxed) + 1)));
-            *shelf.at_least(|| announced, max_age, read).await.unwrap().unwrap()
+            *latest.at_least(|| announced, max_age, read).await.unwrap().unwrap()
         };
         let long = Duration::from_hours(1);
         assert_eq!(join_all((0..100).map(|_| ask(5, long))).await, [1; 100]);
@@ -86,20 +86,20 @@ mod tests {
 
     #[tokio::test]
     async fn reads_keep_their_distance_however_fast_something_changes() {
-        let (shelf, start) = (Shelf::default(), Instant::now());
+        let (latest, start) = (Latest::default(), Instant::now());
         for revision in 1..=4 {
-            shelf.at_least(|| revision, Duration::MAX, async |now| Ok(Some((now, ())))).await.unwrap();
+            latest.at_least(|| revision, Duration::MAX, async |now| Ok(Some((now, ())))).await.unwrap();
         }
         assert!(start.elapsed() >= MIN_INTERVAL * 3);
     }
 
     #[tokio::test]
     async fn what_fails_or_is_not_there_is_asked_for_again() {
-        let shelf = Shelf::default();
-        let failed = shelf.at_least(|| 1, Duration::MAX, async |_| Err(StorageError::Corrupt("row"))).await;
+        let latest = Latest::default();
+        let failed = latest.at_least(|| 1, Duration::MAX, async |_| Err(StorageError::Corrupt("row"))).await;
         assert!(failed.is_err());
-        assert_eq!(shelf.at_least(|| 1, Duration::MAX, async |_| Ok(None)).await.unwrap(), None);
-        let found = shelf.at_least(|| 1, Duration::MAX, async |_| Ok(Some((1, 7)))).await;
+        assert_eq!(latest.at_least(|| 1, Duration::MAX, async |_| Ok(None)).await.unwrap(), None);
+        let found = latest.at_least(|| 1, Duration::MAX, async |_| Ok(Some((1, 7)))).await;
         assert_eq!(found.unwrap(), Some(Arc::new(7)));
     }
 }
