@@ -30,6 +30,7 @@ mod crash;
 mod credentials;
 mod deadlines;
 mod dispatch;
+mod events;
 mod history;
 mod lines;
 mod live;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         credentials::trials(),
         deadlines::trials(),
         dispatch::trials(),
+        events::trials(),
         history::trials(),
         lines::trials(),
         live::trials(),

@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod opening;
 pub mod page;
 pub mod phone;
+pub mod position;
 pub mod preference;
 pub mod send;
 pub mod standing;

@@ -3,7 +3,7 @@
 //! It travels with the request rather than with the schema, so that the schema can be made, printed and tested without a
 //! database. Scopes are checked by one guard, [`Needs`], on the root fields.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_graphql::{Context, Guard};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use super::shared::Sharing;
 use crate::auth::{Scope, Viewer};
 use crate::dispatch::Sends;
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::position::LogPosition;
 use crate::live::{Hub, Subscriber};
 use crate::recorder::Recorder;
 use crate::storage::{Database, Tenant};
@@ -43,6 +44,15 @@ pub struct Caller {
     pub request_id: RequestId,
 }
 
+/// How a subscription begins and ends.
+#[derive(Debug, Clone, Default)]
+pub struct Following {
+    /// Where the client left off, if it resumes.
+    pub resume: Option<LogPosition>,
+    /// Once it is cancelled, the subscription gives what it knows by then as its last frames, without waiting, and ends.
+    pub ending: CancellationToken,
+}
+
 /// What one request may use.
 pub(crate) struct RequestContext {
     /// Who is asking.
@@ -51,8 +61,10 @@ pub(crate) struct RequestContext {
     pub(crate) tenant: Tenant,
     /// What the API is built on.
     pub(crate) backend: Backend,
-    /// When a subscription is to give its last frame and end; never of anything else.
-    pub(crate) ending: CancellationToken,
+    /// How a subscription begins and ends.
+    pub(crate) following: Following,
+    /// The position behind the frame that was resolved last. Frames of a subscription are resolved one after the other.
+    pub(crate) position: Arc<Mutex<Option<LogPosition>>>,
     /// What a subscription shares with its equals.
     pub(crate) sharing: Option<Sharing>,
 }
@@ -73,12 +85,12 @@ impl RequestContext {
     /// The context of a viewer's request.
     pub(crate) fn new(viewer: Viewer, backend: Backend) -> Self {
         let tenant = Tenant::new(backend.database.clone(), viewer.workspace);
-        Self { viewer, tenant, backend, ending: CancellationToken::new(), sharing: None }
+        Self { viewer, tenant, backend, following: Following::default(), position: Arc::default(), sharing: None }
     }
 
     /// Who subscribes to what the hub offers.
     pub(crate) fn subscriber(&self) -> Subscriber {
-        Subscriber { tenant: self.tenant.clone(), ending: self.ending.clone() }
+        Subscriber { tenant: self.tenant.clone(), ending: self.following.ending.clone() }
     }
 
     /// The current instant.

@@ -78,7 +78,9 @@ pub(crate) fn check_subscription(
     let (mut fields, mut spread) = (BTreeSet::new(), BTreeSet::new());
     collect(document, &operation.node.selection_set.node, &mut fields, &mut spread);
     let fault = match fields.len() {
-        _ if !can_stream => "Subscriptions are served over WebSocket, by the protocol graphql-transport-ws",
+        _ if !can_stream => {
+            "Subscriptions are served over WebSocket at /graphql/ws, and as server-sent events at /graphql/sse"
+        }
         0 | 1 => return Ok(()),
         _ => "A subscription must select exactly one field",
     };

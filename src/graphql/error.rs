@@ -34,8 +34,8 @@ pub(crate) enum ApiError {
     NotFound(&'static str, &'static str),
     /// What a subscription is to continue with is no longer in the log.
     #[error(
-        "Argument \"afterRevision\" is {after}, but the log begins after revision {trimmed}: read the users afresh, and \
-         subscribe after the revision of their metrics"
+        "The changes after revision {after} are gone, since the log begins after revision {trimmed}: read the users afresh, \
+         and subscribe after the revision of their metrics"
     )]
     Trimmed {
         /// Where the client wants to continue.

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::context::RequestContext;
 use super::loaders::Loaders;
 use super::shared::FrameId;
+use crate::domain::position::LogPosition;
 use crate::storage::Tenant;
 
 /// A value, and the loaders that its fields are resolved with. In the schema it is just a `T`.
@@ -24,6 +25,8 @@ pub(crate) struct Fresh<T> {
     loaders: Loaders,
     /// The frame that it is of a subscription, if equal subscriptions may share it.
     frame: Option<FrameId>,
+    /// The place in the log behind the frame.
+    position: Option<LogPosition>,
 }
 
 impl<T> Fresh<T> {
@@ -34,13 +37,19 @@ impl<T> Fresh<T> {
 
     /// A value whose fields see what these loaders saw.
     pub(crate) const fn with(loaders: Loaders, value: T) -> Self {
-        Self { value, loaders, frame: None }
+        Self { value, loaders, frame: None, position: None }
     }
 
     /// A frame of a subscription, which equal subscriptions are given as it is resolved here.
     #[must_use]
     pub(crate) fn shared_as(self, of: impl Into<Uuid>, number: i64) -> Self {
         Self { frame: Some(FrameId { of: of.into(), number }), ..self }
+    }
+
+    /// A frame behind which a client can resume.
+    #[must_use]
+    pub(crate) fn at(self, position: LogPosition) -> Self {
+        Self { position: Some(position), ..self }
     }
 }
 
@@ -72,7 +81,11 @@ impl<T: OutputType> OutputType for Fresh<T> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let sharing = ctx.data_opt::<RequestContext>().and_then(|request| request.sharing.as_ref());
+        let request = ctx.data_opt::<RequestContext>();
+        if let Some(request) = request {
+            *request.position.lock().unwrap_or_else(PoisonError::into_inner) = self.position;
+        }
+        let sharing = request.and_then(|request| request.sharing.as_ref());
         if let Some((id, sharing)) = self.frame.zip(sharing) {
             let resolved = async {
                 let value = self.resolve_value(ctx, field).await;

@@ -39,22 +39,32 @@ mod types;
 mod user_error;
 
 use std::pin::pin;
+use std::sync::{Arc, PoisonError};
 
 use async_graphql::{Request, Response, SDLExportOptions};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
-use tokio_util::sync::CancellationToken;
 
 use self::context::RequestContext;
-pub use self::context::{Backend, Caller};
+pub use self::context::{Backend, Caller, Following};
 use self::document::check_subscription;
 pub use self::document::{operation, parse};
 pub use self::error::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
 use self::loaders::Loaders;
 use self::shared::{SharedFrames, Sharing};
+use crate::domain::position::LogPosition;
 
 /// The schema. It holds no data, so it can be made without a database.
 pub(crate) type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
+
+/// One response of an operation.
+#[derive(Debug)]
+pub struct Frame {
+    /// The response.
+    pub response: Response,
+    /// The place in a version's log behind it, from where a subscription of changes can be resumed.
+    pub position: Option<LogPosition>,
+}
 
 /// The API: the schema and its backend. Cheap to clone.
 #[derive(Clone)]
@@ -81,43 +91,57 @@ impl Api {
         error::finish(response, &caller.request_id)
     }
 
-    /// Answers any operation: a subscription with a response for each frame until it ends, anything else with one response.
-    /// Every error has its `extensions.code`. Dropping the stream ends the operation; once `ending` is cancelled, a
-    /// subscription gives what it knows by then as its last frames, without waiting, and ends.
+    /// Answers any operation: a subscription with a frame for each event until it ends, anything else with one. Every error
+    /// has its `extensions.code`. Dropping the stream ends the operation.
     pub fn stream(
         &self,
         request: Request,
         caller: Caller,
-        ending: CancellationToken,
-    ) -> impl Stream<Item = Response> + Send + use<> {
-        let responses = match self.prepare(request, &caller, Some(ending)) {
+        following: Following,
+    ) -> impl Stream<Item = Frame> + Send + use<> {
+        let mut context = RequestContext::new(caller.viewer, self.backend.clone());
+        context.following = following;
+        let position = Arc::clone(&context.position);
+        let responses = match self.prepare(request, &caller, Some(context)) {
             Ok(request) => unconstrained(self.schema.execute_stream(request)).boxed(),
             Err(response) => stream::iter([*response]).boxed(),
         };
-        responses.map(move |response| error::finish(response, &caller.request_id))
+        responses.map(move |response| Frame {
+            response: error::finish(response, &caller.request_id),
+            position: position.lock().unwrap_or_else(PoisonError::into_inner).take(),
+        })
     }
 
-    /// Parses the document and attaches what resolvers need; a document that is not GraphQL is answered immediately.
+    /// Parses the document and attaches what resolvers need; a document that is not GraphQL is answered immediately. Where
+    /// the response is a stream, its context is given.
     fn prepare(
         &self,
         mut request: Request,
         caller: &Caller,
-        ending: Option<CancellationToken>,
+        streaming: Option<RequestContext>,
     ) -> Result<Request, Box<Response>> {
         let operation_name = request.operation_name.clone();
         let parsed = parse(&mut request);
-        let checked = |document| check_subscription(document, operation_name.as_deref(), ending.is_some());
+        let checked = |document| check_subscription(document, operation_name.as_deref(), streaming.is_some());
         if let Err(error) = parsed.and_then(checked) {
             return Err(Box::new(Response::from_errors(vec![error])));
         }
-        let mut context = RequestContext::new(caller.viewer, self.backend.clone());
-        if let Some(ending) = ending {
-            let key = Sharing::key(&request, &caller.viewer);
-            context.sharing = Some(Sharing { frames: self.frames.clone(), key });
-            context.ending = ending;
-        }
+        let context = match streaming {
+            Some(mut context) => {
+                let key = Sharing::key(&request, &caller.viewer);
+                context.sharing = Some(Sharing { frames: self.frames.clone(), key });
+                context
+            }
+            None => RequestContext::new(caller.viewer, self.backend.clone()),
+        };
         let loaders = Loaders::new(context.tenant.clone());
         Ok(request.data(context).data(loaders))
+    }
+}
+
+impl From<Response> for Frame {
+    fn from(response: Response) -> Self {
+        Self { response, position: None }
     }
 }
 

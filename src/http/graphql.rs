@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response, ServerError};
 use async_graphql_axum::GraphQLResponse;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request as HttpRequest, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
@@ -42,7 +43,7 @@ pub(super) async fn post(
     let media = accepted(&headers)?;
     let answer = async {
         let viewer = authorization::viewer(&services.tokens, &headers).await?;
-        let request = read(&services, &headers, request).await?;
+        let request = read_body(&services, &headers, request).await?;
         execute(&services, request, Caller { viewer, request_id }, media).await
     };
     answer.await.map_err(|refusal| refusal.written_as(media))
@@ -53,14 +54,12 @@ pub(super) async fn get(
     State(services): State<Arc<Services>>,
     Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
-    query: Result<Query<QueryString>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<QueryString>, QueryRejection>,
 ) -> Result<HttpResponse, Refusal> {
     let media = accepted(&headers)?;
     let answer = async {
         let viewer = authorization::viewer(&services.tokens, &headers).await?;
-        let Query(query) = query.map_err(|_| Malformed::new("The query string is malformed"))?;
-        let mut request = parameters::from_query_string(query)?;
-        refuse_mutation(&mut request)?;
+        let request = read_query_string(query)?;
         execute(&services, request, Caller { viewer, request_id }, media).await
     };
     answer.await.map_err(|refusal| refusal.written_as(media))
@@ -71,7 +70,20 @@ fn accepted(headers: &HeaderMap) -> Result<Media, Refusal> {
     Media::accepted(headers).ok_or_else(|| Refusal::new(Kind::NotAcceptable, message))
 }
 
-async fn read(services: &Services, headers: &HeaderMap, request: HttpRequest) -> Result<Request, Refusal> {
+/// Reads the request in a query string; that of a mutation is refused.
+pub(super) fn read_query_string(query: Result<Query<QueryString>, QueryRejection>) -> Result<Request, Refusal> {
+    let Query(query) = query.map_err(|_| Malformed::new("The query string is malformed"))?;
+    let mut request = parameters::from_query_string(query)?;
+    refuse_mutation(&mut request)?;
+    Ok(request)
+}
+
+/// Reads the request in a body.
+pub(super) async fn read_body(
+    services: &Services,
+    headers: &HeaderMap,
+    request: HttpRequest,
+) -> Result<Request, Refusal> {
     if !has_json_body(headers) {
         let message = "The body must be application/json in UTF-8, and Content-Type must say so";
         return Err(Refusal::new(Kind::UnsupportedMediaType, message));

@@ -1,4 +1,4 @@
-//! HTTP: GraphQL over POST, GET and WebSocket, lists of users, the provider's webhooks, health, and the explorer.
+//! HTTP: GraphQL over POST, GET, WebSocket and server-sent events, lists of users, the provider's webhooks, health, and the explorer.
 //!
 //! What async-graphql leaves to its host is done here: content negotiation, methods, bodies, status codes, sockets, and
 //! the end of an operation when its client leaves. async-graphql parses, validates and executes.
@@ -9,6 +9,7 @@
 mod authorization;
 mod body;
 mod boundary;
+mod departure;
 mod graphiql;
 mod graphql;
 mod health;
@@ -20,6 +21,7 @@ mod refusal;
 mod serve;
 mod shutdown;
 mod sockets;
+mod sse;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -71,6 +73,7 @@ pub fn router(services: Services) -> Router {
     Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/graphql/ws", any(ws::upgrade))
+        .route("/graphql/sse", get(sse::get).post(sse::post))
         .route("/graphiql", get(graphiql::page))
         .route("/graphiql.js", get(graphiql::script))
         .route("/sends", post(uploads::receive))

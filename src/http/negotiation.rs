@@ -56,6 +56,18 @@ fn wish(element: &str) -> Option<(Media, Quality)> {
     Some((media, quality.map_or(FULL, read_quality)))
 }
 
+/// Whether the client takes a stream of events. One that does not say what it takes does.
+pub(super) fn accepts_event_stream(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let takes = |element: &str| {
+        let mut parts = element.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let quality = parts.find_map(|part| parameter(part, "q")).map_or(FULL, read_quality);
+        ["text/event-stream", "text/*", "*/*"].contains(&media.as_str()) && quality > 0
+    };
+    !headers.contains_key(ACCEPT) || lines.flat_map(|line| line.split(',')).any(takes)
+}
+
 /// A malformed quality counts as a full wish: the client named the type after all.
 fn read_quality(text: &str) -> Quality {
     let digits = match text.split_once('.') {
@@ -112,6 +124,20 @@ mod tests {
     fn what_is_not_accepted_is_not_answered() {
         for accept in ["text/html", "application/json;q=0", "application/json;q=0.000", "nonsense", ""] {
             assert_eq!(accepted(accept), None, "{accept}");
+        }
+    }
+
+    #[test]
+    fn events_are_for_those_who_take_them() {
+        let accepts = |accept: &str| {
+            accepts_event_stream(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_str(accept).unwrap())]))
+        };
+        assert!(accepts_event_stream(&HeaderMap::new()));
+        for accept in ["text/event-stream", "application/json, Text/Event-Stream;q=0.1", "*/*", "text/*"] {
+            assert!(accepts(accept), "{accept}");
+        }
+        for accept in ["application/json", "text/event-stream;q=0", "text/html", ""] {
+            assert!(!accepts(accept), "{accept}");
         }
     }
 

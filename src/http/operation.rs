@@ -13,10 +13,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::refusal::{Kind, Refusal};
-use crate::graphql::{self, Caller};
+pub use crate::graphql::Frame;
+use crate::graphql::{self, Caller, Following};
 use crate::telemetry::RequestId;
 
 /// A GraphQL API, as transports see it. Its responses are ready for clients: errors have
@@ -25,14 +25,8 @@ pub trait Api: Send + Sync + 'static {
     /// Carries out a query or mutation.
     fn execute(self: Arc<Self>, request: Request, caller: Caller) -> BoxFuture<'static, Response>;
 
-    /// Carries out a subscription: a response for each event. Once `ending` is cancelled, the last ones come without
-    /// waiting, and the stream ends.
-    fn subscribe(
-        self: Arc<Self>,
-        request: Request,
-        caller: Caller,
-        ending: CancellationToken,
-    ) -> BoxStream<'static, Response>;
+    /// Carries out a subscription: a frame for each event.
+    fn subscribe(self: Arc<Self>, request: Request, caller: Caller, following: Following) -> BoxStream<'static, Frame>;
 }
 
 /// Why an operation has no response.
@@ -45,7 +39,7 @@ pub enum Failure {
 }
 
 /// What an operation answers, in order.
-pub type Frames = BoxStream<'static, Result<Response, Failure>>;
+pub type Frames = BoxStream<'static, Result<Frame, Failure>>;
 
 /// An operation that was begun. Dropping it ends it.
 pub struct Operation {
@@ -79,21 +73,20 @@ impl Operations {
         }
     }
 
-    /// Begins an operation of any kind: one frame for a query or mutation, any number for a subscription. Once `ending` is
-    /// cancelled, a subscription gives its last frames and ends.
-    pub fn begin(&self, mut request: Request, caller: Caller, ending: CancellationToken) -> Operation {
+    /// Begins an operation of any kind: one frame for a query or mutation, any number for a subscription.
+    pub fn begin(&self, mut request: Request, caller: Caller, following: Following) -> Operation {
         if kind(&mut request) == Some(OperationType::Subscription) {
-            return Operation { lasting: true, frames: self.subscribe(request, caller, ending) };
+            return Operation { lasting: true, frames: self.subscribe(request, caller, following) };
         }
         let this = self.clone();
-        let once = async move { this.execute(request, caller).await };
+        let once = async move { this.execute(request, caller).await.map(Frame::from) };
         Operation { lasting: false, frames: once.into_stream().boxed() }
     }
 
-    fn subscribe(&self, request: Request, caller: Caller, ending: CancellationToken) -> Frames {
+    fn subscribe(&self, request: Request, caller: Caller, following: Following) -> Frames {
         let api = Arc::clone(&self.api);
         let request_id = caller.request_id.clone();
-        let frames = async move { api.subscribe(request, caller, ending) }.flatten_stream();
+        let frames = async move { api.subscribe(request, caller, following) }.flatten_stream();
         AssertUnwindSafe(frames).catch_unwind().map(move |frame| frame.map_err(|_| panicked(&request_id))).boxed()
     }
 }
@@ -103,13 +96,8 @@ impl Api for graphql::Api {
         async move { Self::execute(&self, request, &caller).await }.boxed()
     }
 
-    fn subscribe(
-        self: Arc<Self>,
-        request: Request,
-        caller: Caller,
-        ending: CancellationToken,
-    ) -> BoxStream<'static, Response> {
-        self.stream(request, caller, ending).boxed()
+    fn subscribe(self: Arc<Self>, request: Request, caller: Caller, following: Following) -> BoxStream<'static, Frame> {
+        self.stream(request, caller, following).boxed()
     }
 }
 

@@ -11,7 +11,7 @@ use super::wait::soon;
 /// A client with a token, or with none.
 #[derive(Clone)]
 pub(crate) struct Client {
-    http: reqwest::Client,
+    pub(super) http: reqwest::Client,
     /// The server's URL: `http://127.0.0.1:1234`.
     pub(crate) server: String,
     /// Who it says it is.

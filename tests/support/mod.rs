@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod database;
+pub(crate) mod events;
 pub(crate) mod lag;
 pub(crate) mod pages;
 pub(crate) mod process;

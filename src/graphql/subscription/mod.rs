@@ -7,6 +7,7 @@
 mod conversation;
 mod message;
 mod metrics;
+mod resume;
 mod send;
 mod user;
 
@@ -25,7 +26,7 @@ use super::place::Place;
 use crate::domain::conversation::Conversation;
 use crate::domain::id::VersionId;
 
-/// Everything that can be followed live, over WebSocket. It requires a token with the scope READ.
+/// Everything that can be followed live, over WebSocket or server-sent events. It requires a token with the scope READ.
 #[derive(Default, MergedSubscription)]
 pub(crate) struct Subscription(
     metrics::MetricsSubscription,

@@ -3,17 +3,17 @@
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt, future};
 
+use super::resume::{read_start, resumed_version};
 use super::{find_conversation, find_version, until_error};
 use crate::auth::Scope;
-use crate::domain::id::VersionId;
+use crate::domain::position::LogPosition;
 use crate::domain::user::Change;
 use crate::graphql::context::{ContextExt, Needs};
-use crate::graphql::error::{ApiError, Result};
+use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
 use crate::graphql::input::user_change::{ChangeFilter, UserChangeFilter};
 use crate::graphql::types::user::UserChange;
-use crate::storage::changes::{self, Extent};
 
 #[derive(Default)]
 pub(crate) struct UserSubscription;
@@ -44,9 +44,9 @@ impl UserSubscription {
         let conversation = find_conversation(ctx, &conversation_id).await?;
         let version = match &version {
             Some(number) => find_version(ctx, &conversation, number).await?,
-            None => conversation.current_version,
+            None => resumed_version(ctx, &conversation).await?.unwrap_or(conversation.current_version),
         };
-        let after = read_revision(ctx, version, after_revision.as_ref()).await?;
+        let after = read_start(ctx, version, after_revision.as_ref()).await?;
         let request = ctx.request()?;
         let changes = request.backend.hub.changes(request.subscriber(), version, after);
         let changes = until_error(changes.map(|change| Ok(change?)));
@@ -54,28 +54,9 @@ impl UserSubscription {
             changes.filter(move |change| future::ready(change.as_ref().map_or(true, |change| filter.matches(change))));
         let frame = move |change: Change| {
             let revision = change.revision;
-            Fresh::new(&request.tenant, UserChange(change)).shared_as(version, revision)
+            let frame = Fresh::new(&request.tenant, UserChange(change)).shared_as(version, revision);
+            frame.at(LogPosition { version, revision })
         };
         Ok(asked_for.map(move |change| change.map(frame)))
     }
-}
-
-/// Reads where to begin. A revision that is still to come would be waited for in silence, so it is refused; so is one whose
-/// next change was removed from the log, since it would be missed.
-async fn read_revision(ctx: &Context<'_>, version: VersionId, after: Option<&Given<i32>>) -> Result<Option<i64>> {
-    let Some(after) = Given::read_argument(after, "afterRevision")? else { return Ok(None) };
-    if after < 0 {
-        return Err(ApiError::argument("afterRevision", format!("is {after}; revisions start at 0")));
-    }
-    let extent = changes::extent(&ctx.request()?.tenant, version).await?;
-    let Extent { trimmed, revision } = extent.ok_or_else(|| ApiError::broken("a version that was found is gone"))?;
-    let after = i64::from(after);
-    if after > revision {
-        let fault = format!("is {after}, but the version's current revision is {revision}");
-        return Err(ApiError::argument("afterRevision", fault));
-    }
-    if after < trimmed {
-        return Err(ApiError::Trimmed { after, trimmed });
-    }
-    Ok(Some(after))
 }

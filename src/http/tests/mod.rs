@@ -5,6 +5,7 @@ mod health;
 mod server;
 mod shutdown;
 mod socket;
+mod sse;
 mod toy;
 mod webhooks;
 mod ws;

@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Viewer;
-use crate::graphql::Caller;
+use crate::domain::position::LogPosition;
+use crate::graphql::{Caller, Following, Frame};
 use crate::http::operation::Api;
 
 /// The API.
@@ -144,12 +145,16 @@ impl Api for Toy {
         async move { self.schema.execute(self.prepare(request, &caller)).await }.boxed()
     }
 
-    fn subscribe(
-        self: Arc<Self>,
-        request: Request,
-        caller: Caller,
-        ending: CancellationToken,
-    ) -> BoxStream<'static, Response> {
-        self.schema.execute_stream(self.prepare(request, &caller).data(ending))
+    fn subscribe(self: Arc<Self>, request: Request, caller: Caller, following: Following) -> BoxStream<'static, Frame> {
+        let frames = self.schema.execute_stream(self.prepare(request, &caller).data(following.ending));
+        // Each frame's position is the one behind it, from where the client resumes.
+        let start = following.resume;
+        frames
+            .zip(stream::iter(1..))
+            .map(move |(response, number)| {
+                let position = start.map(|start| LogPosition { revision: start.revision + number, ..start });
+                Frame { response, position }
+            })
+            .boxed()
     }
 }

@@ -6,11 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::Response;
 use futures_util::stream::{AbortHandle, Abortable, BoxStream, FuturesUnordered, StreamFuture, abortable};
 use futures_util::{StreamExt, stream};
 
-use crate::http::operation::{Failure, Operation};
+use crate::http::operation::{Failure, Frame, Operation};
 use crate::telemetry::RequestId;
 
 /// One run of an operation. Unlike its id, which the client may use again, it is never used twice on a socket.
@@ -26,7 +25,7 @@ pub(super) struct Run {
 /// What comes of an operation.
 pub(super) enum Event {
     /// A result.
-    Frame(Box<Result<Response, Failure>>),
+    Frame(Box<Result<Frame, Failure>>),
     /// It has ended by itself.
     End,
 }

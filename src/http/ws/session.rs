@@ -4,32 +4,29 @@
 //! anything of the database's. It slows nobody but itself, and when it has been silent for too long it is given up.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use futures_util::future::{BoxFuture, pending};
+use futures_util::future::BoxFuture;
 use futures_util::stream::SplitStream;
 use futures_util::{FutureExt, StreamExt};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::closing::Closing;
 use super::greeting::{End, Greeted, hear};
 use super::message::{self, FromClient};
 use super::running::{Event, Run, Running, Waiting};
 use super::writer::Writer;
-use crate::auth::{Tokens, Viewer};
-use crate::graphql::Caller;
+use crate::auth::Viewer;
+use crate::graphql::{Caller, Following};
 use crate::http::Services;
-use crate::http::operation::{self, Failure};
+use crate::http::authorization::revoked;
+use crate::http::departure::{Departure, Step};
+use crate::http::operation::{self, Failure, Frame};
 use crate::http::refusal::{Kind, Refusal};
 use crate::telemetry::RequestId;
 
 /// How many pings a client may leave unanswered. A client may be stopped for a minute and come back.
 const MAX_UNANSWERED_PINGS: u32 = 6;
-
-/// How long the last frames of subscriptions may take when the server ends.
-const LAST_FRAMES: Duration = Duration::from_secs(3);
 
 /// A socket whose client is known.
 pub(super) struct Session {
@@ -41,10 +38,7 @@ pub(super) struct Session {
     revoked: BoxFuture<'static, ()>,
     keep_alive: Interval,
     heard_at: Instant,
-    /// What the socket has to leave by: the server's end, and then the end of its patience.
-    departure: BoxFuture<'static, ()>,
-    /// Cancelled when the subscriptions are to give their last frames.
-    ending: CancellationToken,
+    departure: Departure,
 }
 
 /// What the loop waits for.
@@ -54,7 +48,7 @@ enum Happening {
     Wrote(Result<Option<Waiting>, axum::Error>),
     Tick,
     Revoked,
-    Departure,
+    Departed(Step),
 }
 
 impl Session {
@@ -73,8 +67,7 @@ impl Session {
             revoked,
             keep_alive,
             heard_at: Instant::now(),
-            departure: services.shutdown.clone().turn_to_leave().boxed(),
-            ending: CancellationToken::new(),
+            departure: Departure::new(&services.shutdown),
             services,
         }
     }
@@ -96,7 +89,7 @@ impl Session {
             said = self.reader.next(), if self.writer.has_room() => Happening::Said(said),
             _ = self.keep_alive.tick() => Happening::Tick,
             () = &mut self.revoked => Happening::Revoked,
-            () = &mut self.departure => Happening::Departure,
+            step = self.departure.step() => Happening::Departed(step),
         }
     }
 
@@ -111,12 +104,13 @@ impl Session {
             }
             Happening::Tick => self.on_tick()?,
             Happening::Revoked => return Err(Closing::Forbidden.into()),
-            Happening::Departure => self.leave(),
+            Happening::Departed(Step::LastFrames) => {}
+            Happening::Departed(Step::Overdue) => self.running.stop_lasting(),
         }
         if self.writer.is_overfull() {
             return Err(Closing::TooSlow.into());
         }
-        let done = self.is_leaving() && self.running.len() == 0 && self.writer.is_written();
+        let done = self.departure.has_begun() && self.running.len() == 0 && self.writer.is_written();
         if done { Err(Closing::GoingAway.into()) } else { Ok(()) }
     }
 
@@ -138,7 +132,7 @@ impl Session {
 
     fn subscribe(&mut self, id: String, request: async_graphql::Request) {
         // The client reconnects after the close, and asks again.
-        if self.is_leaving() {
+        if self.departure.has_begun() {
             return;
         }
         let request_id = RequestId::generate();
@@ -149,21 +143,26 @@ impl Session {
             return self.writer.push(message::error(&id, &[refusal.error(&request_id)]));
         }
         let caller = Caller { viewer: self.viewer, request_id: request_id.clone() };
-        self.running.start(id, request_id, self.services.operations.begin(request, caller, self.ending.clone()));
+        let following = Following { resume: None, ending: self.departure.ending() };
+        self.running.start(id, request_id, self.services.operations.begin(request, caller, following));
     }
 
     fn on_came(&mut self, run: &Run, event: Event, operation: Waiting) {
         let failed = match event {
             Event::Frame(frame) => match *frame {
-                Ok(response) if operation::is_refused(&response) => message::error(&run.id, &response.errors),
-                Ok(response) => {
+                Ok(Frame { response, .. }) if operation::is_refused(&response) => {
+                    message::error(&run.id, &response.errors)
+                }
+                Ok(Frame { response, .. }) => {
                     let frame = message::next(&run.id, &response);
                     return self.writer.push_frame(frame, Arc::clone(&run.id), operation);
                 }
                 Err(failure) => failure_message(run, failure),
             },
             // It is not complete: a client that finds the socket closed reconnects, and resumes after what it saw last.
-            Event::End if self.is_leaving() && self.running.is_lasting(run) => return self.running.stop(&run.id),
+            Event::End if self.departure.has_begun() && self.running.is_lasting(run) => {
+                return self.running.stop(&run.id);
+            }
             Event::End => message::complete(&run.id),
         };
         self.running.stop(&run.id);
@@ -180,35 +179,8 @@ impl Session {
         }
         Ok(())
     }
-
-    /// Lets subscriptions give their last frames, and queries and mutations finish; when asked again, ends subscriptions
-    /// that have not ended by themselves, such as those of a client that does not read.
-    fn leave(&mut self) {
-        if self.is_leaving() {
-            self.running.stop_lasting();
-            self.departure = pending().boxed();
-        } else {
-            self.ending.cancel();
-            self.departure = sleep(LAST_FRAMES).boxed();
-        }
-    }
-
-    fn is_leaving(&self) -> bool {
-        self.ending.is_cancelled()
-    }
 }
 
 fn failure_message(run: &Run, failure: Failure) -> Message {
     message::error(&run.id, &[Refusal::from(failure).error(&run.request_id)])
-}
-
-/// Waits until the token stands no longer for the viewer. While that cannot be found out, it stands.
-async fn revoked(tokens: Tokens, token: String, viewer: Viewer, every: Duration) {
-    loop {
-        sleep(every).await;
-        match tokens.viewer(&token).await {
-            Ok(now) if now != Some(viewer) => return,
-            _ => {}
-        }
-    }
 }
