@@ -17,11 +17,13 @@ mod ingest;
 mod limit;
 mod options;
 mod payload;
+mod posting;
 mod process;
 mod reads;
 mod report;
 mod requests;
 mod seed;
+mod swarm;
 mod watch;
 mod world;
 
@@ -65,11 +67,14 @@ async fn measure(options: &Options) -> Result<()> {
     let mut tables = Vec::new();
     for kind in options.database.kinds() {
         let mut table = report::Table::of(kind);
-        if options.only.iter().any(|part| *part != options::Part::Dispatch) {
+        if options.only.iter().any(|part| part.is_compared()) {
             compare(kind, options, &mut table).await?;
         }
         if options.wants(options::Part::Dispatch) {
             dispatch::run(kind, options, &mut table).await?;
+        }
+        if options.wants(options::Part::Swarm) {
+            swarm::run(kind, options, &mut table).await?;
         }
         tables.push(table);
     }

@@ -35,8 +35,20 @@ pub(crate) struct Options {
     /// Subscribers of metrics.
     #[arg(long, default_value_t = 2_000)]
     pub(crate) watchers: usize,
+    /// Sockets of the swarm at its largest. Each needs a file descriptor here and one in the server (`ulimit -n`).
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) swarm_sockets: usize,
+    /// Facts a second that the swarm watches.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) swarm_facts: u64,
+    /// How long the swarm watches each time.
+    #[arg(long, default_value_t = 20.0)]
+    pub(crate) swarm_seconds: f64,
+    /// Clients that poll the same figures instead, once a second.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) swarm_pollers: usize,
     /// Only these parts.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "reads,watch,ingest,dispatch")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "reads,watch,ingest,dispatch,swarm")]
     pub(crate) only: Vec<Part>,
     /// Recount everything with Bluetick's own `verify` at the end.
     #[arg(long)]
@@ -70,6 +82,8 @@ pub(crate) enum Part {
     Ingest,
     /// Sending.
     Dispatch,
+    /// Thousands of sockets that watch while facts arrive.
+    Swarm,
 }
 
 /// What else the program can be.
@@ -91,9 +105,21 @@ impl Options {
         self.only.contains(&part)
     }
 
+    /// How long the swarm watches each time.
+    pub(crate) fn swarm_duration(&self) -> Duration {
+        Duration::from_secs_f64(self.swarm_seconds)
+    }
+
     /// How long each is driven in each round.
     pub(crate) fn slice(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
+    }
+}
+
+impl Part {
+    /// Whether it is measured against the limit, on the database that both share.
+    pub(crate) const fn is_compared(self) -> bool {
+        matches!(self, Self::Reads | Self::Watch | Self::Ingest)
     }
 }
 

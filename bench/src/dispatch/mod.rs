@@ -2,7 +2,6 @@
 //! costs. The provider's side is the simulator, in this process, which takes whatever comes.
 
 mod list;
-mod webhooks;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +18,7 @@ use crate::database::{Database, Kind};
 use crate::drive::Connection;
 use crate::options::Options;
 use crate::payload::Facts;
+use crate::posting::Posting;
 use crate::process::Server;
 use crate::report::{Aim, Table, say};
 use crate::requests;
@@ -31,6 +31,8 @@ const RATE: u32 = 1_000;
 const LINES: usize = 4;
 /// Messages of one line in a round; a submission takes no more.
 const MESSAGES: u64 = 10_000;
+/// What webhooks tell beside it: WhatsApp's three statuses of each message.
+const STATUSES_PER_SECOND: u64 = 3_000;
 /// How long a round may take.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -73,7 +75,7 @@ pub(crate) async fn run(kind: Kind, options: &Options, table: &mut Table) -> Res
         let sent = stage.send(&conversations).await?;
         say(format!("  {LINES} lines, round {round}: {:.0} messages/s", sent.per_second));
         many.push(sent.per_second);
-        let posting = webhooks::Posting::start(stage.server.address, &stage.facts);
+        let posting = Posting::start(stage.server.address, std::slice::from_ref(&stage.facts), STATUSES_PER_SECOND);
         let sent = stage.send(&one).await?;
         let latencies = posting.stop().await?;
         let p99 = latencies.milliseconds(0.99);

@@ -12,37 +12,38 @@ use crate::Result;
 use crate::drive::{Connection, Load, histogram};
 use crate::payload::Facts;
 
-/// Statuses of a post, and the time between two posts: 3,000 statuses a second.
-const STATUSES: u64 = 30;
+/// The time between two posts.
 const INTERVAL: Duration = Duration::from_millis(10);
+const POSTS_PER_SECOND: u64 = 100;
 /// How many connections take turns; the provider posts concurrently, too.
 const CONNECTIONS: usize = 32;
 
 /// Posts until it is stopped.
-pub(super) struct Posting {
+pub(crate) struct Posting {
     stopping: CancellationToken,
     running: JoinSet<Result<Latencies>>,
 }
 
 /// How long posts took.
-pub(super) struct Latencies {
+pub(crate) struct Latencies {
     posts: Histogram<u64>,
     /// Statuses a second.
-    pub(super) per_second: f64,
+    pub(crate) per_second: f64,
 }
 
 impl Posting {
-    /// Starts to post statuses.
-    pub(super) fn start(address: SocketAddr, facts: &Facts) -> Self {
+    /// Starts to post so many statuses a second, of these versions in turn.
+    pub(crate) fn start(address: SocketAddr, facts: &[Facts], per_second: u64) -> Self {
         let stopping = CancellationToken::new();
-        let load = facts.load("/webhooks/whatsapp", STATUSES);
+        let each = (per_second / POSTS_PER_SECOND).max(1);
+        let loads = facts.iter().map(|facts| facts.load("/webhooks/whatsapp", each)).collect();
         let mut running = JoinSet::new();
-        running.spawn(run(address, load, stopping.clone()));
+        running.spawn(run(address, loads, each, stopping.clone()));
         Self { stopping, running }
     }
 
     /// Stops, and tells how long the posts took.
-    pub(super) async fn stop(mut self) -> Result<Latencies> {
+    pub(crate) async fn stop(mut self) -> Result<Latencies> {
         self.stopping.cancel();
         self.running.join_next().await.ok_or("nothing was posted")??
     }
@@ -51,19 +52,19 @@ impl Posting {
 impl Latencies {
     /// What a share of the posts kept within.
     #[expect(clippy::cast_precision_loss, reason = "no latency is that long")]
-    pub(super) fn milliseconds(&self, share: f64) -> f64 {
+    pub(crate) fn milliseconds(&self, share: f64) -> f64 {
         self.posts.value_at_quantile(share) as f64 / 1_000.0
     }
 }
 
-async fn run(address: SocketAddr, load: Load, stopping: CancellationToken) -> Result<Latencies> {
+async fn run(address: SocketAddr, loads: Vec<Load>, each: u64, stopping: CancellationToken) -> Result<Latencies> {
     let (mut free, mut posts, begin) = (Vec::new(), histogram()?, Instant::now());
     for _ in 0..CONNECTIONS {
         free.push(Connection::open(address).await?);
     }
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let (mut pending, mut due) = (JoinSet::new(), Vec::new());
+    let (mut pending, mut due, mut turns) = (JoinSet::new(), Vec::new(), loads.iter().cycle());
     while !stopping.is_cancelled() {
         tokio::select! {
             at = ticks.tick() => due.push(at),
@@ -74,6 +75,7 @@ async fn run(address: SocketAddr, load: Load, stopping: CancellationToken) -> Re
             }
         }
         while let Some(mut connection) = free.pop_if(|_| !due.is_empty()) {
+            let load = turns.next().ok_or("no facts")?;
             let (at, request) = (due.remove(0), load(0).ok_or("no facts")?);
             // From when it was due: a post that had to wait for a connection was late, too.
             pending.spawn(async move {
@@ -83,6 +85,6 @@ async fn run(address: SocketAddr, load: Load, stopping: CancellationToken) -> Re
         }
     }
     #[expect(clippy::cast_precision_loss, reason = "no run has that many")]
-    let per_second = (posts.len() * STATUSES) as f64 / begin.elapsed().as_secs_f64();
+    let per_second = (posts.len() * each) as f64 / begin.elapsed().as_secs_f64();
     Ok(Latencies { posts, per_second })
 }
