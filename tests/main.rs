@@ -34,6 +34,7 @@ mod events;
 mod history;
 mod lines;
 mod live;
+mod live_chaos;
 mod metrics;
 mod nodes;
 mod opt_out;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         history::trials(),
         lines::trials(),
         live::trials(),
+        live_chaos::trials(),
         metrics::trials(),
         nodes::trials(),
         opt_out::trials(),

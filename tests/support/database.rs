@@ -63,6 +63,11 @@ impl Database {
         }
     }
 
+    /// The database of a server of the test's own.
+    pub(crate) const fn of_server(url: String) -> Self {
+        Self { kind: Kind::Postgres, url, _folder: None }
+    }
+
     /// Its URL.
     pub(crate) fn url(&self) -> &str {
         &self.url

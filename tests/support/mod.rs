@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod events;
 pub(crate) mod lag;
@@ -12,5 +13,6 @@ pub(crate) mod server;
 pub(crate) mod socket;
 pub(crate) mod trial;
 pub(crate) mod wait;
+pub(crate) mod watcher;
 pub(crate) mod webhook;
 pub(crate) mod workspace;

@@ -3,8 +3,8 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::client::Client;
@@ -19,31 +19,39 @@ pub(crate) struct Subscription(Socket);
 impl Socket {
     /// A socket without `connection_init`.
     pub(crate) async fn open(client: &Client) -> Self {
+        Self::try_open(client).await.expect("the server opens a socket")
+    }
+
+    /// The same; `None` if the server cannot be reached.
+    pub(crate) async fn try_open(client: &Client) -> Option<Self> {
         let url = format!("{}/graphql/ws", client.server.replacen("http", "ws", 1));
         let mut request = url.into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
-        Self(connect_async(request).await.expect("the server opens a socket").0)
+        Some(Self(connect_async(request).await.ok()?.0))
     }
 
     /// Sends `connection_init` with the client's token.
     pub(crate) async fn greet(&mut self, client: &Client) {
-        let authorization = client.token.as_ref().map(|token| json!({ "Authorization": format!("Bearer {token}") }));
-        self.say(&json!({ "type": "connection_init", "payload": authorization })).await;
+        self.say(&greeting(client)).await;
     }
 
     pub(crate) async fn say(&mut self, message: &Value) {
-        self.0.send(Message::text(message.to_string())).await.expect("the socket is open");
+        assert!(self.try_say(message).await, "the socket is open");
     }
 
-    /// The server's next message, or the close code if it closes the socket.
+    /// Sends a message; `false` if the socket is broken.
+    pub(crate) async fn try_say(&mut self, message: &Value) -> bool {
+        self.0.send(Message::text(message.to_string())).await.is_ok()
+    }
+
+    /// The server's next message, or the close code if it closes the socket; no code if the connection breaks.
     pub(crate) async fn hear(&mut self) -> Result<Value, Option<u16>> {
         loop {
             match soon("message on the socket", self.0.next()).await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("a message is JSON")),
                 Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
                 Some(Ok(_)) => {}
-                None | Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => return Err(None),
-                Some(Err(error)) => panic!("the socket broke: {error}"),
+                None | Some(Err(_)) => return Err(None),
             }
         }
     }
@@ -108,4 +116,10 @@ impl Subscription {
     async fn hear(&mut self) -> Value {
         self.0.hear().await.expect("the socket is open")
     }
+}
+
+/// The greeting with a client's token.
+pub(crate) fn greeting(client: &Client) -> Value {
+    let authorization = client.token.as_ref().map(|token| json!({ "Authorization": format!("Bearer {token}") }));
+    json!({ "type": "connection_init", "payload": authorization })
 }
