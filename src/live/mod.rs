@@ -189,3 +189,36 @@ impl Default for Watched {
         Self { revision: watch::Sender::new(-1), metrics: Latest::default(), tail: tokio::sync::Mutex::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::domain::id::new_key;
+
+    #[tokio::test]
+    async fn a_poll_takes_one_statement_for_all_that_is_watched_and_none_while_nobody_watches() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("bluetick.db").display());
+        let mut db = Database::connect(&url, 1).await.unwrap();
+        db.migrate().await.unwrap();
+        let statements = Arc::new(AtomicUsize::new(0));
+        let counted = statements.clone();
+        db.observe(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let hub = Hub::new(db);
+        let polled = async || {
+            hub.refresh().await;
+            statements.swap(0, Ordering::Relaxed)
+        };
+        assert_eq!(polled().await, 0);
+        let watched: Vec<_> = (0..50).map(|_| hub.watch(new_key().into())).collect();
+        assert_eq!(polled().await, 1);
+        let current = hub.watch_current(new_key().into());
+        assert_eq!(polled().await, 2);
+        drop((watched, current));
+        assert_eq!(polled().await, 0);
+    }
+}

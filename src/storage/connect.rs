@@ -72,7 +72,7 @@ impl Database {
 
     /// Lets a test observe all statements that read.
     #[cfg(test)]
-    pub(super) fn observe(&mut self, see: impl Fn(&sea_orm::Statement) + Send + Sync + 'static) {
+    pub(crate) fn observe(&mut self, see: impl Fn(&sea_orm::Statement) + Send + Sync + 'static) {
         self.reader.set_metric_callback(move |info| see(info.statement));
     }
 

@@ -18,7 +18,7 @@ impl Client {
     /// Begins an operation over server-sent events; behind the event of this id, if one is given.
     pub(crate) async fn events(&self, document: &str, variables: Value, last_id: Option<&str>) -> Events {
         let request = self.http.post(format!("{}/graphql/sse", self.server)).header("accept", "text/event-stream");
-        let request = self.token.iter().fold(request, |request, token| request.bearer_auth(token));
+        let request = self.token.iter().fold(request, reqwest::RequestBuilder::bearer_auth);
         let request = last_id.into_iter().fold(request, |request, id| request.header("last-event-id", id));
         let sent = request.json(&json!({ "query": document, "variables": variables })).send().await;
         Events {
@@ -41,7 +41,7 @@ impl Events {
                 self.last_id = id.map(|(_, id)| id.to_owned()).or(self.last_id.take());
                 let result = data.filter(|_| event.contains("event: next"));
                 let result = result.map(|(_, data)| serde_json::from_str(data).expect("a result is JSON"));
-                self.buffer = rest.to_owned();
+                self.buffer = String::from(rest);
                 if result.is_some() {
                     return result;
                 }
