@@ -73,11 +73,12 @@ pub(super) struct Seen {
     pub(super) ages: Histogram<u64>,
 }
 
-/// The clients of a swarm of this size: ten in a row behave alike, one for each version.
-pub(super) fn mixture(sockets: usize) -> Vec<Kind> {
+/// The clients of a swarm of this size: ten in a row behave alike, one for each version. With `chaos`, a tenth of those that
+/// follow changes stall, and a tenth reconnect.
+pub(super) fn mixture(sockets: usize, chaos: bool) -> Vec<Kind> {
     let kind = |row: usize| match (row % 10, row / 10 % 10) {
-        (9, 0) => Kind::Changes(Behaviour::Stalled),
-        (9, 1) => Kind::Changes(Behaviour::Reconnecting),
+        (9, 1) if chaos => Kind::Changes(Behaviour::Stalled),
+        (9, 2) if chaos => Kind::Changes(Behaviour::Reconnecting),
         (9, _) => Kind::Changes(Behaviour::Steady),
         (digit, _) if digit % 2 == 0 => Kind::Metrics { every_ms: 250 },
         _ => Kind::Metrics { every_ms: 1_000 },

@@ -1,7 +1,7 @@
 //! A swarm: thousands of sockets on one node that watch ten versions while facts arrive.
 //!
-//! Nine of ten sockets follow metrics, half of these every 250 ms and half every second; one of ten follows every change. Of
-//! the latter some stop reading for the whole storm, and some reconnect again and again. In the end every client of metrics
+//! Nine of ten sockets follow metrics, half of these every 250 ms and half every second; one of ten follows every change. In
+//! another storm some of the latter do not read while facts arrive, and some reconnect again and again. In the end every client of metrics
 //! must show what a query shows, and every client of changes must have been given every revision once and in order;
 //! otherwise the benchmark fails.
 
@@ -15,8 +15,8 @@ use bluetick::auth::create_token;
 use bluetick::domain::clock::SystemClock;
 use bluetick::storage;
 
-use self::client::Kind as Client;
-use self::storm::{Outcome, Storm};
+use self::client::{Behaviour, Kind as Client};
+use self::storm::{Outcome, Storm, Swarm};
 use crate::Result;
 use crate::database::{Database, Kind, Pool};
 use crate::options::Options;
@@ -28,8 +28,12 @@ use crate::world::PHONE_NUMBER_ID;
 
 /// How many versions are watched.
 const VERSIONS: u32 = 10;
-/// How often facts are told: three sizes of the swarm, and watchers and pollers that are compared.
-const STORMS: u64 = 5;
+/// How many sockets are few: ten on each version, of every kind.
+const FEW: usize = 100;
+/// How often facts are told: to few, to all, and to all with chaos, to watchers and pollers that are compared, and another node.
+const STORMS: u64 = 6;
+/// How many facts a second load nobody.
+const FEW_FACTS: u64 = 100;
 
 /// A node, and what is watched on it.
 struct Stage {
@@ -52,14 +56,16 @@ struct Watched {
 pub(crate) async fn run(kind: Kind, options: &Options, table: &mut Table) -> Result<()> {
     let stage = Stage::set(kind, options).await?;
     let mut outcomes = Vec::new();
-    for sockets in [10, 1_000, options.swarm_sockets] {
-        let outcome = Storm::over(&stage, options, client::mixture(sockets)).await?;
-        say(outcome.line(&format!("{sockets} sockets")));
+    for (sockets, chaos) in [(FEW, false), (options.swarm_sockets, false), (options.swarm_sockets, true)] {
+        let outcome = Storm::over(&stage, options, stage.swarm(client::mixture(sockets, chaos), options)).await?;
+        say(outcome.line(&format!("{sockets} sockets{}", if chaos { ", some stalled or reconnecting" } else { "" })));
         outcomes.push(outcome);
     }
-    if let [few, _, all] = outcomes.as_slice() {
+    if let [few, all, chaos] = outcomes.as_slice() {
         report(few, all, options, table);
+        table.figure("p99 of the others, where some stall or reconnect", [chaos.latency_ms(0.99)], Aim::None);
         compare_with_polling(&stage, few, options, table).await?;
+        watch_from_another_node(&stage, options, table).await?;
     }
     stage.strike(options).await
 }
@@ -73,19 +79,32 @@ fn report(few: &Outcome, all: &Outcome, options: &Options, table: &mut Table) {
     table.figure("CPU of the server for a frame, in µs", [all.frame_micros(few)], Aim::None);
     table.figure("memory of a socket, in KB", [all.socket_kilobytes(few)], Aim::AtMost(40.0));
     let statements = all.transactions_per_second / few.transactions_per_second;
-    table.ratio(&format!("transactions a second, {sockets} sockets ÷ 10"), [statements], Aim::AtMost(1.1));
+    table.ratio(&format!("transactions a second, {sockets} sockets ÷ {FEW}"), [statements], Aim::AtMost(1.1));
 }
 
 /// As many clients that poll what the others watch, with the same facts arriving. What the facts alone cost is left out.
 async fn compare_with_polling(stage: &Stage, few: &Outcome, options: &Options, table: &mut Table) -> Result<()> {
     let count = options.swarm_pollers;
-    let watching = Storm::over(stage, options, vec![Client::Metrics { every_ms: 1_000 }; count]).await?;
+    let kinds = vec![Client::Metrics { every_ms: 1_000 }; count];
+    let watching = Storm::over(stage, options, stage.swarm(kinds, options)).await?;
     say(watching.line(&format!("{count} sockets of metrics, every second")));
     let polling = polling::over(stage, options, count).await?;
     say(polling.line(&format!("{count} pollers, every second")));
     let cost = |outcome: &Outcome| (outcome.cpu_share() - few.cpu_share()).max(0.001);
     table.ratio("CPU of polling ÷ of watching, as many clients", [cost(&polling) / cost(&watching)], Aim::None);
     table.figure("how old a polled figure is: p50, in milliseconds", [polling.latency_ms(0.5)], Aim::None);
+    Ok(())
+}
+
+/// A few clients on a second node, while the first one takes little in.
+async fn watch_from_another_node(stage: &Stage, options: &Options, table: &mut Table) -> Result<()> {
+    let node = Server::bluetick(&stage.database.url, stage.database.name.as_deref()).await?;
+    let kinds = vec![Client::Changes(Behaviour::Steady); VERSIONS as usize];
+    let swarm = Swarm { kinds, node: node.address, facts_per_second: FEW_FACTS };
+    let outcome = Storm::over(stage, options, swarm).await?;
+    say(outcome.line("on another node, unloaded"));
+    table.figure("to a frame of another node, unloaded: p50, in milliseconds", [outcome.latency_ms(0.5)], Aim::None);
+    table.figure("the same: p99", [outcome.latency_ms(0.99)], Aim::AtMost(100.0));
     Ok(())
 }
 
@@ -114,6 +133,11 @@ impl Stage {
         let server = Server::bluetick(&database.url, database.name.as_deref()).await?;
         let pool = Pool::connect(&database.url, 1).await?;
         Ok(Self { database, server, pool, watched })
+    }
+
+    /// A swarm on the node where the facts arrive.
+    const fn swarm(&self, kinds: Vec<Client>, options: &Options) -> Swarm {
+        Swarm { kinds, node: self.server.address, facts_per_second: options.swarm_facts }
     }
 
     /// Recounts everything where that is wanted, and clears up.

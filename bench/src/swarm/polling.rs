@@ -26,7 +26,7 @@ pub(super) async fn over(stage: &Stage, options: &Options, count: usize) -> Resu
         let begin = Instant::now() + EVERY * (number * 7 % 1_000) / 1_000;
         pollers.spawn(poll(connection, watched.clone(), begin, end));
     }
-    let storm = Storm::begin(stage, options).await?;
+    let storm = Storm::begin(stage, options.swarm_facts).await?;
     tokio::time::sleep_until(end).await;
     let Passed { elapsed, cpu, facts_per_second, transactions_per_second } = storm.end(stage).await?;
     let memory = resident(stage)?;

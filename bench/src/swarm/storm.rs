@@ -1,6 +1,7 @@
 //! A storm: facts arrive while clients watch, and then every client must have all of it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
@@ -44,6 +45,14 @@ pub(super) struct Outcome {
     pub(super) memory: u64,
 }
 
+/// Who watches, and what.
+pub(super) struct Swarm {
+    pub(super) kinds: Vec<Kind>,
+    /// The node on which they watch; the facts arrive at the first one.
+    pub(super) node: SocketAddr,
+    pub(super) facts_per_second: u64,
+}
+
 /// What is read before and after.
 struct Reading {
     at: Instant,
@@ -67,8 +76,8 @@ pub(super) struct Passed {
 
 impl Storm {
     /// Opens the clients' sockets, lets facts arrive for a while, and waits until every client has what a query tells.
-    pub(super) async fn over(stage: &Stage, options: &Options, kinds: Vec<Kind>) -> Result<Outcome> {
-        let clients = open(stage, kinds).await?;
+    pub(super) async fn over(stage: &Stage, options: &Options, swarm: Swarm) -> Result<Outcome> {
+        let clients = open(stage, swarm.node, swarm.kinds).await?;
         let ends: Vec<_> = stage.watched.iter().map(|_| watch::Sender::new(None)).collect();
         let count = clients.len();
         let mut running = JoinSet::new();
@@ -76,7 +85,7 @@ impl Storm {
             running.spawn(client.follow(end.subscribe()));
         }
         tokio::time::sleep(SETTLING).await;
-        let storm = Self::begin(stage, options).await?;
+        let storm = Self::begin(stage, swarm.facts_per_second).await?;
         tokio::time::sleep(options.swarm_duration()).await;
         let (passed, memory) = (storm.end(stage).await?, resident(stage)?);
         for (watched, end) in stage.watched.iter().zip(&ends) {
@@ -97,10 +106,10 @@ impl Storm {
     }
 
     /// Lets facts arrive.
-    pub(super) async fn begin(stage: &Stage, options: &Options) -> Result<Self> {
+    pub(super) async fn begin(stage: &Stage, facts_per_second: u64) -> Result<Self> {
         let facts: Vec<Facts> = stage.watched.iter().map(|watched| watched.facts.clone()).collect();
         let begin = Reading::now(stage).await?;
-        Ok(Self { posting: Posting::start(stage.server.address, &facts, options.swarm_facts), begin })
+        Ok(Self { posting: Posting::start(stage.server.address, &facts, facts_per_second), begin })
     }
 
     /// Lets no more arrive.
@@ -175,7 +184,7 @@ impl Outcome {
     }
 }
 
-async fn open(stage: &Stage, kinds: Vec<Kind>) -> Result<Vec<Client>> {
+async fn open(stage: &Stage, node: SocketAddr, kinds: Vec<Kind>) -> Result<Vec<Client>> {
     let mut revisions = Vec::new();
     for watched in &stage.watched {
         revisions.push(figures(stage, watched).await?.0);
@@ -185,8 +194,7 @@ async fn open(stage: &Stage, kinds: Vec<Kind>) -> Result<Vec<Client>> {
     let mut all = kinds.into_iter().zip(versions.iter().cycle()).peekable();
     while all.peek().is_some() {
         let some = all.by_ref().take(AT_A_TIME);
-        let some = some
-            .map(|(kind, (watched, revision))| Client::open(stage.server.address, (*watched).clone(), kind, *revision));
+        let some = some.map(|(kind, (watched, revision))| Client::open(node, (*watched).clone(), kind, *revision));
         clients.extend(try_join_all(some).await?);
     }
     Ok(clients)

@@ -82,14 +82,17 @@ impl Session {
         }
     }
 
+    /// What happens next. Frames that are there already are buffered before any is flushed, so that a burst of small ones
+    /// goes out in few packets; the buffer is small, and what is read of the client is bounded by what waits for it.
     async fn wait(&mut self) -> Happening {
         tokio::select! {
+            biased;
+            step = self.departure.step() => Happening::Departed(step),
+            () = &mut self.revoked => Happening::Revoked,
+            _ = self.keep_alive.tick() => Happening::Tick,
+            said = self.reader.next(), if self.writer.has_room() => Happening::Said(said),
             Some((run, event, operation)) = self.running.next() => Happening::Came(run, event, operation),
             wrote = self.writer.write(), if !self.writer.is_written() => Happening::Wrote(wrote),
-            said = self.reader.next(), if self.writer.has_room() => Happening::Said(said),
-            _ = self.keep_alive.tick() => Happening::Tick,
-            () = &mut self.revoked => Happening::Revoked,
-            step = self.departure.step() => Happening::Departed(step),
         }
     }
 
