@@ -84,6 +84,10 @@ async fn run(address: SocketAddr, loads: Vec<Load>, each: u64, stopping: Cancell
             });
         }
     }
+    // What was posted counts, so it is waited for.
+    while let Some(posted) = pending.join_next().await {
+        posted??;
+    }
     #[expect(clippy::cast_precision_loss, reason = "no run has that many")]
     let per_second = (posts.len() * each) as f64 / begin.elapsed().as_secs_f64();
     Ok(Latencies { posts, per_second })
