@@ -79,7 +79,7 @@ pub(crate) fn check_subscription(
     collect(document, &operation.node.selection_set.node, &mut fields, &mut spread);
     let fault = match fields.len() {
         _ if !can_stream => {
-            "Subscriptions are served over WebSocket at /graphql/ws, and as server-sent events at /graphql/sse"
+            "Subscriptions are served over WebSocket at /graphql/ws (by graphql-transport-ws), and as server-sent events at /graphql/sse"
         }
         0 | 1 => return Ok(()),
         _ => "A subscription must select exactly one field",
