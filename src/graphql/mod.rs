@@ -41,7 +41,7 @@ mod user_error;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 
-use async_graphql::{Request, Response, SDLExportOptions};
+use async_graphql::{Request, Response, SDLExportOptions, Value};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 
@@ -106,10 +106,13 @@ impl Api {
             Ok(request) => unconstrained(self.schema.execute_stream(request)).boxed(),
             Err(response) => stream::iter([*response]).boxed(),
         };
-        responses.map(move |response| Frame {
-            response: error::finish(response, &caller.request_id),
-            position: position.lock().unwrap_or_else(PoisonError::into_inner).take(),
-        })
+        let frames = responses.map(move |response| {
+            let position = position.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let response = error::finish(response, &caller.request_id);
+            // Behind what could not be told nobody resumes.
+            Frame { position: position.filter(|_| response.data != Value::Null), response }
+        });
+        subscription::until(frames, Frame::is_nothing)
     }
 
     /// Parses the document and attaches what resolvers need; a document that is not GraphQL is answered immediately. Where
@@ -136,6 +139,14 @@ impl Api {
         };
         let loaders = Loaders::new(context.tenant.clone());
         Ok(request.data(context).data(loaders))
+    }
+}
+
+impl Frame {
+    /// Whether nothing could be told but why. A subscription ends with it: a change that is not told must not be followed by
+    /// the next one.
+    fn is_nothing(&self) -> bool {
+        self.response.data == Value::Null
     }
 }
 

@@ -75,7 +75,7 @@ fn until_error<T>(stream: impl Stream<Item = Result<T>>) -> impl Stream<Item = R
 }
 
 /// The stream up to and including the first item that is the last. It ends with that item, without waiting for another.
-fn until<T>(stream: impl Stream<Item = T>, last: impl Fn(&T) -> bool) -> impl Stream<Item = T> {
+pub(super) fn until<T>(stream: impl Stream<Item = T>, last: impl Fn(&T) -> bool) -> impl Stream<Item = T> {
     let marked = stream.flat_map(move |item| {
         let end = last(&item).then_some(None);
         stream::iter(std::iter::once(Some(item)).chain(end))
