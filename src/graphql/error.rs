@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::sync::Arc;
 
-use async_graphql::{PathSegment, Response, ServerError};
+use async_graphql::{PathSegment, Response, ServerError, Value};
 
 use super::place::Place;
 use crate::auth::Scope;
@@ -140,6 +140,12 @@ impl Code {
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
+    }
+
+    /// Whether an error has this code.
+    pub(crate) fn is_of(self, error: &ServerError) -> bool {
+        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+        matches!(code, Some(Value::String(word)) if word == self.word())
     }
 
     /// Writes the code into an error.

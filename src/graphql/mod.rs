@@ -109,10 +109,12 @@ impl Api {
         let frames = responses.map(move |response| {
             let position = position.lock().unwrap_or_else(PoisonError::into_inner).take();
             let response = error::finish(response, &caller.request_id);
+            let mut frame = Frame { response, position: None };
             // Behind what could not be told nobody resumes.
-            Frame { position: position.filter(|_| response.data != Value::Null), response }
+            frame.position = position.filter(|_| !frame.is_last());
+            frame
         });
-        subscription::until(frames, Frame::is_nothing)
+        subscription::until(frames, Frame::is_last)
     }
 
     /// Parses the document and attaches what resolvers need; a document that is not GraphQL is answered immediately. Where
@@ -143,10 +145,15 @@ impl Api {
 }
 
 impl Frame {
-    /// Whether nothing could be told but why. A subscription ends with it: a change that is not told must not be followed by
-    /// the next one.
-    fn is_nothing(&self) -> bool {
-        self.response.data == Value::Null
+    /// Whether a subscription ends with it: a change that could not be told, or not all of it for the moment, must not be
+    /// followed by the next one.
+    fn is_last(&self) -> bool {
+        self.response.data == Value::Null || self.is_interruption()
+    }
+
+    /// Whether something was unavailable for the moment: whoever comes back later finds it.
+    pub fn is_interruption(&self) -> bool {
+        self.response.errors.iter().any(|error| Code::Unavailable.is_of(error))
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! What is refused before it is executed is answered as on `/graphql`; everything else is a stream of `next` events that ends
 //! with `complete`. An event of `userChanged` or `messageAdded` has an id: a client that comes back with it as
-//! `Last-Event-ID`, as browsers do by themselves, continues behind it. A stream that ends without `complete` is to be resumed.
+//! `Last-Event-ID`, as browsers do by themselves, continues behind it. A stream that ends without `complete`, as one does that
+//! the database's absence interrupts, is to be resumed.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 struct Events {
     frames: Frames,
     lasting: bool,
+    /// Whether the last frame told that something was unavailable.
+    interrupted: bool,
     request_id: RequestId,
     /// Whether `complete` was sent.
     completed: bool,
@@ -106,7 +109,8 @@ fn open(
     let token = authorization::token(headers).unwrap_or_default().to_owned();
     let revoked = authorization::revoked(services.tokens.clone(), token, viewer, services.websocket.recheck).boxed();
     let open = (admission, services.shutdown.open_socket());
-    let events = Events { frames, lasting, request_id, completed: false, revoked, departure, _open: open };
+    let events =
+        Events { frames, lasting, interrupted: false, request_id, completed: false, revoked, departure, _open: open };
     let events = stream::unfold(events, async |mut events| {
         let event = events.next().await?;
         Some((Ok::<_, Infallible>(event), events))
@@ -147,6 +151,7 @@ impl Events {
     fn event(&mut self, frame: Option<Result<operation::Frame, Failure>>) -> Option<Event> {
         match frame {
             Some(Ok(frame)) => {
+                self.interrupted = frame.is_interruption();
                 let event = next(&frame.response);
                 Some(match frame.position {
                     Some(position) => event.id(position.to_string()),
@@ -158,7 +163,7 @@ impl Events {
                 Some(next(&ErrorsOnly { errors: [Refusal::from(failure).error(&self.request_id)] }))
             }
             // It is not complete: the client comes back, and resumes behind what it saw last.
-            None if self.lasting && self.departure.has_begun() => None,
+            None if self.lasting && (self.interrupted || self.departure.has_begun()) => None,
             None => {
                 self.completed = true;
                 // Browsers pass an event on only if it has data.

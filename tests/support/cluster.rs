@@ -13,9 +13,15 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a server; `None` if PostgreSQL's programs are not installed.
-    pub(crate) fn start() -> Option<Self> {
-        let programs = programs()?;
+    /// Why none can be started, if so.
+    pub(crate) fn missing() -> Option<&'static str> {
+        let reason = "needs PostgreSQL's server programs: run scripts/test, or install the package postgresql";
+        programs().is_none().then_some(reason)
+    }
+
+    /// Starts a server.
+    pub(crate) fn start() -> Self {
+        let programs = programs().expect("PostgreSQL's server programs are installed");
         let folder = TempDir::new().unwrap();
         // PostgreSQL refuses to run as root, so the folder belongs to its own user.
         if is_root() {
@@ -28,7 +34,7 @@ impl Cluster {
         for _ in 0..5 {
             cluster.port = free();
             if cluster.try_start() {
-                return Some(cluster);
+                return cluster;
             }
         }
         panic!("PostgreSQL does not start");

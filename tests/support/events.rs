@@ -12,6 +12,8 @@ pub(crate) struct Events {
     buffer: String,
     /// The id of the event that was received last.
     pub(crate) last_id: Option<String>,
+    /// Whether the operation has completed.
+    pub(crate) completed: bool,
 }
 
 impl Client {
@@ -25,6 +27,7 @@ impl Client {
             response: sent.expect("the server answers"),
             buffer: String::new(),
             last_id: last_id.map(str::to_owned),
+            completed: false,
         }
     }
 }
@@ -39,6 +42,7 @@ impl Events {
                 };
                 let (id, data) = (field("id"), field("data"));
                 self.last_id = id.map(|(_, id)| id.to_owned()).or(self.last_id.take());
+                self.completed |= event.contains("event: complete");
                 let result = data.filter(|_| event.contains("event: next"));
                 let result = result.map(|(_, data)| serde_json::from_str(data).expect("a result is JSON"));
                 self.buffer = String::from(rest);

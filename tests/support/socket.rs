@@ -2,10 +2,11 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use super::client::Client;
 use super::wait::soon;
@@ -24,10 +25,16 @@ impl Socket {
 
     /// The same; `None` if the server cannot be reached.
     pub(crate) async fn try_open(client: &Client) -> Option<Self> {
-        let url = format!("{}/graphql/ws", client.server.replacen("http", "ws", 1));
-        let mut request = url.into_client_request().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
-        Some(Self(connect_async(request).await.ok()?.0))
+        Some(Self(connect_async(upgrade(client)).await.ok()?.0))
+    }
+
+    /// A socket for which the client's operating system buffers as little as it can.
+    pub(crate) async fn open_narrow(client: &Client) -> Self {
+        let connection = TcpSocket::new_v4().unwrap();
+        connection.set_recv_buffer_size(1).unwrap();
+        let address = client.server.trim_start_matches("http://").parse().unwrap();
+        let connection = MaybeTlsStream::Plain(connection.connect(address).await.unwrap());
+        Self(client_async(upgrade(client), connection).await.unwrap().0)
     }
 
     /// Sends `connection_init` with the client's token.
@@ -57,10 +64,21 @@ impl Socket {
     }
 }
 
+fn upgrade(client: &Client) -> Request {
+    let url = format!("{}/graphql/ws", client.server.replacen("http", "ws", 1));
+    let mut request = url.into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+    request
+}
+
 impl Client {
     /// Begins a subscription on a socket of its own.
     pub(crate) async fn subscribe(&self, document: &str, variables: Value) -> Subscription {
-        let mut socket = Socket::open(self).await;
+        self.subscribe_on(Socket::open(self).await, document, variables).await
+    }
+
+    /// Begins a subscription on a socket that was not greeted.
+    pub(crate) async fn subscribe_on(&self, mut socket: Socket, document: &str, variables: Value) -> Subscription {
         socket.greet(self).await;
         assert_eq!(socket.hear().await, Ok(json!({ "type": "connection_ack" })));
         let payload = json!({ "query": document, "variables": variables });
@@ -70,18 +88,22 @@ impl Client {
 }
 
 impl Subscription {
-    /// The single field of the next frame; `None` once the subscription has completed.
-    pub(crate) async fn next(&mut self) -> Option<Value> {
-        let message = self.hear().await;
+    /// The next frame, whole; `None` once the subscription has completed.
+    pub(crate) async fn result(&mut self) -> Option<Value> {
+        let mut message = self.hear().await;
         match message["type"].as_str() {
-            Some("next") => {
-                assert_eq!(message["payload"].get("errors"), None);
-                let data = message["payload"]["data"].as_object().expect("a frame has data");
-                Some(data.values().next().cloned().expect("a frame has a field"))
-            }
+            Some("next") => Some(message["payload"].take()),
             Some("complete") => None,
             _ => panic!("neither a frame nor an end: {message}"),
         }
+    }
+
+    /// The single field of the next frame; `None` once the subscription has completed.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        let result = self.result().await?;
+        assert_eq!(result.get("errors"), None);
+        let data = result["data"].as_object().expect("a frame has data");
+        Some(data.values().next().cloned().expect("a frame has a field"))
     }
 
     /// The next frame that meets a condition; earlier ones are skipped.

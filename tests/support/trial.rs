@@ -7,6 +7,7 @@ use libtest_mimic::{Completion, Failed, Trial};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
+use super::cluster::Cluster;
 use super::database::{self, Database, Kind};
 
 /// A test that takes longer is considered hung, unless `BLUETICK_TEST_MINUTES` allows more.
@@ -23,7 +24,8 @@ impl Fixture for Database {
     }
 }
 
-/// Lists the tests of a file: those for both databases, those for one of them, and those without a database.
+/// Lists the tests of a file: those for both databases, those for one of them, those with a server
+/// of their own, and those without a database.
 macro_rules! tests {
     ($($on:ident: [$($test:ident),* $(,)?]),* $(,)?) => {
         pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
@@ -47,6 +49,12 @@ pub(crate) fn on_postgres<F: Fixture>(name: &str, test: impl AsyncFn(F) + Copy +
     vec![on(Kind::Postgres, name, test)]
 }
 
+/// A test with a PostgreSQL server of its own.
+pub(crate) fn on_a_server_of_its_own(name: &str, test: impl AsyncFn(Cluster) + Copy + Send + 'static) -> Vec<Trial> {
+    let run = move || Ok(run(async || test(Cluster::start()).await)?);
+    vec![where_possible(Kind::Postgres, name, Cluster::missing(), run)]
+}
+
 /// A test without a database.
 pub(crate) fn without_database(name: &str, test: impl AsyncFn() + Copy + Send + 'static) -> Vec<Trial> {
     let run = move || run(async || test().await);
@@ -54,14 +62,24 @@ pub(crate) fn without_database(name: &str, test: impl AsyncFn() + Copy + Send + 
 }
 
 fn on<F: Fixture>(kind: Kind, name: &str, test: impl AsyncFn(F) + Copy + Send + 'static) -> Trial {
-    let trial = Trial::ignorable_test(format!("{}::{}", short(name), kind.name()), move || match kind.missing() {
+    where_possible(kind, name, kind.missing(), move || run_on(kind, test))
+}
+
+/// A test that is ignored if something is missing, or fails if that is required.
+fn where_possible(
+    kind: Kind,
+    name: &str,
+    missing: Option<&'static str>,
+    run: impl FnOnce() -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    let trial = Trial::ignorable_test(format!("{}::{}", short(name), kind.name()), move || match missing {
         Some(reason) if kind.is_required() => Err(reason.into()),
         Some(reason) => Ok(Completion::ignored_with(reason)),
-        None => run_on(kind, test).map(|()| Completion::Completed),
+        None => run().map(|()| Completion::Completed),
     });
     // Where each test is a process of its own, one that ends well has passed: what is to be ignored must be so in the list.
     let alone = database::variable("NEXTEST").is_some();
-    trial.with_ignored_flag(alone && kind.missing().is_some() && !kind.is_required())
+    trial.with_ignored_flag(alone && missing.is_some() && !kind.is_required())
 }
 
 /// Runs a test on its own database, which is removed even if the test panics.

@@ -1,52 +1,75 @@
-//! A client that follows every change of a version through whatever happens to the nodes.
+//! A client that follows a conversation through whatever happens to the nodes.
 
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::client::Client;
 use super::socket::{Socket, greeting};
+use super::workspace::METRICS;
 
 /// How long it waits before it connects again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A client that reconnects, to its nodes in turn, behind the last revision that it was given, and fails if it is given
-/// another one than the next.
+/// The most that an impatient client is given before it leaves.
+const MAX_PATIENCE: u32 = 4;
+
+/// A client that reconnects, to its nodes in turn. Where it follows changes, it goes on behind the last revision that it was
+/// given, and fails if it is given another one than the next.
 pub(crate) struct Watcher {
     nodes: Vec<Client>,
-    conversation: String,
+    /// Whose.
+    pub(crate) conversation: String,
+    /// What it follows.
+    pub(crate) follows: Follows,
     /// The last revision that it was given.
     pub(crate) revision: i64,
-    /// Whether it reconnects after so many changes, without need.
-    patience: Option<u32>,
+    /// What it was given last.
+    pub(crate) seen: Value,
+    impatience: Option<StdRng>,
     socket: Option<Socket>,
-    given: u32,
+    /// How much it may be given on this socket.
+    patience: u32,
     /// How often it connected.
     pub(crate) connections: usize,
     /// How its sockets were closed.
     pub(crate) closings: Vec<Option<u16>>,
 }
 
+/// What a watcher follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// The current version's changes, from the first one on.
+    Changes,
+    /// The same, with what is read of the user for each.
+    Users,
+    /// The metrics.
+    Metrics,
+}
+
 impl Watcher {
-    /// A client that begins at the beginning of the current version's log.
-    pub(crate) fn of(conversation: &str, nodes: &[&Client]) -> Self {
+    pub(crate) fn of(conversation: &str, nodes: &[&Client], follows: Follows) -> Self {
         Self {
             nodes: nodes.iter().copied().cloned().collect(),
             conversation: conversation.to_owned(),
+            follows,
             revision: 0,
-            patience: None,
+            seen: Value::Null,
+            impatience: None,
             socket: None,
-            given: 0,
+            patience: u32::MAX,
             connections: 0,
             closings: Vec::new(),
         }
     }
 
-    /// It also reconnects after so many changes.
-    pub(crate) fn impatient(self, patience: u32) -> Self {
-        Self { patience: Some(patience), ..self }
+    /// It also reconnects whenever it likes, without need.
+    pub(crate) fn impatient(self) -> Self {
+        Self { impatience: Some(StdRng::seed_from_u64(7)), ..self }
     }
 
     /// Follows until it has been given the last revision, once that is known.
@@ -70,14 +93,8 @@ impl Watcher {
             return;
         };
         match socket.hear().await {
-            Ok(message) if message["payload"]["data"].is_object() => {
-                let revision = message["payload"]["data"]["userChanged"]["revision"].as_i64();
-                assert_eq!(revision, Some(self.revision + 1), "after {} connections", self.connections);
-                self.revision += 1;
-                self.given += 1;
-                if self.patience.is_some_and(|patience| self.given >= patience) {
-                    self.leave(None);
-                }
+            Ok(message) if message["type"] == "next" && message["payload"].get("errors").is_none() => {
+                self.take(&message["payload"]);
             }
             // The database is away.
             Ok(message) => {
@@ -89,32 +106,74 @@ impl Watcher {
         }
     }
 
+    fn take(&mut self, result: &Value) {
+        let given = &result["data"][self.follows.field()];
+        let revision = given["revision"].as_i64().unwrap_or_else(|| panic!("no revision in {result}"));
+        match self.follows {
+            Follows::Metrics => assert!(revision >= self.revision, "{revision} after {}", self.revision),
+            _ => assert_eq!(revision, self.revision + 1, "after {} connections", self.connections),
+        }
+        assert!(self.follows != Follows::Users || given["user"]["phone"].is_string(), "{result}");
+        (self.revision, self.seen) = (revision, given.clone());
+        self.patience -= 1;
+        if self.patience == 0 {
+            self.leave(None);
+        }
+    }
+
     fn leave(&mut self, code: Option<u16>) {
         self.closings.push(code);
-        (self.socket, self.given) = (None, 0);
+        self.socket = None;
+        if self.follows == Follows::Metrics {
+            // They begin with the present as the next node knows it.
+            self.revision = 0;
+        }
     }
 
     async fn connect(&mut self) -> Option<Socket> {
         let node = &self.nodes[self.connections % self.nodes.len()];
         self.connections += 1;
+        self.patience = self.impatience.as_mut().map_or(u32::MAX, |chance| chance.random_range(1..=MAX_PATIENCE));
         let opened = Socket::try_open(node).await;
         if opened.is_none() {
             sleep(PAUSE).await;
         }
         let mut socket = opened?;
-        let document = "subscription($id: ID!, $after: Int) { userChanged(conversationId: $id, afterRevision: $after) {
-            revision kinds deploymentStatus } }";
         let variables = json!({ "id": self.conversation, "after": self.revision });
-        let subscribe =
-            json!({ "id": "1", "type": "subscribe", "payload": { "query": document, "variables": variables } });
+        let payload = json!({ "query": self.follows.document(), "variables": variables });
         let said = socket.try_say(&greeting(node)).await;
         // While the database is away, tokens cannot be looked up either.
         let greeted = said && socket.hear().await == Ok(json!({ "type": "connection_ack" }));
-        if greeted && socket.try_say(&subscribe).await {
+        if greeted && socket.try_say(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await {
             return Some(socket);
         }
         sleep(PAUSE).await;
         None
+    }
+}
+
+impl Follows {
+    const fn field(self) -> &'static str {
+        match self {
+            Self::Changes | Self::Users => "userChanged",
+            Self::Metrics => "metricsChanged",
+        }
+    }
+
+    fn document(self) -> String {
+        let fields = match self {
+            Self::Changes => "revision kinds deploymentStatus",
+            Self::Users => "revision user { phone deploymentStatus stage }",
+            Self::Metrics => {
+                return format!(
+                    "subscription($id: ID!) {{ metricsChanged(conversationId: $id, everyMs: 50) {{ {METRICS} }} }}"
+                );
+            }
+        };
+        format!(
+            "subscription($id: ID!, $after: Int) {{
+               userChanged(conversationId: $id, afterRevision: $after) {{ {fields} }} }}"
+        )
     }
 }
 
@@ -134,7 +193,7 @@ pub(crate) async fn follow_through(
 }
 
 /// The figures of metrics, as a subscription on a node shows them first.
-pub(crate) async fn shown(node: &Client, conversation: &str, fields: &str) -> Value {
-    let document = format!("subscription($id: ID!) {{ metricsChanged(conversationId: $id) {{ {fields} }} }}");
+pub(crate) async fn shown(node: &Client, conversation: &str) -> Value {
+    let document = Follows::Metrics.document();
     node.subscribe(&document, json!({ "id": conversation })).await.next().await.expect("the present comes at once")
 }
