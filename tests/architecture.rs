@@ -32,15 +32,16 @@ const ORDER: [&str; 13] = [
 ];
 
 /// Libraries, and the only modules that name them.
-const LIBRARIES: [(&str, &[&str]); 15] = [
+const LIBRARIES: [(&str, &[&str]); 16] = [
     ("entity", &["storage"]),
     ("migration", &["storage"]),
     ("sea_orm", &["storage"]),
     ("sqlx", &["storage"]),
     ("phonenumber", &["domain"]),
-    ("governor", &["dispatch"]),
+    ("governor", &["dispatch", "graphql"]),
     // The demonstration is a client of its own server.
     ("reqwest", &["whatsapp", "cli"]),
+    ("apollo_compiler", &["graphql"]),
     ("dataloader", &["graphql"]),
     ("async_graphql", &["graphql", "http"]),
     ("async_graphql_axum", &["http"]),

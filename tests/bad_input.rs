@@ -91,7 +91,8 @@ async fn a_cursor_of_nothing_or_of_another_list_names_its_argument(still: Still)
     let page = still.workspace.api.ask_one(&still.users("first: 1"), json!({})).await;
     let by_deployment = page["users"]["pageInfo"]["endCursor"].clone();
     for side in ["after", "before"] {
-        for wrong in ["", "x", "%%%", "bm8gY3Vyc29y", "\0", &"x".repeat(MEGABYTE)] {
+        // As long as a document may be.
+        for wrong in ["", "x", "%%%", "bm8gY3Vyc29y", "\0", &"x".repeat(60_000)] {
             for list in still.lists(&format!("{side}: {}", json!(wrong))) {
                 still.refuses(&list, json!({}), side).await;
             }

@@ -136,7 +136,7 @@ async fn everybody_is_accounted_for_whatever_the_provider_does(database: Databas
     })
     .await;
     workspace.reaches(&send, "COMPLETED").await;
-    let fields = "phone deploymentStatus failure { reason } deployments { nodes { messages { nodes { id sender } } } }";
+    let fields = "phone deploymentStatus failure { reason } deployments(first: 5) { nodes { messages(first: 5) { nodes { id sender } } } }";
     let mut unknown = 0;
     for user in workspace.users(&conversation, fields).await {
         let messages = user["deployments"]["nodes"][0]["messages"]["nodes"].as_array().unwrap();

@@ -32,11 +32,13 @@ mod deadlines;
 mod dispatch;
 mod events;
 mod history;
+mod limits;
 mod lines;
 mod live;
 mod live_chaos;
 mod metrics;
 mod nodes;
+mod operators;
 mod opt_out;
 mod order;
 mod record_facts;
@@ -67,11 +69,13 @@ fn main() -> ExitCode {
         dispatch::trials(),
         events::trials(),
         history::trials(),
+        limits::trials(),
         lines::trials(),
         live::trials(),
         live_chaos::trials(),
         metrics::trials(),
         nodes::trials(),
+        operators::trials(),
         opt_out::trials(),
         order::trials(),
         record_facts::trials(),

@@ -69,8 +69,8 @@ async fn a_canceled_send_finishes_what_is_in_flight_and_fails_the_rest(database:
     let users = workspace
         .users(
             &conversation,
-            "deploymentStatus failure { reason code retryable } deployments { nodes {
-        dispatchedAt messages { nodes { id } } } }",
+            "deploymentStatus failure { reason code retryable } deployments(first: 5) { nodes {
+        dispatchedAt messages(first: 5) { nodes { id } } } }",
         )
         .await;
     for user in &users {

@@ -22,7 +22,7 @@ use crate::config::Settings;
 use crate::dispatch::{self, DispatchSettings, Dispatcher, Preparer, Sends, Uploads, uploads};
 use crate::domain::clock::Clock;
 use crate::domain::preference::PreferenceWords;
-use crate::graphql;
+use crate::graphql::{self, DocumentsError};
 use crate::http::ingest::Ingest;
 use crate::http::operation::Operations;
 use crate::http::{self, Services, Shutdown, Sockets, Webhooks};
@@ -31,6 +31,7 @@ use crate::recorder::{Recorder, RecorderSettings};
 use crate::storage::parked::Parking;
 use crate::storage::record::Rules;
 use crate::storage::{Database, StorageError};
+use crate::telemetry;
 use crate::whatsapp::client::{self, ClientError, CloudApi};
 
 /// How often parked facts are swept.
@@ -53,6 +54,9 @@ pub enum StartError {
     /// The provider's settings cannot be used.
     #[error("the settings under [whatsapp] are not usable")]
     Provider(#[from] ClientError),
+    /// GraphQL documents cannot be read.
+    #[error("the API cannot be offered")]
+    Documents(#[from] DocumentsError),
 }
 
 /// A running server.
@@ -137,20 +141,17 @@ impl Parts {
         self.tasks.spawn(recorder.clone().sweep(self.shutdown.clone()));
         let webhooks = Ingest::new(Arc::new(WebhookDoor::new(database.clone(), recorder.clone())), clock.clone());
         let sends = Sends::new(recorder.clone(), clock.clone(), nudges);
-        let api = graphql::Api::new(graphql::Backend {
-            database: database.clone(),
-            recorder,
-            sends,
-            hub,
-            clock: clock.clone(),
-        });
+        let backend = graphql::Backend { database: database.clone(), recorder, sends, hub, clock: clock.clone() };
+        let api = graphql::Api::new(backend, settings.graphql.clone())?;
         Ok(Services {
-            operations: Operations::new(Arc::new(api), settings.http.request_timeout),
+            operations: Operations::new(Arc::new(api), &settings.http),
             tokens: Tokens::new(database.clone()),
             webhooks: Webhooks::new(&settings.whatsapp, webhooks),
             uploads,
             database: Arc::new(database.clone()),
+            metrics: telemetry::metrics::expose(),
             http: settings.http.clone(),
+            explorer: settings.graphql.explorer,
             sockets: Sockets::new(settings.websocket.sockets.get(), settings.websocket.sockets_per_token.get()),
             websocket: settings.websocket.clone(),
             shutdown: end,

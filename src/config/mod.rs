@@ -9,6 +9,7 @@
 mod duration;
 mod load;
 mod nearest;
+mod path;
 mod secret;
 mod words;
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub contacts: ContactSettings,
     /// HTTP requests.
     pub http: HttpSettings,
+    /// What GraphQL requests may ask for.
+    pub graphql: GraphqlSettings,
     /// Sockets and event streams of clients that watch.
     pub websocket: WebsocketSettings,
     /// Recording facts.
@@ -120,9 +123,55 @@ pub struct HttpSettings {
     /// How long a query or mutation may take, and how long a body may take to arrive.
     #[serde(rename = "request_timeout_seconds", deserialize_with = "duration::seconds")]
     pub request_timeout: Duration,
+    /// What takes longer is logged.
+    #[serde(rename = "slow_operation_ms", deserialize_with = "duration::millis")]
+    pub slow_operation: Duration,
+    /// What opens the figures for operators.
+    #[serde(deserialize_with = "secret::unless_empty")]
+    pub metrics_token: Option<Secret>,
+    /// The origins whose pages may call this server from a browser.
+    #[serde(deserialize_with = "words::list")]
+    pub cors_origins: Vec<String>,
+    /// How many queries and mutations are carried out at once.
+    pub concurrent_operations: NonZeroUsize,
     /// How long a shutdown waits for running requests and open sockets.
     #[serde(rename = "shutdown_seconds", deserialize_with = "duration::seconds")]
     pub shutdown: Duration,
+}
+
+/// What GraphQL requests may ask for at most.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraphqlSettings {
+    /// The size of a document, in bytes.
+    pub document_bytes: NonZeroUsize,
+    /// The number of a document's tokens.
+    pub tokens: NonZeroUsize,
+    /// How deep fields are nested.
+    pub depth: NonZeroUsize,
+    /// The number of fields of the operation itself.
+    pub root_fields: NonZeroUsize,
+    /// The number of aliases.
+    pub aliases: usize,
+    /// The number of directives.
+    pub directives: usize,
+    /// The number of objects that are asked for.
+    pub cost: NonZeroUsize,
+    /// What a token may spend of that in a minute; 0 if that is not limited.
+    pub cost_per_minute: u32,
+    /// The size of the variables, in bytes.
+    pub variables_bytes: NonZeroUsize,
+    /// The size of a response, in bytes.
+    pub response_bytes: NonZeroUsize,
+    /// Whether the schema may be asked for.
+    pub introspection: bool,
+    /// Whether there is an explorer.
+    pub explorer: bool,
+    /// A file of documents that clients may name instead of sending them.
+    #[serde(deserialize_with = "path::unless_empty")]
+    pub trusted_documents: Option<PathBuf>,
+    /// Whether no other documents are carried out.
+    pub trusted_only: bool,
 }
 
 /// Sockets and event streams of clients that watch.

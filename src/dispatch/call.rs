@@ -19,6 +19,7 @@ use crate::domain::line::LineStop;
 use crate::domain::merge::MessageFacts;
 use crate::recorder::Recorded;
 use crate::storage::outbox::{Claimed, LineToServe};
+use crate::telemetry::metrics;
 use crate::whatsapp::answer::{Accepted, Action, Answer, Rejected, Trouble};
 use crate::whatsapp::template::{OutgoingTemplate, Recipient};
 
@@ -91,6 +92,7 @@ pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed
         return Finished { claimed, outcome: Outcome::Open, news: News::Silent };
     };
     let answer = parts.api.send_template(&line.phone_number_id, &template).await;
+    metrics::provider_call(answer.word());
     let now = parts.clock.now();
     let (outcome, news) = (outcome(&answer, &claimed), news(&answer));
     let fact = (outcome == Outcome::Settled).then(|| fact(&answer, claimed.message, now)).flatten();

@@ -158,6 +158,21 @@ pub struct Kept {
     pub payload: String,
 }
 
+impl Fact {
+    /// When what it tells happened: of several things the last.
+    pub fn happened_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Status(status) => {
+                let MessageFacts { accepted, held, sent, delivered, read, failed, .. } = &status.facts;
+                let failed = failed.as_ref().map(|failure| failure.at);
+                [*accepted, *held, *sent, *delivered, *read, failed].into_iter().flatten().max()
+            }
+            Self::Message(message) => Some(message.content.at),
+            _ => None,
+        }
+    }
+}
+
 impl Person {
     /// Adds what `told` says about the same person: identifiers that were unknown, and the latest name. Returns whether
     /// anything was new.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use async_graphql::{PathSegment, Response, ServerError, Value};
 
+use super::document::Limit;
 use super::place::Place;
 use crate::auth::Scope;
 use crate::domain::input::Fault;
@@ -92,6 +93,16 @@ pub enum Code {
     Forbidden,
     /// Try again later.
     Unavailable,
+    /// More is asked for than may be.
+    Exceeded(Limit),
+    /// The token has spent what it may.
+    RateLimited,
+    /// The schema may not be asked for.
+    IntrospectionDisabled,
+    /// The document that is named is not known here: it is to be sent along.
+    PersistedQueryNotFound,
+    /// The document is not one of those that may run.
+    DocumentNotTrusted,
     /// A fault of the server's.
     Internal,
 }
@@ -138,6 +149,11 @@ impl Code {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::Unavailable => "UNAVAILABLE",
+            Self::Exceeded(limit) => limit.word(),
+            Self::RateLimited => "RATE_LIMITED",
+            Self::IntrospectionDisabled => "INTROSPECTION_DISABLED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::DocumentNotTrusted => "DOCUMENT_NOT_TRUSTED",
             Self::Internal => "INTERNAL",
         }
     }

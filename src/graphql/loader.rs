@@ -14,6 +14,7 @@ use futures_util::future::{BoxFuture, try_join_all};
 
 use super::error::{ApiError, Result};
 use crate::storage::{Found, StorageError};
+use crate::telemetry::metrics;
 
 /// Loads values by key, each once.
 pub(crate) struct Loader<K: Key, V: Value>(cached::Loader<K, Result<Option<V>>, Batch<K, V>>);
@@ -65,6 +66,7 @@ impl<T: Clone + Send + Sync + 'static> Value for T {}
 
 impl<K: Key, V: Value> BatchFn<K, Result<Option<V>>> for Batch<K, V> {
     async fn load(&mut self, keys: &[K]) -> HashMap<K, Result<Option<V>>> {
+        metrics::loaded(keys.len());
         match (self.0)(keys.to_vec()).await {
             Ok(mut found) => keys.iter().map(|key| (key.clone(), Ok(found.remove(key)))).collect(),
             Err(error) => {

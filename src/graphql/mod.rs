@@ -11,11 +11,13 @@
 //!
 //! Loaders remember, so each request gets its own, and so does each payload of a mutation and each frame of a subscription
 //! (`fresh`); what a frame shows is resolved once for all equal subscriptions (`shared`). Errors carry their causes to one place, which gives them codes, logs faults and hides their causes (`error`).
+//! What a request asks for is bounded and validated before anything is carried out (`document`), and its response's size after (`weight`).
 //! What is wrong with an argument is reported with its place (`given`, `place`); what a mutation rejects is data (`user_error`).
 //!
 //! This module may import everything but `http`, `app` and `cli`. It knows nothing of
 //! HTTP: [`Api::execute`] and [`Api::stream`] take a request and whoever sends it.
 
+mod budget;
 mod connection;
 mod context;
 mod document;
@@ -37,22 +39,29 @@ mod subscription;
 mod tests;
 mod types;
 mod user_error;
+mod weight;
 
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 
-use async_graphql::{Request, Response, SDLExportOptions, Value};
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response, SDLExportOptions, Value, value};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 
+use self::budget::{Budget, Budgets};
 use self::context::RequestContext;
 pub use self::context::{Backend, Caller, Following};
-use self::document::check_subscription;
-pub use self::document::{operation, parse};
+use self::document::{Documents, Measure};
+pub use self::document::{DocumentsError, TrustedError, operation};
 pub use self::error::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
 use self::loaders::Loaders;
 use self::shared::{SharedFrames, Sharing};
+use self::weight::Weight;
+use crate::config::GraphqlSettings;
 use crate::domain::position::LogPosition;
+use crate::telemetry::metrics;
 
 /// The schema. It holds no data, so it can be made without a database.
 pub(crate) type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
@@ -70,25 +79,41 @@ pub struct Frame {
 #[derive(Clone)]
 pub struct Api {
     schema: Schema,
+    documents: Documents,
     backend: Backend,
     frames: SharedFrames,
+    budgets: Option<Arc<Budgets>>,
 }
 
 impl Api {
-    /// The API on a backend.
-    pub fn new(backend: Backend) -> Self {
-        Self { schema: schema(), backend, frames: SharedFrames::new() }
+    /// The API on a backend, within limits.
+    pub fn new(backend: Backend, limits: GraphqlSettings) -> Result<Self, DocumentsError> {
+        let budgets = NonZeroU32::new(limits.cost_per_minute).map(|cost| Arc::new(Budgets::new(cost)));
+        let documents = Documents::new(&sdl(), limits)?;
+        Ok(Self { schema: schema(), documents, backend, frames: SharedFrames::new(), budgets })
     }
 
-    /// Answers a query or a mutation. Every error of the response has its `extensions.code`.
+    /// The kind of operation that a request asks for, where its document tells.
+    pub fn kind(&self, request: &mut Request) -> Option<OperationType> {
+        self.documents.kind(request)
+    }
+
+    /// Answers a query or a mutation. Every error of the response has its `extensions.code`, and `extensions.cost` tells how
+    /// many objects were asked for and came. What the token has left to spend is told in the response's headers.
     pub async fn execute(&self, request: Request, caller: &Caller) -> Response {
         let response = match self.prepare(request, caller, None) {
-            // Resolvers load in batches, and a batch is whole where all siblings are polled in one turn. tokio's budget
-            // would end the turn after 128 locks, which a page of fifty users with three edges each exceeds.
-            Ok(request) => tokio::task::unconstrained(self.schema.execute(request)).await,
+            Ok(prepared) => self.execute_prepared(prepared).await,
             Err(response) => *response,
         };
         error::finish(response, &caller.request_id)
+    }
+
+    async fn execute_prepared(&self, Prepared { request, measure, budget }: Prepared) -> Response {
+        // Resolvers load in batches, and a batch is whole where all siblings are polled in one turn. tokio's budget would
+        // end the turn after 128 locks, which a page of fifty users with three edges each exceeds.
+        let response = tokio::task::unconstrained(self.schema.execute(request)).await;
+        let cost = |weight: Weight| Some(value!({ "requested": measure.cost, "actual": weight.objects }));
+        with_budget(self.weigh(response, cost), budget)
     }
 
     /// Answers any operation: a subscription with a frame for each event until it ends, anything else with one. Every error
@@ -103,12 +128,13 @@ impl Api {
         context.following = following;
         let position = Arc::clone(&context.position);
         let responses = match self.prepare(request, &caller, Some(context)) {
-            Ok(request) => unconstrained(self.schema.execute_stream(request)).boxed(),
+            Ok(prepared) => unconstrained(self.schema.execute_stream(prepared.request)).boxed(),
             Err(response) => stream::iter([*response]).boxed(),
         };
+        let api = self.clone();
         let frames = responses.map(move |response| {
             let position = position.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let response = error::finish(response, &caller.request_id);
+            let response = error::finish(api.weigh(response, |_| None), &caller.request_id);
             let mut frame = Frame { response, position: None };
             // Behind what could not be told nobody resumes.
             frame.position = position.filter(|_| !frame.is_last());
@@ -117,19 +143,20 @@ impl Api {
         subscription::until(frames, Frame::is_last)
     }
 
-    /// Parses the document and attaches what resolvers need; a document that is not GraphQL is answered immediately. Where
-    /// the response is a stream, its context is given.
+    /// Reads the document and attaches what resolvers need; what cannot be carried out is answered immediately. Where the
+    /// response is a stream, its context is given.
     fn prepare(
         &self,
         mut request: Request,
         caller: &Caller,
         streaming: Option<RequestContext>,
-    ) -> Result<Request, Box<Response>> {
-        let operation_name = request.operation_name.clone();
-        let parsed = parse(&mut request);
-        let checked = |document| check_subscription(document, operation_name.as_deref(), streaming.is_some());
-        if let Err(error) = parsed.and_then(checked) {
-            return Err(Box::new(Response::from_errors(vec![error])));
+    ) -> Result<Prepared, Box<Response>> {
+        let admitted = self.documents.admit(&mut request, streaming.is_some());
+        let measure = admitted.map_err(|errors| Box::new(Response::from_errors(errors)))?;
+        metrics::cost(measure.cost);
+        let budget = self.budgets.as_ref().map(|budgets| budgets.spend(caller.viewer.token, measure.cost));
+        if let Some(error) = budget.and_then(Budget::refusal) {
+            return Err(Box::new(with_budget(Response::from_errors(vec![error]), budget)));
         }
         let context = match streaming {
             Some(mut context) => {
@@ -140,8 +167,35 @@ impl Api {
             None => RequestContext::new(caller.viewer, self.backend.clone()),
         };
         let loaders = Loaders::new(context.tenant.clone());
-        Ok(request.data(context).data(loaders))
+        Ok(Prepared { request: request.data(context).data(loaders), measure, budget })
     }
+
+    /// The response, unless it is too large to be sent; with its cost, where that is told.
+    fn weigh(&self, mut response: Response, cost: impl FnOnce(Weight) -> Option<Value>) -> Response {
+        let weight = Weight::of(&response.data);
+        if let Err(exceeded) = self.documents.check_size(weight) {
+            return Response::from_errors(vec![exceeded.into()]);
+        }
+        response.extensions.extend(cost(weight).map(|cost| ("cost".to_owned(), cost)));
+        response
+    }
+}
+
+/// A request that may be carried out.
+struct Prepared {
+    request: Request,
+    measure: Measure,
+    budget: Option<Budget>,
+}
+
+/// The response, with what the token has left to spend in its head.
+fn with_budget(mut response: Response, budget: Option<Budget>) -> Response {
+    for (name, value) in budget.into_iter().flat_map(Budget::headers) {
+        if let Ok(value) = value.parse() {
+            response.http_headers.insert(name, value);
+        }
+    }
+    response
 }
 
 impl Frame {

@@ -43,6 +43,7 @@ pub(super) fn bearer(credentials: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-fn unauthenticated(message: &'static str) -> Refusal {
+/// A refusal of somebody who has not shown who they are.
+pub(super) fn unauthenticated(message: &'static str) -> Refusal {
     Refusal::new(Kind::Unauthenticated, message).with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }

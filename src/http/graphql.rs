@@ -23,7 +23,7 @@ use super::negotiation::{Media, has_json_body};
 use super::operation;
 use super::parameters::{self, Malformed, QueryString};
 use super::refusal::{Kind, Refusal};
-use crate::graphql::Caller;
+use crate::graphql::{Caller, Code};
 use crate::telemetry::RequestId;
 
 /// The response to a document that was refused: by the specification it has no `data` at all, while async-graphql always
@@ -59,7 +59,7 @@ pub(super) async fn get(
     let media = accepted(&headers)?;
     let answer = async {
         let viewer = authorization::viewer(&services.tokens, &headers).await?;
-        let request = read_query_string(query)?;
+        let request = read_query_string(&services, query)?;
         execute(&services, request, Caller { viewer, request_id }, media).await
     };
     answer.await.map_err(|refusal| refusal.written_as(media))
@@ -71,10 +71,17 @@ fn accepted(headers: &HeaderMap) -> Result<Media, Refusal> {
 }
 
 /// Reads the request in a query string; that of a mutation is refused.
-pub(super) fn read_query_string(query: Result<Query<QueryString>, QueryRejection>) -> Result<Request, Refusal> {
+pub(super) fn read_query_string(
+    services: &Services,
+    query: Result<Query<QueryString>, QueryRejection>,
+) -> Result<Request, Refusal> {
     let Query(query) = query.map_err(|_| Malformed::new("The query string is malformed"))?;
     let mut request = parameters::from_query_string(query)?;
-    refuse_mutation(&mut request)?;
+    // A GET must be safe to repeat and to prefetch.
+    if services.operations.kind(&mut request) == Some(OperationType::Mutation) {
+        let refusal = Refusal::new(Kind::MethodNotAllowed, "A mutation must be sent with POST");
+        return Err(refusal.with_header(ALLOW, HeaderValue::from_static("POST")));
+    }
     Ok(request)
 }
 
@@ -93,15 +100,6 @@ pub(super) async fn read_body(
     Ok(parameters::from_body(&body)?)
 }
 
-/// A GET must be safe to repeat and to prefetch.
-fn refuse_mutation(request: &mut Request) -> Result<(), Refusal> {
-    if operation::kind(request) != Some(OperationType::Mutation) {
-        return Ok(());
-    }
-    let refusal = Refusal::new(Kind::MethodNotAllowed, "A mutation must be sent with POST");
-    Err(refusal.with_header(ALLOW, HeaderValue::from_static("POST")))
-}
-
 async fn execute(services: &Services, request: Request, caller: Caller, media: Media) -> Result<HttpResponse, Refusal> {
     let response = services.operations.execute(request, caller).await?;
     let headers = [(CONTENT_TYPE, media.header()), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
@@ -113,10 +111,11 @@ fn write(response: Response, media: Media) -> HttpResponse {
         return GraphQLResponse::from(response).into_response();
     }
     let status = match media {
+        _ if response.errors.iter().any(|error| Code::RateLimited.is_of(error)) => StatusCode::TOO_MANY_REQUESTS,
         Media::GraphqlResponse => StatusCode::BAD_REQUEST,
         Media::Json => StatusCode::OK,
     };
-    (status, Json(ErrorsOnly { errors: response.errors })).into_response()
+    (status, response.http_headers, Json(ErrorsOnly { errors: response.errors })).into_response()
 }
 
 impl From<Malformed> for Refusal {

@@ -22,6 +22,11 @@ const PING_TIMEOUT: Duration = Duration::from_secs(1);
 pub trait Probe: Send + Sync + 'static {
     /// Whether it answers.
     fn ping(&self) -> BoxFuture<'_, Result<(), StorageError>>;
+
+    /// How many connections are in use, and idle, where that is known.
+    fn connections(&self) -> Option<(usize, usize)> {
+        None
+    }
 }
 
 /// The answer of `/health/ready`.
@@ -36,6 +41,10 @@ struct Readiness {
 impl Probe for Database {
     fn ping(&self) -> BoxFuture<'_, Result<(), StorageError>> {
         self.ping().boxed()
+    }
+
+    fn connections(&self) -> Option<(usize, usize)> {
+        self.connections()
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, try_join_all};
 
@@ -12,6 +13,7 @@ use crate::domain::fact::Fact;
 use crate::domain::id::{LineId, WorkspaceId};
 use crate::recorder::RecordError;
 use crate::storage::StorageError;
+use crate::telemetry::metrics;
 use crate::whatsapp::webhook::{self, LineUpdates, MalformedWebhook};
 
 /// The most updates that one call may contain, which is the provider's own maximum.
@@ -75,6 +77,7 @@ impl Ingest {
         let latest = self.clock.now().plus(MAX_CLOCK_SKEW);
         let owners = self.door.lines(named(&updates)).await?;
         let sorted = Sorted::of(updates, &owners, latest);
+        sorted.lag(self.clock.now()).for_each(metrics::webhook_lag);
         match sorted.count() {
             count if count > MAX_UPDATES => Err(IngestError::TooMany(count)),
             _ => Ok(self.record(sorted).await?),
@@ -103,6 +106,12 @@ impl Sorted {
             }
         }
         sorted
+    }
+
+    /// How long after they happened things are reported.
+    fn lag(&self, now: Timestamp) -> impl Iterator<Item = Duration> {
+        let happened = self.recorded.values().flatten().filter_map(Fact::happened_at);
+        happened.map(move |at| Duration::from_micros(u64::try_from(now.micros() - at.micros()).unwrap_or_default()))
     }
 
     fn count(&self) -> usize {

@@ -9,7 +9,9 @@
 mod authorization;
 mod body;
 mod boundary;
+mod cors;
 mod departure;
+mod exposition;
 mod graphiql;
 mod graphql;
 mod health;
@@ -43,6 +45,7 @@ pub use webhooks::Webhooks;
 use crate::auth::Tokens;
 use crate::config::{HttpSettings, WebsocketSettings};
 use crate::dispatch::Uploads;
+use crate::telemetry::metrics::Exposition;
 use operation::Operations;
 use refusal::{Kind, Refusal};
 
@@ -58,8 +61,12 @@ pub struct Services {
     pub uploads: Uploads,
     /// What must answer for the server to be ready.
     pub database: Arc<dyn Probe>,
+    /// What is counted for operators.
+    pub metrics: Exposition,
     /// Limits of requests.
     pub http: HttpSettings,
+    /// Whether there is an explorer.
+    pub explorer: bool,
     /// Limits of sockets.
     pub websocket: WebsocketSettings,
     /// The sockets that are open.
@@ -70,18 +77,23 @@ pub struct Services {
 
 /// All routes.
 pub fn router(services: Services) -> Router {
-    Router::new()
+    let cors = cors::layer(&services.http.cors_origins);
+    let explorer = if services.explorer { graphiql::routes() } else { Router::new() };
+    let routes = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/graphql/ws", any(ws::upgrade))
         .route("/graphql/sse", get(sse::get).post(sse::post))
-        .route("/graphiql", get(graphiql::page))
-        .route("/graphiql.js", get(graphiql::script))
         .route("/sends", post(uploads::receive))
         .route("/webhooks/whatsapp", get(webhooks::subscribe).post(webhooks::receive))
+        .route("/metrics", get(exposition::get))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .merge(explorer)
         .fallback(|| async { Refusal::new(Kind::NotFound, "There is nothing at this address") })
-        .method_not_allowed_fallback(|| async { Refusal::new(Kind::MethodNotAllowed, "Method not allowed") })
-        .layer(from_fn(boundary::guard))
-        .with_state(Arc::new(services))
+        .method_not_allowed_fallback(|| async { Refusal::new(Kind::MethodNotAllowed, "Method not allowed") });
+    let routes = match cors {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes.layer(from_fn(boundary::guard)).with_state(Arc::new(services))
 }

@@ -5,23 +5,30 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response, Value};
+use axum::http::header::{HeaderValue, RETRY_AFTER};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::refusal::{Kind, Refusal};
+use crate::config::HttpSettings;
 pub use crate::graphql::Frame;
 use crate::graphql::{self, Caller, Following};
 use crate::telemetry::RequestId;
+use crate::telemetry::metrics::{self, Outcome};
 
 /// A GraphQL API, as transports see it. Its responses are ready for clients: errors have
 /// codes, and reveal nothing about internal causes.
 pub trait Api: Send + Sync + 'static {
+    /// The kind of operation that a request asks for, where its document tells.
+    fn kind(&self, request: &mut Request) -> Option<OperationType>;
+
     /// Carries out a query or mutation.
     fn execute(self: Arc<Self>, request: Request, caller: Caller) -> BoxFuture<'static, Response>;
 
@@ -36,6 +43,8 @@ pub enum Failure {
     TooLong(Duration),
     /// It panicked.
     Panicked,
+    /// As many as may be are being carried out.
+    Busy,
 }
 
 /// What an operation answers, in order.
@@ -54,16 +63,39 @@ pub struct Operation {
 pub struct Operations {
     api: Arc<dyn Api>,
     limit: Duration,
+    /// What takes longer is logged.
+    slow: Duration,
+    /// One for each query or mutation that may be carried out at once.
+    places: Arc<Semaphore>,
 }
 
 impl Operations {
-    /// Operations of an API; queries and mutations may take up to `limit`.
-    pub fn new(api: Arc<dyn Api>, limit: Duration) -> Self {
-        Self { api, limit }
+    /// Operations of an API. Of queries and mutations so many go on at once, each for so long at most.
+    pub fn new(api: Arc<dyn Api>, settings: &HttpSettings) -> Self {
+        let places = Arc::new(Semaphore::new(settings.concurrent_operations.get()));
+        Self { api, limit: settings.request_timeout, slow: settings.slow_operation, places }
+    }
+
+    /// The kind of operation that a request asks for, where its document tells.
+    pub fn kind(&self, request: &mut Request) -> Option<OperationType> {
+        self.api.kind(request)
     }
 
     /// Carries out a query or mutation.
     pub async fn execute(&self, request: Request, caller: Caller) -> Result<Response, Failure> {
+        let (begun, name, request_id) = (Instant::now(), request.operation_name.clone(), caller.request_id.clone());
+        let ended = self.run(request, caller).await;
+        let took = begun.elapsed();
+        metrics::operation(name.as_deref(), outcome(&ended), took);
+        if took > self.slow {
+            let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(request.id = %request_id, graphql.operation = name, took.ms = millis, "a slow operation");
+        }
+        ended
+    }
+
+    async fn run(&self, request: Request, caller: Caller) -> Result<Response, Failure> {
+        let _place = self.places.try_acquire().map_err(|_| Failure::Busy)?;
         let api = Arc::clone(&self.api);
         let request_id = caller.request_id.clone();
         let running = AssertUnwindSafe(async move { api.execute(request, caller).await }).catch_unwind();
@@ -75,7 +107,7 @@ impl Operations {
 
     /// Begins an operation of any kind: one frame for a query or mutation, any number for a subscription.
     pub fn begin(&self, mut request: Request, caller: Caller, following: Following) -> Operation {
-        if kind(&mut request) == Some(OperationType::Subscription) {
+        if self.kind(&mut request) == Some(OperationType::Subscription) {
             return Operation { lasting: true, frames: self.subscribe(request, caller, following) };
         }
         let this = self.clone();
@@ -92,6 +124,10 @@ impl Operations {
 }
 
 impl Api for graphql::Api {
+    fn kind(&self, request: &mut Request) -> Option<OperationType> {
+        Self::kind(self, request)
+    }
+
     fn execute(self: Arc<Self>, request: Request, caller: Caller) -> BoxFuture<'static, Response> {
         async move { Self::execute(&self, request, &caller).await }.boxed()
     }
@@ -108,20 +144,28 @@ impl From<Failure> for Refusal {
                 Self::new(Kind::Timeout, format!("The operation took longer than {} seconds", limit.as_secs_f32()))
             }
             Failure::Panicked => Self::internal(),
+            Failure::Busy => {
+                let message = "The server carries out as many operations as it can; try again in a second";
+                Self::new(Kind::Unavailable, message).with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+            }
         }
+    }
+}
+
+fn outcome(ended: &Result<Response, Failure>) -> Outcome {
+    match ended {
+        Ok(response) if is_refused(response) => Outcome::Refused,
+        Ok(response) if response.errors.is_empty() => Outcome::Ok,
+        Ok(_) => Outcome::Errors,
+        Err(Failure::TooLong(_)) => Outcome::Timeout,
+        Err(Failure::Panicked) => Outcome::Panicked,
+        Err(Failure::Busy) => Outcome::Busy,
     }
 }
 
 fn panicked(request_id: &RequestId) -> Failure {
     tracing::error!(request.id = %request_id, "an operation panicked");
     Failure::Panicked
-}
-
-/// The kind of the operation that a request asks for, where its document tells.
-pub(super) fn kind(request: &mut Request) -> Option<OperationType> {
-    let name = request.operation_name.clone();
-    let document = graphql::parse(request).ok()?;
-    graphql::operation(document, name.as_deref()).map(|operation| operation.node.ty)
 }
 
 /// Whether the request was refused before anything was executed: the document is at fault, and there is no data at all.

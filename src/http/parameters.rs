@@ -70,6 +70,8 @@ pub(super) fn from_value(value: Value) -> Result<Request, Malformed> {
 fn from_members(members: Members) -> Result<Request, Malformed> {
     let mut request = match members.query {
         Value::String(query) => Request::new(query),
+        // A document may be named instead.
+        Value::Null if names_document(&members.extensions) => Request::new(""),
         Value::Null => return Err(Malformed::new("\"query\" is missing")),
         _ => return Err(Malformed::new("\"query\" must be a string")),
     };
@@ -83,6 +85,10 @@ fn from_members(members: Members) -> Result<Request, Malformed> {
         request.extensions.extend(extensions.into_iter().map(|(name, value)| (name.to_string(), value)));
     }
     Ok(request)
+}
+
+fn names_document(extensions: &Value) -> bool {
+    matches!(extensions, Value::Object(extensions) if extensions.contains_key("persistedQuery"))
 }
 
 fn object(name: &str, value: Value) -> Result<Value, Malformed> {

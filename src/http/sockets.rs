@@ -10,6 +10,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use crate::domain::id::TokenId;
+use crate::telemetry::metrics;
 
 /// How long those who are sent away stay away, in seconds.
 const WAIT_SECONDS: std::ops::RangeInclusive<u64> = 5..=30;
@@ -61,6 +62,7 @@ impl Sockets {
             return Err(Full::draw(false));
         }
         open.all += 1;
+        metrics::sockets(open.all);
         Ok(Admission { sockets: self.clone(), token: None })
     }
 }
@@ -83,6 +85,7 @@ impl Drop for Admission {
     fn drop(&mut self) {
         let mut open = self.sockets.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.all = open.all.saturating_sub(1);
+        metrics::sockets(open.all);
         let Some(token) = self.token else { return };
         if let Some(of_token) = open.of_tokens.get_mut(&token) {
             *of_token = of_token.saturating_sub(1);

@@ -82,7 +82,7 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, Refusal> {
     accept(&headers)?;
     let viewer = authorization::viewer(&services.tokens, &headers).await?;
-    let request = read_query_string(query)?;
+    let request = read_query_string(&services, query)?;
     open(&services, &headers, request, Caller { viewer, request_id })
 }
 

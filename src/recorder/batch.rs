@@ -8,6 +8,7 @@ use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::WorkspaceId;
 use crate::storage::record::{self, Batch, Offered};
 use crate::storage::{FaultKind, StorageError, Tenant, parked, retry_races};
+use crate::telemetry::metrics;
 
 /// How often a batch that lost a race is retried before it counts as failed.
 const MAX_RETRIES: u32 = 10;
@@ -18,10 +19,12 @@ impl Inner {
         let tenant = Tenant::new(self.db.clone(), workspace);
         while let Some(pending) = self.queues.take(workspace, self.settings.batch_facts) {
             let offered: Vec<Offered> = pending.iter().flat_map(|one| one.offered.iter().cloned()).collect();
+            metrics::queued(self.settings.queue_facts.saturating_sub(self.capacity.available_permits()));
             match self.record_all(&tenant, offered).await {
                 Ok(recorded) => answer(pending, recorded),
                 Err(error) => refuse(pending, &Arc::new(error)),
             }
+            metrics::queued(self.settings.queue_facts.saturating_sub(self.capacity.available_permits()));
         }
     }
 
@@ -52,6 +55,7 @@ impl Inner {
     }
 
     async fn record_once(&self, tenant: &Tenant, offered: &[Offered]) -> Result<Batch, StorageError> {
+        metrics::recorded(offered.len());
         retry_races(MAX_RETRIES, || record::batch(tenant, offered, &self.settings.rules, self.now())).await
     }
 

@@ -54,6 +54,16 @@ impl Database {
         self.reader.get_database_backend()
     }
 
+    /// How many connections to PostgreSQL are in use, and idle.
+    pub fn connections(&self) -> Option<(usize, usize)> {
+        if self.backend() != DbBackend::Postgres {
+            return None;
+        }
+        let pool = self.reader.get_postgres_connection_pool();
+        let (all, idle) = (pool.size() as usize, pool.num_idle());
+        Some((all.saturating_sub(idle), idle))
+    }
+
     /// Checks that the database answers.
     pub async fn ping(&self) -> Result<(), StorageError> {
         Ok(self.reader.ping().await?)

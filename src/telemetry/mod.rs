@@ -4,6 +4,7 @@
 //! payload; so a panic is logged with its location alone, since its message may quote what was being processed.
 
 mod causes;
+pub mod metrics;
 mod request_id;
 
 use std::io;

@@ -28,6 +28,18 @@ pub enum Answer {
     Unknown,
 }
 
+impl Answer {
+    /// What became of the call, in a word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accepted",
+            Self::Rejected(_) => "rejected",
+            Self::NotSent { .. } => "not_sent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The provider accepted the message. That does not mean that it has been sent, let alone delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {

@@ -28,8 +28,14 @@ const DATABASE_VARIABLE: &str = "DATABASE_URL";
 /// What the name of a variable ends in that gives a path to read a secret from.
 const FILE_SUFFIX: &str = "_FILE";
 /// The settings that can be read from a file of their own.
-const SECRETS: [&str; 5] =
-    ["database.url", "whatsapp.access_token", "whatsapp.app_secret", "whatsapp.verify_token", "client.token"];
+const SECRETS: [&str; 6] = [
+    "database.url",
+    "whatsapp.access_token",
+    "whatsapp.app_secret",
+    "whatsapp.verify_token",
+    "http.metrics_token",
+    "client.token",
+];
 
 /// Why settings were refused.
 #[derive(Debug, thiserror::Error)]
@@ -230,13 +236,12 @@ fn lay_variable(settings: &mut Named, variable: &str, text: String) -> Result<()
         return Err(unknown(variable, names.keys(), lines::VARIABLE_PREFIX, lines::TOKEN_VARIABLE));
     };
     let parsed = match settings.get(&name) {
-        Some(Value::Integer(_)) => text
-            .parse()
-            .map(Value::Integer)
-            .map_err(|_| SettingsError::Kind { name: variable.to_owned(), expected: expected(&Value::Integer(0)) }),
-        _ => Ok(Value::String(text)),
+        Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
+        Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
+        _ => Some(Value::String(text)),
     };
-    settings.insert(name, parsed?);
+    let expected = settings.get(&name).map_or("a string", expected);
+    settings.insert(name, parsed.ok_or_else(|| SettingsError::Kind { name: variable.to_owned(), expected })?);
     Ok(())
 }
 
@@ -257,6 +262,7 @@ fn variable_of(name: &str) -> String {
 const fn expected(value: &Value) -> &'static str {
     match value {
         Value::Integer(_) => "a whole number",
+        Value::Boolean(_) => "true or false",
         _ => "a string",
     }
 }

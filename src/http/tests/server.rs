@@ -27,6 +27,7 @@ use crate::http::operation::Operations;
 use crate::http::{Probe, Services, Shutdown, Sockets, Webhooks, router, serve};
 use crate::recorder::RecordError;
 use crate::storage::{Database, StorageError};
+use crate::telemetry;
 
 /// A running server, and everything behind it. It ends when it is dropped.
 pub(super) struct Server {
@@ -109,12 +110,14 @@ async fn services(
 ) -> Services {
     let door: Arc<dyn Door> = behind.clone();
     Services {
-        operations: Operations::new(Arc::new(Toy::new(seen.clone())), settings.http.request_timeout),
+        operations: Operations::new(Arc::new(Toy::new(seen.clone())), &settings.http),
         tokens: Tokens::cached(tokens.find(), Duration::ZERO),
         webhooks: Webhooks::new(&settings.whatsapp, Ingest::new(door, Arc::new(SystemClock))),
         uploads: uploads().await,
         database: behind.clone(),
+        metrics: telemetry::metrics::expose(),
         http: settings.http.clone(),
+        explorer: settings.graphql.explorer,
         websocket: settings.websocket.clone(),
         sockets: Sockets::new(settings.websocket.sockets.get(), settings.websocket.sockets_per_token.get()),
         shutdown: Shutdown::new(shutdown.clone(), settings.http.shutdown),

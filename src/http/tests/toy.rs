@@ -4,6 +4,8 @@ use std::future::{pending, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Context, Object, Request, Response, Result, Schema, Subscription};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -13,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Viewer;
 use crate::domain::position::LogPosition;
-use crate::graphql::{Caller, Following, Frame};
+use crate::graphql::{Caller, Following, Frame, operation};
 use crate::http::operation::Api;
 
 /// The API.
@@ -141,6 +143,11 @@ impl Toy {
 }
 
 impl Api for Toy {
+    fn kind(&self, request: &mut Request) -> Option<OperationType> {
+        let document = parse_query(&request.query).ok()?;
+        operation(&document, request.operation_name.as_deref()).map(|operation| operation.node.ty)
+    }
+
     fn execute(self: Arc<Self>, request: Request, caller: Caller) -> BoxFuture<'static, Response> {
         async move { self.schema.execute(self.prepare(request, &caller)).await }.boxed()
     }
