@@ -67,6 +67,7 @@ async fn the_viewer_is_the_tokens_workspace_and_scopes(server: Server) {
         ("read", json!(["READ"])),
         ("write", json!(["READ", "WRITE"])),
         ("read,admin", json!(["READ", "WRITE", "ADMIN"])),
+        ("personal", json!(["READ", "PERSONAL"])),
     ] {
         let viewer = server.client("Acmé & Co", scopes).await.ask_one(VIEWER, json!({})).await;
         assert_eq!(viewer, json!({ "workspace": { "name": "Acmé & Co" }, "scopes": listed }));
@@ -168,17 +169,17 @@ async fn an_id_of_another_type_is_not_found(workspace: Workspace) {
 }
 
 /// One thing of each type that has an id.
-struct Things {
+pub(crate) struct Things {
     workspace: String,
     line: String,
-    conversation: String,
+    pub(crate) conversation: String,
     version: String,
     send: String,
     person: Person,
 }
 
 impl Things {
-    async fn make(workspace: &Workspace) -> Self {
+    pub(crate) async fn make(workspace: &Workspace) -> Self {
         let conversation = workspace.conversation("Welcome").await;
         let send = workspace.send(&conversation, recipients(0, 1)).await;
         let document =
@@ -194,7 +195,8 @@ impl Things {
         }
     }
 
-    fn all(&self) -> Vec<&str> {
+    /// The ids of all.
+    pub(crate) fn all(&self) -> Vec<&str> {
         let Self { workspace, line, conversation, version, send, person } = self;
         vec![workspace, line, conversation, version, send, &person.user, &person.deployment, &person.message]
     }

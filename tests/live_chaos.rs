@@ -120,7 +120,7 @@ async fn a_client_that_reconnects_a_hundred_times_misses_nothing(workspace: Work
 async fn a_client_that_goes_to_and_fro_between_two_nodes_misses_nothing(database: Database) {
     let near = Workspace::on(Server::start(database.clone(), &[]).await).await;
     let far = Server::start(database, &[]).await;
-    let far_api = far.client("acme", "read").await;
+    let far_api = far.client("acme", "personal").await;
     let storm = Storm::over(&near, &[&far]).await;
     reconnect_a_hundred_times(storm, &[&near.api, &far_api]).await;
 }
@@ -164,7 +164,7 @@ async fn a_node_cut_off_from_the_database_catches_up(database: Database) {
     let near = Workspace::on(Server::start(database.clone(), &[]).await).await;
     let proxy = Proxy::before(database.url()).await;
     let far = Server::start(database, &[("database.url", &proxy.url)]).await;
-    let far_api = far.client("acme", "read").await;
+    let far_api = far.client("acme", "personal").await;
     let storm = &mut Storm::over(&near, &[]).await;
     let mut watchers = storm.watchers(&[&far_api]);
     let chaos = async {
@@ -183,7 +183,7 @@ async fn what_an_interruption_left_untold_is_told_afterwards(database: Database)
     let near = Workspace::on(Server::start(database.clone(), &[]).await).await;
     let proxy = Proxy::before(database.url()).await;
     let far = Server::start(database, &[("database.url", &proxy.url)]).await;
-    let far_api = far.client("acme", "read").await;
+    let far_api = far.client("acme", "personal").await;
     let conversation = near.conversation("Welcome").await;
     // Each frame takes a statement of its own, so that the cut comes between two of them.
     let last = 1_000;
@@ -280,7 +280,7 @@ async fn a_restart_of_postgresql_loses_nothing_acknowledged(cluster: Cluster) {
     let database = Database::of_server(cluster.url());
     let near = Workspace::on(Server::start(database.clone(), &[]).await).await;
     let far = Server::start(database, &[]).await;
-    let far_api = far.client("acme", "read").await;
+    let far_api = far.client("acme", "personal").await;
     let storm = &mut Storm::over(&near, &[&far]).await;
     let mut watchers = storm.watchers(&[&far_api, &near.api]);
     let chaos = async {

@@ -41,6 +41,7 @@ mod nodes;
 mod operators;
 mod opt_out;
 mod order;
+mod personal;
 mod record_facts;
 mod retries;
 mod send_control;
@@ -50,6 +51,7 @@ mod subscriptions;
 mod support;
 mod uploads;
 mod users;
+mod walk;
 mod webhooks;
 
 use std::process::ExitCode;
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         operators::trials(),
         opt_out::trials(),
         order::trials(),
+        personal::trials(),
         record_facts::trials(),
         retries::trials(),
         send_control::trials(),
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         subscriptions::trials(),
         uploads::trials(),
         users::trials(),
+        walk::trials(),
         webhooks::trials(),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials.into_iter().flatten().collect()).exit_code()

@@ -227,7 +227,7 @@ async fn who_opts_out_after_a_message_gets_no_other(database: Database) {
 }
 
 async fn another_workspaces_contact_of_the_same_number_is_not_affected(workspace: Workspace) {
-    let stranger = workspace.server.client("stranger", "admin").await;
+    let stranger = workspace.server.client("stranger", "admin,personal").await;
     let theirs = send_of(&stranger).await;
     let conversation = workspace.conversation("Welcome").await;
     workspace.send_to(&conversation, 0, 1).await;

@@ -420,7 +420,7 @@ async fn what_is_not_there_is_refused_at_once(workspace: Workspace) {
 async fn another_nodes_commits_are_told(database: Database) {
     let near = Workspace::on(Server::start(database.clone(), &[]).await).await;
     let far = Server::start(database, &[]).await;
-    let far_api = far.client("acme", "read").await;
+    let far_api = far.client("acme", "personal").await;
     let conversation = near.conversation("Welcome").await;
     let mut metrics = far_api.subscribe(&metrics_changed(), json!({ "id": conversation, "every": 50 })).await;
     let mut changes = far_api.subscribe(USER_CHANGED, json!({ "id": conversation, "after": 0 })).await;

@@ -365,7 +365,7 @@ async fn preparing_goes_on_after_a_restart(database: Database) {
     let send = workspace.uploaded(&conversation, CSV, format!("phone\n{rows}")).await;
     workspace.server.shutdown().await;
     let next = Server::start(database, &[]).await;
-    let api = next.client("acme", "admin").await;
+    let api = next.client("acme", "admin,personal").await;
     until("the send is prepared", async || {
         (api.ask_one(SEND, json!({ "id": send })).await["state"] == "SENDING").then_some(())
     })

@@ -97,7 +97,7 @@ impl World {
 }
 
 async fn workspace(storage: &storage::Database, name: &str) -> Result<Workspace> {
-    let scopes: Scopes = "read".parse()?;
+    let scopes: Scopes = "read,personal".parse()?;
     let token = create_token(storage, &SystemClock, name, scopes).await?.token.expose().to_owned();
     let id = storage::tokens::list(storage).await?.into_iter().find(|token| token.workspace_name == name);
     let id = id.ok_or("the workspace was not made")?.workspace.0;

@@ -27,6 +27,7 @@ mod m0015_sends;
 mod m0016_expiry;
 mod m0017_outbox;
 mod m0018_trimming;
+mod m0019_personal_scope;
 mod step;
 
 use sea_orm_migration::prelude::*;
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_expiry::STEP),
             Box::new(m0017_outbox::STEP),
             Box::new(m0018_trimming::STEP),
+            Box::new(m0019_personal_scope::STEP),
         ]
     }
 }

@@ -25,15 +25,17 @@ pub enum Scope {
     Write = 2,
     /// Also administer lines.
     Admin = 4,
+    /// See personal data: phones, names, variables and messages.
+    Personal = 8,
 }
 
-/// A set of scopes. Each scope includes the lesser ones: admin includes write, and write includes read.
+/// A set of scopes. Admin includes write, and write includes read; so does personal, which none of the others includes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Scopes(i16);
 
 /// A word that is not a scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a scope; the scopes are read, write and admin, separated by commas")]
+#[error("\"{0}\" is not a scope; the scopes are read, write, admin and personal, separated by commas")]
 pub struct UnknownScope(String);
 
 /// The client that makes a request, as identified by its token.
@@ -49,7 +51,7 @@ pub struct Viewer {
 
 impl Scope {
     /// All scopes, each after the ones that it includes.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Admin, Self::Personal];
 
     /// Its name on the command line and in lists of tokens.
     pub const fn word(self) -> &'static str {
@@ -57,6 +59,7 @@ impl Scope {
             Self::Read => "read",
             Self::Write => "write",
             Self::Admin => "admin",
+            Self::Personal => "personal",
         }
     }
 }
@@ -72,19 +75,27 @@ impl Scopes {
         self.0
     }
 
+    /// The set of all scopes.
+    pub const ALL: Self = Self(15);
+
     /// The set of a scope and those that it includes.
     pub const fn of(scope: Scope) -> Self {
-        Self((scope as i16) * 2 - 1)
+        match scope {
+            Scope::Read => Self(1),
+            Scope::Write => Self(3),
+            Scope::Admin => Self(7),
+            Scope::Personal => Self(9),
+        }
     }
 
     /// Whether the set permits what requires `scope`.
     pub const fn allow(self, scope: Scope) -> bool {
-        self.0 >= scope as i16
+        self.0 & scope as i16 != 0
     }
 
     /// The scopes in the set.
     fn iter(self) -> impl Iterator<Item = Scope> {
-        Scope::ALL.into_iter().filter(move |&scope| self.0 & scope as i16 != 0)
+        Scope::ALL.into_iter().filter(move |&scope| self.allow(scope))
     }
 }
 
@@ -123,6 +134,10 @@ mod tests {
         let write: Scopes = "write".parse().unwrap();
         assert!(write.allow(Scope::Read) && write.allow(Scope::Write) && !write.allow(Scope::Admin));
         assert_eq!(write.to_string(), "read,write");
+        let personal: Scopes = "personal".parse().unwrap();
+        assert!(personal.allow(Scope::Read) && personal.allow(Scope::Personal) && !personal.allow(Scope::Write));
+        assert!(!Scopes::of(Scope::Admin).allow(Scope::Personal));
+        assert_eq!("admin,personal".parse(), Ok(Scopes::ALL));
         assert_eq!("admin".parse(), "write, read,admin".parse::<Scopes>());
         assert_eq!(Scopes::from_bits(write.bits()), write);
     }

@@ -57,6 +57,22 @@ impl UserFilter {
         Self::All(Vec::new())
     }
 
+    /// Whether it tells something personal of those who match.
+    pub fn is_personal(&self) -> bool {
+        match self {
+            Self::All(filters) | Self::Any(filters) => filters.iter().any(Self::is_personal),
+            Self::Not(filter) => filter.is_personal(),
+            Self::Phone(_) | Self::Variable { .. } => true,
+            Self::Status(_)
+            | Self::Stage(_)
+            | Self::Session(_)
+            | Self::Failure(_)
+            | Self::Deployed(_)
+            | Self::Activity(_)
+            | Self::Send(_) => false,
+        }
+    }
+
     /// Whether a user in `cell` matches; `None` if the cell alone does not decide it.
     pub fn matches(&self, cell: Cell) -> Option<bool> {
         match self {
@@ -104,6 +120,16 @@ mod tests {
         assert_eq!(in_flow.matches(Cell::QUEUED), Some(false));
         assert_eq!(UserFilter::Not(Box::new(in_flow)).matches(Cell::QUEUED), Some(true));
         assert_eq!(UserFilter::Stage(vec![None]).matches(Cell::QUEUED), Some(true));
+    }
+
+    #[test]
+    fn a_filter_is_personal_wherever_it_asks_for_phones_or_variables() {
+        let phone = UserFilter::Phone("57".into());
+        let status = UserFilter::Status(vec![DeploymentStatus::Queued]);
+        let variable = UserFilter::Variable { name: "city".into(), equals: None };
+        assert!(UserFilter::Any(vec![status.clone(), UserFilter::Not(Box::new(phone))]).is_personal());
+        assert!(UserFilter::All(vec![status.clone(), variable]).is_personal());
+        assert!(!UserFilter::Not(Box::new(status)).is_personal());
     }
 
     #[test]

@@ -79,6 +79,16 @@ pub(crate) trait ContextExt<'a> {
 
     /// The loaders of this request, payload or frame.
     fn loaders(&self) -> Result<&'a Loaders>;
+
+    /// Whether the viewer may see personal data.
+    fn shows_personal_data(&self) -> Result<bool> {
+        Ok(self.request()?.viewer.scopes.allow(Scope::Personal))
+    }
+
+    /// Something personal, or nothing where the viewer may not see it.
+    fn personal<T>(&self, data: Option<T>) -> Result<Option<T>> {
+        Ok(if self.shows_personal_data()? { data } else { None })
+    }
 }
 
 impl RequestContext {

@@ -75,6 +75,22 @@ impl From<Timestamp> for DateTime {
     }
 }
 
+/// How long a phone number is whose ends are shown where it is masked, the plus included: four digits or more stay hidden.
+const MIN_SHOWN: usize = 11;
+
+impl PhoneNumber {
+    /// A phone number of which only the ends are shown, as in `+57••••1234`; of a short one nothing is.
+    pub(crate) fn masked(phone: &str) -> Self {
+        let letters: Vec<char> = phone.chars().collect();
+        let ends = |letters: &[char]| {
+            let (head, tail) = (letters.get(..3)?, letters.get(letters.len().checked_sub(4)?..)?);
+            Some(head.iter().chain(&['•'; 4]).chain(tail).collect())
+        };
+        let shown = Some(letters.as_slice()).filter(|letters| letters.len() >= MIN_SHOWN).and_then(ends);
+        Self(shown.unwrap_or_else(|| "••••".to_owned()))
+    }
+}
+
 impl From<&Phone> for PhoneNumber {
     fn from(phone: &Phone) -> Self {
         Self(phone.as_str().to_owned())
@@ -119,6 +135,19 @@ mod tests {
     fn an_instant_is_told_in_utc_to_the_microsecond() {
         let given = <DateTime as ScalarType>::parse(Value::from("2026-11-22T12:00:00.1234567+02:00")).unwrap();
         assert_eq!(ScalarType::to_value(&given), Value::from("2026-11-22T10:00:00.123456Z"));
+    }
+
+    #[test]
+    fn a_masked_phone_hides_its_middle_and_a_short_one_all() {
+        for (phone, shown) in [
+            ("+573001234567", "+57••••4567"),
+            ("+1202555012", "+12••••5012"),
+            ("+120255501", "••••"),
+            ("é", "••••"),
+            ("", "••••"),
+        ] {
+            assert_eq!(PhoneNumber::masked(phone).0, shown, "{phone}");
+        }
     }
 
     #[test]

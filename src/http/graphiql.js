@@ -3,7 +3,7 @@ const socket = new URL('/graphql/ws', window.location.href);
 socket.protocol = socket.protocol === 'https:' ? 'wss:' : 'ws:';
 
 const welcome = `# Paste a token below, under "Headers", in place of PASTE-A-TOKEN-HERE.
-# "bluetick token create --workspace NAME --scopes read,write,admin" makes one.
+# "bluetick token create --workspace NAME --scopes admin,personal" makes one.
 
 {
   viewer {

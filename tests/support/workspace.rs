@@ -85,7 +85,7 @@ impl Fixture for Workspace {
 impl Workspace {
     /// A workspace on a server.
     pub(crate) async fn on(server: Server) -> Self {
-        let api = server.client("acme", "admin").await;
+        let api = server.client("acme", "admin,personal").await;
         let lines = AtomicU32::new(0);
         let line = create_line(&api, "1000", false).await;
         Self { server, api, line, lines }

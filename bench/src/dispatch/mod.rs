@@ -102,7 +102,7 @@ impl Stage {
         let database = Database::make(kind).await?;
         let storage = storage::Database::connect(&database.url, 2).await?;
         storage.migrate().await?;
-        let scopes: Scopes = "admin".parse()?;
+        let scopes: Scopes = "admin,personal".parse()?;
         let token = create_token(&storage, &SystemClock, "bench", scopes).await?.token.expose().to_owned();
         let workspace = storage::tokens::list(&storage).await?.pop().ok_or("no workspace")?.workspace.0;
         let mut loader = Loader::new(&database.url).await?;

@@ -122,7 +122,7 @@ impl Stage {
         storage.migrate().await?;
         let mut tokens = Vec::new();
         for _ in 0..VERSIONS {
-            let new = create_token(&storage, &SystemClock, "swarm", "read".parse()?).await?;
+            let new = create_token(&storage, &SystemClock, "swarm", "read,personal".parse()?).await?;
             tokens.push(Arc::from(new.token.expose()));
         }
         let workspace = storage::tokens::list(&storage).await?.pop().ok_or("no workspace")?.workspace.0;

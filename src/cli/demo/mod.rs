@@ -50,7 +50,7 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<ExitCode
     let simulator = start_simulator(&listener).await?;
     let settings = demo_settings(settings, &options, folder.path(), &simulator);
     let server = Server::start(listener, settings, Arc::new(SystemClock)).await?;
-    let token = auth::create_token(&server.database, &SystemClock, WORKSPACE, Scopes::of(auth::Scope::Admin)).await?;
+    let token = auth::create_token(&server.database, &SystemClock, WORKSPACE, Scopes::ALL).await?;
     let client = Client::new(&format!("http://{}", server.address), token.token.expose())?;
     let send = story::tell(&client, &simulator, options.users).await?;
     introduce(&server, token.token.expose(), &send);

@@ -89,15 +89,15 @@ impl Message {
         Ok(self.0.row(ctx).await?.kind.into())
     }
 
-    /// Its text: the body, a caption, or a button's label. Null if it has none.
+    /// Its text: the body, a caption, or a button's label. Null if it has none, and without the scope PERSONAL.
     async fn text(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        self.0.row(ctx).await.map(|row| row.text.clone()).transpose()
+        self.0.row(ctx).await.and_then(|row| ctx.personal(row.text.clone())).transpose()
     }
 
     /// Content beyond the text, depending on the kind, such as a template's name and parameters or a location's
-    /// coordinates. Null if there is none.
+    /// coordinates. Null if there is none, and without the scope PERSONAL.
     async fn payload(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
-        let payload = self.0.row(ctx).await.map(|row| row.payload.as_deref().map(Json::stored));
+        let payload = self.0.row(ctx).await.and_then(|row| ctx.personal(row.payload.as_deref().map(Json::stored)));
         payload.unwrap_or_else(|error| Some(Err(error)))
     }
 
@@ -111,9 +111,10 @@ impl Message {
         Ok(Deployment(Lazy::Id(self.0.row(ctx).await?.deployment)))
     }
 
-    /// WhatsApp's id of it. Null until WhatsApp has assigned one.
+    /// WhatsApp's id of it, which contains the phone number. Null until WhatsApp has assigned one, and without the scope
+    /// PERSONAL.
     async fn provider_message_id(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        self.0.row(ctx).await.map(|row| row.provider_message_id.clone()).transpose()
+        self.0.row(ctx).await.and_then(|row| ctx.personal(row.provider_message_id.clone())).transpose()
     }
 
     /// When it was written, or when it is due if it has yet to be sent.

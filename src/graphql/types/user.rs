@@ -10,6 +10,7 @@ use super::message::Messages;
 use super::standing::{DeploymentStatus, SessionStatus, Stage};
 use super::variable::Variable;
 use super::version::Version;
+use crate::auth::Scope;
 use crate::domain;
 use crate::domain::filter;
 use crate::domain::id::VersionId;
@@ -18,7 +19,7 @@ use crate::domain::metrics::Metrics;
 use crate::domain::page::Cursors;
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size, int};
 use crate::graphql::context::ContextExt;
-use crate::graphql::error::Result;
+use crate::graphql::error::{ApiError, Result};
 use crate::graphql::input::user::{UserFilter, UserOrder};
 use crate::graphql::lazy::Lazy;
 use crate::graphql::scalars::{DateTime, PhoneNumber};
@@ -70,20 +71,21 @@ impl User {
         self.0.id()
     }
 
-    /// The phone number. Null only if WhatsApp hides it; `whatsappId` then identifies the user.
+    /// The phone number, masked without the scope PERSONAL. Null only if WhatsApp hides it; `whatsappId` then identifies the
+    /// user.
     async fn phone(&self, ctx: &Context<'_>) -> Option<Result<PhoneNumber>> {
-        self.0.row(ctx).await.map(|row| row.phone.clone().map(PhoneNumber::from)).transpose()
+        self.find_phone(ctx).await.transpose()
     }
 
     /// WhatsApp's id of the account, which need not match the digits of the phone number. Null until WhatsApp has
-    /// reported it.
+    /// reported it, and without the scope PERSONAL.
     async fn whatsapp_id(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        self.0.row(ctx).await.map(|row| row.whatsapp_id.clone()).transpose()
+        self.0.row(ctx).await.and_then(|row| ctx.personal(row.whatsapp_id.clone())).transpose()
     }
 
-    /// The name on the WhatsApp profile. Null until WhatsApp has reported it.
+    /// The name on the WhatsApp profile. Null until WhatsApp has reported it, and without the scope PERSONAL.
     async fn name(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        self.0.row(ctx).await.map(|row| row.name.clone()).transpose()
+        self.0.row(ctx).await.and_then(|row| ctx.personal(row.name.clone())).transpose()
     }
 
     /// When this person asked not to be written to, in whatever conversation of the workspace. Null while they may be:
@@ -129,13 +131,14 @@ impl User {
         self.0.row(ctx).await.map(|row| row.last_activity_at.map(DateTime)).transpose()
     }
 
-    /// The variables of the latest deployment, ordered by name.
+    /// The variables of the latest deployment, ordered by name; none without the scope PERSONAL.
     async fn variables(&self, ctx: &Context<'_>) -> Result<Vec<Variable>> {
         let known = self.load_variables(ctx).await?;
         Ok(known.iter().map(Variable::from).collect())
     }
 
-    /// The value of one variable of the latest deployment. Null if it has no variable of this name.
+    /// The value of one variable of the latest deployment. Null if it has no variable of this name, and without the scope
+    /// PERSONAL.
     async fn variable(
         &self,
         ctx: &Context<'_>,
@@ -225,7 +228,17 @@ impl User {
         Ok(latest.and_then(|latest| latest.failure()).map(Failure))
     }
 
+    async fn find_phone(&self, ctx: &Context<'_>) -> Result<Option<PhoneNumber>> {
+        let row = self.0.row(ctx).await?;
+        let shown = ctx.shows_personal_data()?;
+        let phone = |phone: &String| if shown { phone.clone().into() } else { PhoneNumber::masked(phone) };
+        Ok(row.phone.as_ref().map(phone))
+    }
+
     async fn load_variables(&self, ctx: &Context<'_>) -> Result<Arc<Variables>> {
+        if !ctx.shows_personal_data()? {
+            return Ok(Arc::default());
+        }
         Ok(ctx.loaders()?.variables().load(self.0.key()).await?.unwrap_or_default())
     }
 }
@@ -272,6 +285,9 @@ pub(crate) async fn page_of_users(
     order: Option<UserOrder>,
 ) -> Result<Connection<Users>> {
     let filter = filter.map_or_else(|| Ok(filter::UserFilter::everybody()), UserFilter::read)?;
+    if filter.is_personal() && !ctx.shows_personal_data()? {
+        return Err(ApiError::Forbidden(Scope::Personal));
+    }
     let (order, descending) = UserOrder::read(order);
     let query = UserQuery { filter: filter.clone(), order, descending };
     let list = Users { version, filter, order };

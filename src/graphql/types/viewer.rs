@@ -8,7 +8,7 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::{ApiError, Result};
 use crate::storage::tokens;
 
-/// What a token allows. Each scope includes the ones before it.
+/// What a token allows. WRITE includes READ, and ADMIN includes both; PERSONAL includes READ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "auth::Scope")]
 pub(crate) enum Scope {
@@ -16,8 +16,11 @@ pub(crate) enum Scope {
     Read,
     /// Also mutations, except those that administer lines.
     Write,
-    /// Everything, including creating lines.
+    /// All mutations, including those that create lines.
     Admin,
+    /// Personal data: phones, WhatsApp ids, names, variables, message texts and payloads, and filters by them. Without it
+    /// phones are masked, and the rest is null or empty.
+    Personal,
 }
 
 /// Who sent the request, as identified by its token.
