@@ -32,7 +32,7 @@ const ORDER: [&str; 13] = [
 ];
 
 /// Libraries, and the only modules that name them.
-const LIBRARIES: [(&str, &[&str]); 16] = [
+const LIBRARIES: [(&str, &[&str]); 17] = [
     ("entity", &["storage"]),
     ("migration", &["storage"]),
     ("sea_orm", &["storage"]),
@@ -42,6 +42,7 @@ const LIBRARIES: [(&str, &[&str]); 16] = [
     // The demonstration is a client of its own server.
     ("reqwest", &["whatsapp", "cli"]),
     ("apollo_compiler", &["graphql"]),
+    ("jsonwebtoken", &["auth"]),
     ("dataloader", &["graphql"]),
     ("async_graphql", &["graphql", "http"]),
     ("async_graphql_axum", &["http"]),

@@ -1,5 +1,6 @@
 //! What a request may ask for: limits, budgets, documents that are named, and what is switched off.
 
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -8,6 +9,7 @@ use crate::support::database::Database;
 use crate::support::server::Server;
 use crate::support::socket::Socket;
 use crate::support::trial::tests;
+use crate::support::wait::until;
 use crate::support::workspace::{Workspace, recipients};
 
 tests! {
@@ -20,6 +22,9 @@ tests! {
         trusted_documents_run_and_no_others,
         the_schema_and_the_explorer_can_be_switched_off,
         no_more_operations_than_may_are_carried_out_at_once,
+    ],
+    on_postgres: [
+        an_operation_that_takes_too_long_leaves_no_statement_behind,
     ],
 }
 
@@ -149,6 +154,23 @@ async fn the_schema_and_the_explorer_can_be_switched_off(database: Database) {
     let refused = workspace.api.post("{ viewer { scope } }", json!({})).await;
     let message = refused.body["errors"][0]["message"].as_str().unwrap();
     assert!(!message.contains("scopes"), "{message}");
+}
+
+async fn an_operation_that_takes_too_long_leaves_no_statement_behind(database: Database) {
+    let workspace = limited(database.clone(), &[("http.request_timeout_seconds", "1")]).await;
+    let holder = database.connect().await;
+    let held = holder.begin().await.unwrap();
+    held.execute_unprepared("LOCK TABLE conversations IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let refused = workspace.api.post("{ conversations { nodes { name } } }", json!({})).await;
+    assert_eq!((refused.status.as_u16(), code(&refused.body)), (503, "TIMEOUT"));
+    // The lock is still held; what waited for it has been canceled.
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    assert!(database.count(waiting).await > 0);
+    let gone = async || (database.count(waiting).await == 0).then_some(());
+    until("no statement waits", gone).await;
+    held.rollback().await.unwrap();
+    assert_eq!(workspace.api.post("{ conversations { nodes { name } } }", json!({})).await.status, 200);
 }
 
 async fn no_more_operations_than_may_are_carried_out_at_once(database: Database) {

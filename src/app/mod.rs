@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::doors::WebhookDoor;
-use crate::auth::Tokens;
+use crate::auth::{JwtError, Jwts, Tokens};
 use crate::config::Settings;
 use crate::dispatch::{self, DispatchSettings, Dispatcher, Preparer, Sends, Uploads, uploads};
 use crate::domain::clock::Clock;
@@ -54,6 +54,9 @@ pub enum StartError {
     /// The provider's settings cannot be used.
     #[error("the settings under [whatsapp] are not usable")]
     Provider(#[from] ClientError),
+    /// Tokens cannot be verified.
+    #[error("the settings under [auth] are not usable")]
+    Auth(#[from] JwtError),
     /// GraphQL documents cannot be read.
     #[error("the API cannot be offered")]
     Documents(#[from] DocumentsError),
@@ -95,7 +98,10 @@ impl Server {
     /// Starts a server on a listener. It can be called when this returns.
     pub async fn start(listener: TcpListener, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let address = listener.local_addr().map_err(StartError::Listener)?;
-        let database = open_database(&settings).await?;
+        // Bringing the schema up to date may take longer than a server's statements may.
+        open_database(&settings).await?;
+        let (url, connections) = (settings.database_url(), settings.database.connections.get());
+        let database = Database::connect_serving(url.expose(), connections, settings.http.request_timeout).await?;
         let (tasks, serving, shutdown) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let grace = settings.http.shutdown;
         let parts = Parts { settings, clock, database: database.clone(), tasks: tasks.clone(), shutdown };
@@ -145,7 +151,7 @@ impl Parts {
         let api = graphql::Api::new(backend, settings.graphql.clone())?;
         Ok(Services {
             operations: Operations::new(Arc::new(api), &settings.http),
-            tokens: Tokens::new(database.clone()),
+            tokens: Tokens::new(database.clone()).with_jwts(Jwts::new(&settings.auth)?),
             webhooks: Webhooks::new(&settings.whatsapp, webhooks),
             uploads,
             database: Arc::new(database.clone()),

@@ -1,10 +1,12 @@
 //! Authentication: API tokens, their scopes, and the viewer that a token identifies.
 //!
-//! A token belongs to one workspace. It is random, shown only when it is created, and stored as a hash.
+//! A token belongs to one workspace. It is random, shown only when it is created, and stored as a hash. Or it is a JWT that
+//! somebody else issues (`jwt`), and then nothing of it is stored.
 
 #[cfg(test)]
 pub(crate) mod fake;
 mod issue;
+mod jwt;
 mod secret;
 mod tokens;
 
@@ -12,6 +14,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use issue::{NewToken, create_token, parse_token_id};
+pub use jwt::{JwtError, Jwts};
 pub use tokens::Tokens;
 
 use crate::domain::id::{TokenId, WorkspaceId};

@@ -11,7 +11,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use moka::future::Cache;
 
+use super::jwt::{self, Bearer, Jwts};
 use super::{Scopes, Viewer, secret};
+use crate::domain::id::WorkspaceId;
 use crate::storage::tokens::{self, Token};
 use crate::storage::{Database, StorageError};
 
@@ -23,6 +25,10 @@ const CACHE_CAPACITY: u64 = 20_000;
 /// Identifies the viewers of tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Tokens {
+    jwts: Option<Arc<Jwts>>,
+    find_workspace: FindWorkspace,
+    /// The workspaces that JWTs name.
+    workspaces: Cache<String, Option<WorkspaceId>>,
     find: Find,
     viewers: Cache<String, Option<Viewer>>,
 }
@@ -30,31 +36,57 @@ pub struct Tokens {
 /// Finds the valid token with a hash.
 pub(crate) type Find = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<Token>, StorageError>> + Send + Sync>;
 
+/// Finds the workspace of a name.
+type FindWorkspace = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<WorkspaceId>, StorageError>> + Send + Sync>;
+
 impl Tokens {
     /// The tokens of a database.
     pub fn new(db: Database) -> Self {
+        let workspaces = db.clone();
         let find = move |hash: String| {
             let db = db.clone();
             async move { tokens::find_by_hash(&db, &hash).await }.boxed()
         };
-        Self::cached(Arc::new(find), CACHE_TTL)
+        let find_workspace = move |name: String| {
+            let db = workspaces.clone();
+            async move { tokens::find_workspace(&db, &name).await }.boxed()
+        };
+        Self { find_workspace: Arc::new(find_workspace), ..Self::cached(Arc::new(find), CACHE_TTL) }
+    }
+
+    /// Also accepts JWTs.
+    #[must_use]
+    pub fn with_jwts(self, jwts: Option<Jwts>) -> Self {
+        Self { jwts: jwts.map(Arc::new), ..self }
     }
 
     /// Tokens found by `find`, with lookups cached for `ttl`.
     pub(crate) fn cached(find: Find, ttl: Duration) -> Self {
         let viewers = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(ttl).build();
-        Self { find, viewers }
+        let workspaces = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(ttl).build();
+        let find_workspace: FindWorkspace = Arc::new(|_| async { Ok(None) }.boxed());
+        Self { jwts: None, find_workspace, workspaces, find, viewers }
     }
 
     /// The viewer of a token; `None` if it is unknown or was revoked. Concurrent requests with the same token share the lookup,
     /// hence the shared error.
     pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, Arc<StorageError>> {
+        if let Some(jwts) = self.jwts.as_ref().filter(|_| jwt::is_well_formed(token)) {
+            return self.viewer_of_jwt(jwts, token).await;
+        }
         if !secret::is_well_formed(token) {
             return Ok(None);
         }
         let hash = secret::hash(token);
         let found = async { Ok((self.find)(hash.clone()).await?.as_ref().map(viewer_of)) };
         self.viewers.try_get_with_by_ref(&hash, found).await
+    }
+
+    async fn viewer_of_jwt(&self, jwts: &Jwts, token: &str) -> Result<Option<Viewer>, Arc<StorageError>> {
+        let Some(Bearer { token, workspace, scopes }) = jwts.verify(token) else { return Ok(None) };
+        let found = (self.find_workspace)(workspace.clone());
+        let workspace = self.workspaces.try_get_with(workspace, found).await?;
+        Ok(workspace.map(|workspace| Viewer { token, workspace, scopes }))
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Settings {
     pub whatsapp: WhatsappSettings,
     /// People who are written to.
     pub contacts: ContactSettings,
+    /// Tokens that others issue.
+    pub auth: AuthSettings,
     /// HTTP requests.
     pub http: HttpSettings,
     /// What GraphQL requests may ask for.
@@ -110,6 +112,25 @@ pub struct ContactSettings {
     /// The texts by which they opt in again.
     #[serde(deserialize_with = "words::list")]
     pub resume_words: Vec<String>,
+}
+
+/// Tokens that others issue.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthSettings {
+    /// What they are signed with, if it is a secret that both sides know.
+    #[serde(deserialize_with = "secret::unless_empty")]
+    pub jwt_secret: Option<Secret>,
+    /// A file of the public keys that they are signed with.
+    #[serde(deserialize_with = "path::unless_empty")]
+    pub jwt_keys: Option<PathBuf>,
+    /// Who issues them.
+    pub jwt_issuer: String,
+    /// For whom they are issued.
+    pub jwt_audience: String,
+    /// By how much clocks may differ.
+    #[serde(rename = "jwt_leeway_seconds", deserialize_with = "duration::seconds")]
+    pub jwt_leeway: Duration,
 }
 
 /// HTTP requests.

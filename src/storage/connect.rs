@@ -12,6 +12,8 @@ use sea_orm::{
 
 use super::StorageError;
 
+/// The least time that a server's statement may take: background work is done in larger pieces than requests are.
+const MIN_STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 /// How long to wait for SQLite's single writer.
 const SQLITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for a connection to PostgreSQL. While the server is unavailable, every request waits this long.
@@ -27,9 +29,19 @@ pub struct Database {
 impl Database {
     /// Connects to `sqlite://…` or `postgres://…` with up to `connections` connections.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StorageError> {
-        let reader = open(url, connections).await?;
+        Self::open(url, connections, None).await
+    }
+
+    /// The same for a server, whose statements PostgreSQL cancels after so long: also those of an operation that nobody waits
+    /// for any more.
+    pub async fn connect_serving(url: &str, connections: u32, limit: Duration) -> Result<Self, StorageError> {
+        Self::open(url, connections, Some(limit.max(MIN_STATEMENT_LIMIT))).await
+    }
+
+    async fn open(url: &str, connections: u32, limit: Option<Duration>) -> Result<Self, StorageError> {
+        let reader = open(url, connections, limit).await?;
         let writer = match reader.get_database_backend() {
-            DbBackend::Sqlite => open(url, 1).await?,
+            DbBackend::Sqlite => open(url, 1, limit).await?,
             _ => reader.clone(),
         };
         Ok(Self { reader, writer })
@@ -108,7 +120,8 @@ const POSTGRES_OPTIONS: [(&str, &str); 5] = [
     ("tcp_keepalives_count", "3"),
 ];
 
-async fn open(url: &str, connections: u32) -> Result<DatabaseConnection, StorageError> {
+async fn open(url: &str, connections: u32, limit: Option<Duration>) -> Result<DatabaseConnection, StorageError> {
+    let limit = limit.map(|limit| ("statement_timeout", format!("{}ms", limit.as_millis())));
     let timeout = if url.starts_with("sqlite:") { SQLITE_TIMEOUT } else { POSTGRES_TIMEOUT };
     let mut options = ConnectOptions::new(url);
     options
@@ -117,7 +130,7 @@ async fn open(url: &str, connections: u32) -> Result<DatabaseConnection, Storage
         .connect_timeout(timeout)
         .test_before_acquire(false)
         .sqlx_logging(false)
-        .map_sqlx_postgres_opts(|options| options.options(POSTGRES_OPTIONS))
+        .map_sqlx_postgres_opts(move |options| options.options(POSTGRES_OPTIONS).options(limit.clone()))
         .map_sqlx_sqlite_opts(|options| {
             options
                 .foreign_keys(true)

@@ -39,6 +39,12 @@ pub async fn get_workspace(db: &Database, name: &str, now: Timestamp) -> Result<
     Ok(workspace.ok_or_else(missing)?.id.into())
 }
 
+/// The workspace with a name, if there is one.
+pub async fn find_workspace(db: &Database, name: &str) -> Result<Option<WorkspaceId>, StorageError> {
+    let named = workspaces::Entity::find().filter(workspaces::Column::Name.eq(name));
+    Ok(named.one(db.reader()).await?.map(|workspace| workspace.id.into()))
+}
+
 /// The name of the workspace.
 pub async fn workspace_name(tenant: &Tenant) -> Result<Option<String>, StorageError> {
     let name = workspaces::Entity::find_by_id(tenant.workspace().0).select_only().column(workspaces::Column::Name);

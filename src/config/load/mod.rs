@@ -28,11 +28,12 @@ const DATABASE_VARIABLE: &str = "DATABASE_URL";
 /// What the name of a variable ends in that gives a path to read a secret from.
 const FILE_SUFFIX: &str = "_FILE";
 /// The settings that can be read from a file of their own.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
     "database.url",
     "whatsapp.access_token",
     "whatsapp.app_secret",
     "whatsapp.verify_token",
+    "auth.jwt_secret",
     "http.metrics_token",
     "client.token",
 ];
