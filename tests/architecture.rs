@@ -32,7 +32,7 @@ const ORDER: [&str; 13] = [
 ];
 
 /// Libraries, and the only modules that name them.
-const LIBRARIES: [(&str, &[&str]); 17] = [
+const LIBRARIES: [(&str, &[&str]); 19] = [
     ("entity", &["storage"]),
     ("migration", &["storage"]),
     ("sea_orm", &["storage"]),
@@ -49,6 +49,8 @@ const LIBRARIES: [(&str, &[&str]); 17] = [
     ("axum", &["http", "whatsapp"]),
     ("clap", &["cli"]),
     ("csv_core", &["http"]),
+    ("hyper", &["http"]),
+    ("hyper_util", &["http"]),
     ("indicatif", &["cli"]),
     ("tokio_tungstenite", &["http", "cli"]),
 ];

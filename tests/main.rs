@@ -32,6 +32,7 @@ mod deadlines;
 mod dispatch;
 mod events;
 mod history;
+mod hostile;
 mod limits;
 mod lines;
 mod live;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         dispatch::trials(),
         events::trials(),
         history::trials(),
+        hostile::trials(),
         limits::trials(),
         lines::trials(),
         live::trials(),

@@ -103,7 +103,7 @@ impl Server {
         let (url, connections) = (settings.database_url(), settings.database.connections.get());
         let database = Database::connect_serving(url.expose(), connections, settings.http.request_timeout).await?;
         let (tasks, serving, shutdown) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
-        let grace = settings.http.shutdown;
+        let (grace, http_settings) = (settings.http.shutdown, settings.http.clone());
         let parts = Parts { settings, clock, database: database.clone(), tasks: tasks.clone(), shutdown };
         let end = Shutdown::new(parts.shutdown.clone(), grace);
         let router = http::router(parts.services(end.clone())?);
@@ -114,7 +114,7 @@ impl Server {
                 Instant::now() + grace
             };
             let served = async {
-                if let Err(error) = http::serve(listener, router, end, grace).await {
+                if let Err(error) = http::serve(listener, router, end, http_settings).await {
                     tracing::error!(error = &error as &dyn std::error::Error, "the server stopped listening");
                     shutdown.cancel();
                 }

@@ -155,6 +155,11 @@ pub struct HttpSettings {
     pub cors_origins: Vec<String>,
     /// How many queries and mutations are carried out at once.
     pub concurrent_operations: NonZeroUsize,
+    /// How many connections are open at once.
+    pub connections: NonZeroUsize,
+    /// How long the head of a request may take to arrive.
+    #[serde(rename = "head_seconds", deserialize_with = "duration::seconds")]
+    pub head: Duration,
     /// How long a shutdown waits for running requests and open sockets.
     #[serde(rename = "shutdown_seconds", deserialize_with = "duration::seconds")]
     pub shutdown: Duration,

@@ -112,7 +112,8 @@ impl Api {
         // Resolvers load in batches, and a batch is whole where all siblings are polled in one turn. tokio's budget would
         // end the turn after 128 locks, which a page of fifty users with three edges each exceeds.
         let response = tokio::task::unconstrained(self.schema.execute(request)).await;
-        let cost = |weight: Weight| Some(value!({ "requested": measure.cost, "actual": weight.objects }));
+        let cost =
+            |weight: Weight| Some(value!({ "requested": measure.cost, "actual": weight.objects.saturating_sub(1) }));
         with_budget(self.weigh(response, cost), budget)
     }
 

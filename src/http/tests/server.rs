@@ -74,7 +74,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let end = services.shutdown.clone();
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listener, router(services), end, settings.http.shutdown));
+        tasks.spawn(serve(listener, router(services), end, settings.http.clone()));
         let token = tokens.add("read,write,admin");
         Self { address, token, tokens, seen, behind, shutdown, tasks, client: reqwest::Client::new() }
     }
