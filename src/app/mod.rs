@@ -32,6 +32,7 @@ use crate::storage::parked::Parking;
 use crate::storage::record::Rules;
 use crate::storage::{Database, StorageError};
 use crate::telemetry;
+use crate::telemetry::metrics::Exposition;
 use crate::whatsapp::client::{self, ClientError, CloudApi};
 
 /// How often parked facts are swept.
@@ -155,13 +156,20 @@ impl Parts {
             webhooks: Webhooks::new(&settings.whatsapp, webhooks),
             uploads,
             database: Arc::new(database.clone()),
-            metrics: telemetry::metrics::expose(),
+            metrics: self.expose_metrics(),
             http: settings.http.clone(),
             explorer: settings.graphql.explorer,
             sockets: Sockets::new(settings.websocket.sockets.get(), settings.websocket.sockets_per_token.get()),
             websocket: settings.websocket.clone(),
             shutdown: end,
         })
+    }
+
+    /// Begins to count, if anybody may see it.
+    fn expose_metrics(&self) -> Option<Exposition> {
+        let exposition = self.settings.http.metrics_token.as_ref().map(|_| telemetry::metrics::expose())?;
+        self.tasks.spawn(exposition.clone().sum_up(self.shutdown.clone()));
+        Some(exposition)
     }
 
     fn recorder(&self, hub: &Hub) -> Recorder {

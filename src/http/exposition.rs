@@ -11,14 +11,14 @@ use subtle::ConstantTimeEq;
 use super::Services;
 use super::authorization;
 use super::refusal::{Kind, Refusal};
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::connections as count_connections;
 
 /// The type of Prometheus's text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /metrics`.
 pub(super) async fn get(State(services): State<Arc<Services>>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let Some(token) = &services.http.metrics_token else {
+    let Some((token, metrics)) = services.http.metrics_token.as_ref().zip(services.metrics.as_ref()) else {
         return Err(Refusal::new(Kind::NotFound, "There are no metrics here: http.metrics_token is not set"));
     };
     let given = authorization::token(&headers).unwrap_or_default();
@@ -26,8 +26,8 @@ pub(super) async fn get(State(services): State<Arc<Services>>, headers: HeaderMa
         return Err(authorization::unauthenticated("The token of the setting http.metrics_token is required"));
     }
     if let Some((used, idle)) = services.database.connections() {
-        metrics::connections(used, idle);
+        count_connections(used, idle);
     }
     let head = [(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, "no-store")];
-    Ok((head, services.metrics.render()).into_response())
+    Ok((head, metrics.render()).into_response())
 }

@@ -61,8 +61,8 @@ pub struct Services {
     pub uploads: Uploads,
     /// What must answer for the server to be ready.
     pub database: Arc<dyn Probe>,
-    /// What is counted for operators.
-    pub metrics: Exposition,
+    /// What is counted for operators, if anybody may see it.
+    pub metrics: Option<Exposition>,
     /// Limits of requests.
     pub http: HttpSettings,
     /// Whether there is an explorer.

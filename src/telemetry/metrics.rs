@@ -1,6 +1,6 @@
 //! Figures for operators, in Prometheus's format.
 //!
-//! Whoever has something to count does it where it happens, by the functions here; so all names, units and labels are in one
+//! Until somebody wants to see them, nothing is counted and nothing is kept. Whoever has something to count does it where it happens, by the functions here; so all names, units and labels are in one
 //! place. What a label may say is bounded, and never a client's to choose without bound.
 
 use std::collections::HashSet;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 
 const OPERATIONS: &str = "bluetick_operations_total";
 const OPERATION_SECONDS: &str = "bluetick_operation_duration_seconds";
@@ -27,6 +28,9 @@ const SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 
 const LAG_SECONDS: [f64; 8] = [1.0, 3.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0, 604_800.0];
 /// The bounds of sizes and costs.
 const COUNTS: [f64; 10] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0];
+
+/// The time between two summings-up.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The most names of operations that are told apart; the rest are one.
 const MAX_NAMES: usize = 200;
@@ -110,8 +114,18 @@ fn describe() {
 impl Exposition {
     /// Everything, in Prometheus's text format.
     pub fn render(&self) -> String {
-        self.0.run_upkeep();
         self.0.render()
+    }
+
+    /// Sums up until `shutdown` what was counted, which would otherwise pile up where nobody looks.
+    pub async fn sum_up(self, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(UPKEEP_INTERVAL);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => self.0.run_upkeep(),
+            }
+        }
     }
 }
 

@@ -27,7 +27,6 @@ use crate::http::operation::Operations;
 use crate::http::{Probe, Services, Shutdown, Sockets, Webhooks, router, serve};
 use crate::recorder::RecordError;
 use crate::storage::{Database, StorageError};
-use crate::telemetry;
 
 /// A running server, and everything behind it. It ends when it is dropped.
 pub(super) struct Server {
@@ -115,7 +114,7 @@ async fn services(
         webhooks: Webhooks::new(&settings.whatsapp, Ingest::new(door, Arc::new(SystemClock))),
         uploads: uploads().await,
         database: behind.clone(),
-        metrics: telemetry::metrics::expose(),
+        metrics: None,
         http: settings.http.clone(),
         explorer: settings.graphql.explorer,
         websocket: settings.websocket.clone(),
