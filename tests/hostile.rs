@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::support::client::Client;
 use crate::support::database::Database;
 use crate::support::server::Server;
 use crate::support::socket::Socket;
@@ -39,8 +40,10 @@ async fn read_to_end(connection: &mut TcpStream) -> Vec<u8> {
     answer
 }
 
+/// Answers somebody who comes anew: a connection of before may be closing just now.
 async fn answers(workspace: &Workspace) {
-    let found = soon("answer", workspace.api.ask("{ conversations { totalCount } }", json!({}))).await;
+    let api = Client::new(&workspace.server.url, workspace.api.token.as_deref().unwrap());
+    let found = soon("answer", api.ask("{ conversations { totalCount } }", json!({}))).await;
     assert!(found["conversations"]["totalCount"].is_number());
 }
 

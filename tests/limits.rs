@@ -76,7 +76,11 @@ async fn a_response_that_is_too_large_is_not_sent(database: Database) {
     let document = "query($id: ID!) { conversation(id: $id) { users { nodes { id phone deployments(first: 3) { nodes { id messages(first: 3) { nodes { id providerMessageId } } } } } } } }";
     assert_eq!(workspace.api.post(document, variables.clone()).await.body.get("errors"), None);
     workspace.send(&conversation, recipients(10, 40)).await;
-    assert_eq!(code(&workspace.api.post(document, variables).await.body), "RESPONSE_TOO_LARGE");
+    let refused = workspace.api.post(document, variables).await.body;
+    assert_eq!(code(&refused), "RESPONSE_TOO_LARGE");
+    // It was carried out: there is data, and it is null.
+    assert_eq!((&refused["data"], &refused["errors"][0]["path"]), (&Value::Null, &json!(["conversation"])));
+    assert!(refused.as_object().unwrap().contains_key("data"));
     // A frame of a subscription is one too, and the subscription ends with it.
     let long = format!("n{}: user {{ id }}", "a".repeat(1_000));
     let fields = (0..4).map(|number| long.replacen('n', &format!("n{number}"), 1)).collect::<Vec<_>>().join(" ");

@@ -71,6 +71,7 @@ async fn pages_of_other_origins_may_call_only_where_that_is_set(database: Databa
         (ours, "https://evil.example.com", None),
         ("https://other.example.com, https://app.example.com", ours, Some(ours)),
         ("*", ours, Some("*")),
+        ("https://other.example.com, *", ours, Some("*")),
     ] {
         let server = Server::start(database.clone(), &[("http.cors_origins", set)]).await;
         let preflight = request(&server, Method::OPTIONS, "/graphql")

@@ -114,13 +114,7 @@ impl Server {
                 shutdown.cancelled().await;
                 Instant::now() + grace
             };
-            let served = async {
-                if let Err(error) = http::serve(listener, router, end, http_settings).await {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the server stopped listening");
-                    shutdown.cancel();
-                }
-            };
-            let ((), deadline) = tokio::join!(served, deadline);
+            let ((), deadline) = tokio::join!(http::serve(listener, router, end, http_settings), deadline);
             finish(&tasks, deadline).await;
         });
         Ok(Self { address, database, shutdown: parts.shutdown, serving })

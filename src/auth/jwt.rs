@@ -5,17 +5,14 @@
 //! kept: it stands until it expires.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::{Scope, Scopes};
 use crate::config::AuthSettings;
-use crate::domain::id::TokenId;
+use crate::domain::id::{TokenId, derived_key};
 
 /// The shortest secret, in bytes: as long as the hash of HS256.
 const MIN_SECRET_BYTES: usize = 32;
@@ -27,20 +24,19 @@ const MAX_TOKEN_BYTES: usize = 8_192;
 pub struct Jwts {
     keys: Vec<Key>,
     issuer: String,
-    audience: String,
-    leeway_seconds: u64,
 }
 
-/// A key, and its id if it has one.
+/// A key with its id, if it has one, and what is asked of the tokens that it signs.
 struct Key {
     id: Option<String>,
-    key: DecodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
 }
 
 /// What a token says of its bearer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bearer {
-    /// What stands for the token: one for each person of an issuer.
+    /// What stands for the token: the same for all of a person's in a workspace.
     pub(super) token: TokenId,
     /// The workspace's name.
     pub(super) workspace: String,
@@ -93,37 +89,41 @@ impl Jwts {
             if secret.expose().len() < MIN_SECRET_BYTES {
                 return Err(JwtError::ShortSecret);
             }
-            keys.push(Key { id: None, key: DecodingKey::from_secret(secret.expose().as_bytes()) });
+            keys.push((None, DecodingKey::from_secret(secret.expose().as_bytes())));
         }
         if keys.is_empty() {
             return Ok(None);
         }
-        let (issuer, audience) = (settings.jwt_issuer.clone(), settings.jwt_audience.clone());
-        if issuer.is_empty() || audience.is_empty() {
+        if settings.jwt_issuer.is_empty() || settings.jwt_audience.is_empty() {
             return Err(JwtError::NoIssuer);
         }
-        Ok(Some(Self { keys, issuer, audience, leeway_seconds: settings.jwt_leeway.as_secs() }))
+        let keys = keys
+            .into_iter()
+            .map(|(id, key)| Key { id, validation: validation(&key, settings), decoding: key })
+            .collect();
+        Ok(Some(Self { keys, issuer: settings.jwt_issuer.clone() }))
     }
 
     /// Who bears a token; `None` if it is not valid, or not valid any more.
     pub(super) fn verify(&self, token: &str) -> Option<Bearer> {
         let header = decode_header(token).ok()?;
         let named = |key: &&Key| header.kid.is_none() || key.id.is_none() || key.id == header.kid;
-        let Claims { sub, workspace, scopes } =
-            self.keys.iter().filter(named).find_map(|key| self.claims(token, key))?;
+        let claims = |key: &Key| Some(decode(token, &key.decoding, &key.validation).ok()?.claims);
+        let Claims { sub, workspace, scopes } = self.keys.iter().filter(named).find_map(claims)?;
         let bearer = sub.as_deref().unwrap_or(token);
-        Some(Bearer { token: id_of(&self.issuer, bearer), workspace, scopes: scopes.read()? })
+        let parts = [self.issuer.as_bytes(), workspace.as_bytes(), bearer.as_bytes()];
+        Some(Bearer { token: TokenId(derived_key("jwt", &parts)), scopes: scopes.read()?, workspace })
     }
+}
 
-    fn claims(&self, token: &str, key: &Key) -> Option<Claims> {
-        let mut validation = Validation::new_for_family(key.key.family());
-        validation.leeway = self.leeway_seconds;
-        validation.validate_nbf = true;
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[&self.audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        Some(decode(token, &key.key, &validation).ok()?.claims)
-    }
+fn validation(key: &DecodingKey, settings: &AuthSettings) -> Validation {
+    let mut validation = Validation::new_for_family(key.family());
+    validation.leeway = settings.jwt_leeway.as_secs();
+    validation.validate_nbf = true;
+    validation.set_issuer(&[&settings.jwt_issuer]);
+    validation.set_audience(&[&settings.jwt_audience]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+    validation
 }
 
 impl Words {
@@ -133,10 +133,9 @@ impl Words {
             Self::List(words) => words.iter().map(String::as_str).collect(),
             Self::Text(text) => text.split([' ', ',']).collect(),
         };
-        let ours = |word: &&str| Scope::ALL.into_iter().any(|scope| scope.word() == *word);
-        let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).filter(ours).collect();
-        Scopes::from_str(&words.join(",")).ok()
+        let named = |scope: &&str| words.iter().any(|word| word.eq_ignore_ascii_case(scope));
+        let scopes: Vec<_> = Scope::ALL.into_iter().map(Scope::word).filter(named).collect();
+        scopes.join(",").parse().ok()
     }
 }
 
@@ -149,25 +148,13 @@ pub(super) fn is_well_formed(text: &str) -> bool {
         && parts().all(|part| !part.is_empty() && part.bytes().all(letter))
 }
 
-/// What stands for somebody's tokens, always the same.
-fn id_of(issuer: &str, bearer: &str) -> TokenId {
-    let mut hash = Sha256::new();
-    for part in [issuer, bearer] {
-        hash.update(part.len().to_be_bytes());
-        hash.update(part);
-    }
-    let hash: [u8; 32] = hash.finalize().into();
-    let (head, _) = hash.split_at(16);
-    TokenId(Uuid::new_v8(head.try_into().unwrap_or_default()))
-}
-
-fn read_keys(path: &Path) -> Result<Vec<Key>, JwtError> {
+fn read_keys(path: &Path) -> Result<Vec<(Option<String>, DecodingKey)>, JwtError> {
     let text = std::fs::read(path).map_err(|error| JwtError::Unreadable(path.to_owned(), error))?;
     let malformed = || JwtError::Malformed(path.to_owned());
     let set: JwkSet = serde_json::from_slice(&text).map_err(|_| malformed())?;
     let key = |jwk: &jsonwebtoken::jwk::Jwk| {
         let key = DecodingKey::from_jwk(jwk).ok().filter(|key| key.family() != AlgorithmFamily::Hmac)?;
-        Some(Key { id: jwk.common.key_id.clone(), key })
+        Some((jwk.common.key_id.clone(), key))
     };
     let keys: Option<Vec<_>> = set.keys.iter().filter(|jwk| jwk.is_supported()).map(key).collect();
     keys.filter(|keys| !keys.is_empty()).ok_or_else(malformed)
@@ -232,6 +219,9 @@ mod tests {
         assert_eq!((again.token, again.scopes), (bearer.token, "write".parse().unwrap()));
         later["sub"] = json!("ben");
         assert_ne!(verify(&signed(&later, SECRET)).unwrap().token, bearer.token);
+        let mut elsewhere = claims();
+        elsewhere["workspace"] = json!("other");
+        assert_ne!(verify(&signed(&elsewhere, SECRET)).unwrap().token, bearer.token);
     }
 
     #[test]

@@ -151,7 +151,7 @@ pub struct HttpSettings {
     #[serde(deserialize_with = "secret::unless_empty")]
     pub metrics_token: Option<Secret>,
     /// The origins whose pages may call this server from a browser.
-    #[serde(deserialize_with = "words::list")]
+    #[serde(deserialize_with = "words::origins")]
     pub cors_origins: Vec<String>,
     /// How many queries and mutations are carried out at once.
     pub concurrent_operations: NonZeroUsize,

@@ -4,6 +4,7 @@
 //! the IETF's draft `RateLimit header fields for HTTP` describes.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_graphql::ServerError;
@@ -18,13 +19,15 @@ use crate::domain::id::TokenId;
 /// What a minute has, in seconds.
 const WINDOW_SECONDS: u64 = 60;
 
-/// After so many tokens those are forgotten that have all of theirs back.
+/// From so many tokens on, those are forgotten that have all of theirs back; and again whenever there are twice as many.
 const MANY_TOKENS: usize = 10_000;
 
 /// The budgets of all tokens on this node.
 pub(crate) struct Budgets {
     per_minute: NonZeroU32,
     limiter: RateLimiter<TokenId, HashMapStateStore<TokenId>, DefaultClock, StateInformationMiddleware>,
+    /// How many tokens are too many to go on without forgetting some.
+    too_many: AtomicUsize,
 }
 
 /// What is told of a token's budget.
@@ -42,18 +45,15 @@ impl Budgets {
     /// Budgets of so much per minute.
     pub(crate) fn new(per_minute: NonZeroU32) -> Self {
         let limiter = RateLimiter::hashmap(Quota::per_minute(per_minute)).with_middleware();
-        Self { per_minute, limiter }
+        Self { per_minute, limiter, too_many: AtomicUsize::new(MANY_TOKENS) }
     }
 
     /// Pays for an operation, if the token can.
     pub(crate) fn spend(&self, token: TokenId, cost: usize) -> Budget {
-        if self.limiter.len() > MANY_TOKENS {
-            self.limiter.retain_recent();
-        }
+        self.forget();
         // Nothing is for free; and what costs more than a minute's worth costs just that.
-        let cost = u32::try_from(cost).unwrap_or(u32::MAX).clamp(1, self.per_minute.get());
-        let per_minute = self.per_minute.get();
-        let Some(cost) = NonZeroU32::new(cost) else { return Budget { per_minute, left: per_minute, wait: None } };
+        let cost = NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN);
+        let (cost, per_minute) = (cost.min(self.per_minute), self.per_minute.get());
         match self.limiter.check_key_n(&token, cost) {
             Ok(Ok(state)) => Budget { per_minute, left: state.remaining_burst_capacity(), wait: None },
             Ok(Err(not_until)) => {
@@ -62,6 +62,14 @@ impl Budgets {
             }
             // It cannot cost more than there is.
             Err(_) => Budget { per_minute, left: 0, wait: Some(Duration::from_secs(WINDOW_SECONDS)) },
+        }
+    }
+
+    /// Forgets tokens that have spent nothing lately. That takes as long as there are tokens, and so is done rarely.
+    fn forget(&self) {
+        if self.limiter.len() > self.too_many.load(Ordering::Relaxed) {
+            self.limiter.retain_recent();
+            self.too_many.store(MANY_TOKENS.max(self.limiter.len() * 2), Ordering::Relaxed);
         }
     }
 }
@@ -112,6 +120,18 @@ mod tests {
         // A refusal costs nothing.
         assert_eq!(budgets.spend(one, 40).left, 0);
         assert_eq!(budgets.spend(other, 0).left, 99);
+    }
+
+    #[test]
+    fn tokens_that_are_still_paying_are_remembered_however_many_there_are() {
+        let budgets = Budgets::new(NonZeroU32::new(100).unwrap());
+        let first = TokenId(new_key());
+        budgets.spend(first, 100);
+        for _ in 0..MANY_TOKENS * 2 {
+            budgets.spend(TokenId(new_key()), 100);
+        }
+        assert!(budgets.limiter.len() > MANY_TOKENS && budgets.too_many.load(Ordering::Relaxed) > MANY_TOKENS);
+        assert!(budgets.spend(first, 100).wait.is_some());
     }
 
     #[test]

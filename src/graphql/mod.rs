@@ -46,7 +46,7 @@ use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response, SDLExportOptions, Value, value};
+use async_graphql::{PathSegment, Request, Response, SDLExportOptions, ServerError, Value, value};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 
@@ -175,7 +175,12 @@ impl Api {
     fn weigh(&self, mut response: Response, cost: impl FnOnce(Weight) -> Option<Value>) -> Response {
         let weight = Weight::of(&response.data);
         if let Err(exceeded) = self.documents.check_size(weight) {
-            return Response::from_errors(vec![exceeded.into()]);
+            // It was carried out, unlike what is refused: the error stands where the data would.
+            let field = match &response.data {
+                Value::Object(fields) => fields.keys().next().map(|name| PathSegment::Field(name.to_string())),
+                _ => None,
+            };
+            return Response::from_errors(vec![ServerError::from(exceeded).with_path(field.into_iter().collect())]);
         }
         response.extensions.extend(cost(weight).map(|cost| ("cost".to_owned(), cost)));
         response

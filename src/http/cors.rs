@@ -19,7 +19,7 @@ pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
     let named = origins.iter().filter_map(|origin| origin.parse::<HeaderValue>().ok());
     let allowed = match origins {
         [] => return None,
-        [any] if any == "*" => AllowOrigin::any(),
+        _ if origins.iter().any(|origin| origin == "*") => AllowOrigin::any(),
         _ => AllowOrigin::list(named),
     };
     let last_event_id = HeaderName::from_static("last-event-id");

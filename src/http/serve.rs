@@ -25,12 +25,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves until the shutdown begins; then takes no more connections, lets running requests finish and sockets close, and
 /// returns when they have, or after the grace period.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: Shutdown,
-    settings: HttpSettings,
-) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown, settings: HttpSettings) {
     let grace = settings.shutdown;
     let finished = async {
         let open = accept(listener, router, &shutdown, &settings).await;
@@ -48,7 +43,6 @@ pub async fn serve(
             tracing::warn!(grace_seconds = grace.as_secs(), "the grace period ended with requests or sockets still open");
         }
     }
-    Ok(())
 }
 
 /// Accepts connections until the shutdown begins; returns those that are open.

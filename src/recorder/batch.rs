@@ -19,12 +19,12 @@ impl Inner {
         let tenant = Tenant::new(self.db.clone(), workspace);
         while let Some(pending) = self.queues.take(workspace, self.settings.batch_facts) {
             let offered: Vec<Offered> = pending.iter().flat_map(|one| one.offered.iter().cloned()).collect();
-            metrics::queued(self.settings.queue_facts.saturating_sub(self.capacity.available_permits()));
+            metrics::queued(self.queued());
             match self.record_all(&tenant, offered).await {
                 Ok(recorded) => answer(pending, recorded),
                 Err(error) => refuse(pending, &Arc::new(error)),
             }
-            metrics::queued(self.settings.queue_facts.saturating_sub(self.capacity.available_permits()));
+            metrics::queued(self.queued());
         }
     }
 

@@ -155,6 +155,11 @@ impl Inner {
         self.clock.now()
     }
 
+    /// How many facts wait.
+    fn queued(&self) -> usize {
+        self.settings.queue_facts.saturating_sub(self.capacity.available_permits())
+    }
+
     /// Reserves room in the queue for some facts. It is held until they are recorded, even if the client disconnects.
     fn reserve(&self, facts: usize) -> Result<OwnedSemaphorePermit, RecordError> {
         let facts = u32::try_from(facts.min(self.settings.queue_facts)).map_err(|_| RecordError::Full)?;

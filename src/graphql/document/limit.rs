@@ -78,7 +78,7 @@ impl Limit {
     const fn subject(self) -> &'static str {
         match self {
             Self::DocumentBytes => "document's size in bytes",
-            Self::Tokens => "document's number of tokens",
+            Self::Tokens => "document's number of tokens, as far as they were counted,",
             Self::Nesting => "nesting of the document's brackets",
             Self::Depth => "depth of the operation's fields",
             Self::Aliases => "number of aliases, with those of fragments wherever they are spread,",

@@ -209,7 +209,7 @@ mod tests {
         type Query { leaf(text: String): Int, things(first: Int): Things! }
         type Things { nodes: [Thing!]! }
         type Thing { name: String, things(first: Int): Things! }
-        type Subscription { leaf: Int, other: Int }
+        type Subscription { leaf: Int, other: Int, thing: Thing }
     ";
 
     fn documents(settings: &[(&str, &str)]) -> Documents {
@@ -294,6 +294,29 @@ mod tests {
         }
         assert_eq!(code_with(&[], "query($a: Boolean!) { __typename @skip(if: $a) }", json!({ "a": true })), None);
         assert_eq!(code_with(&[], "{ leaf", json!({})).as_deref(), Some("GRAPHQL_PARSE_FAILED"));
+    }
+
+    #[test]
+    fn a_subscription_selects_one_field() {
+        for right in [
+            "subscription { leaf }",
+            "subscription { ...A } fragment A on Subscription { leaf }",
+            "query { leaf a: leaf }",
+        ] {
+            assert_eq!(code_with(&[], right, json!({})), None, "{right}");
+        }
+        for wrong in [
+            "subscription { leaf other }",
+            "subscription { x: leaf y: leaf }",
+            "subscription { leaf ...B } fragment B on Subscription { other }",
+            "subscription { leaf ... { other } }",
+            "subscription { ...A } fragment A on Subscription { leaf ...A }",
+            // The executor would run one beside the other, and each frame would show half of what was selected.
+            "subscription { thing { name } thing { things { nodes { name } } } }",
+        ] {
+            let code = code_with(&[], wrong, json!({}));
+            assert_eq!(code.as_deref(), Some("GRAPHQL_VALIDATION_FAILED"), "{wrong}");
+        }
     }
 
     #[test]

@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 
 use crate::graphql::error::Code;
 
+/// The extension of a request that names its document.
+const EXTENSION: &str = "persistedQuery";
+
 /// How many bytes of documents are remembered by their hash.
 const CACHE_BYTES: u64 = 4 << 20;
 
@@ -59,10 +62,11 @@ impl Persisted {
         self.trusted.iter().map(|(name, text)| (name.as_str(), &**text))
     }
 
-    /// Gives a request the document that it names.
+    /// Gives a request the document that it names; afterwards the request carries it, and names it no more.
     pub(super) fn resolve(&self, request: &mut Request) -> Result<(), ServerError> {
         if let Some(name) = named(request)? {
             self.find(&name, request)?;
+            request.extensions.remove(EXTENSION);
         }
         if self.trusted_only && !self.trusted_texts.contains(request.query.as_str()) {
             return Err(refusal("This server carries out registered documents only", Code::DocumentNotTrusted));
@@ -93,7 +97,7 @@ impl Persisted {
 
 /// What a request names its document by, if it does.
 fn named(request: &Request) -> Result<Option<String>, ServerError> {
-    let Some(named) = request.extensions.get("persistedQuery") else { return Ok(None) };
+    let Some(named) = request.extensions.get(EXTENSION) else { return Ok(None) };
     let fault = || {
         let fault = "\"extensions.persistedQuery\" must be {\"version\": 1, \"sha256Hash\": \"…\"}";
         refusal(fault, Code::BadUserInput)
@@ -161,6 +165,7 @@ mod tests {
         let mut request = by("", &hash());
         persisted.resolve(&mut request).unwrap();
         assert_eq!(request.query, DOCUMENT);
+        assert!(request.extensions.is_empty());
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) struct Server {
     pub(super) seen: Seen,
     pub(super) behind: Arc<Behind>,
     pub(super) shutdown: CancellationToken,
-    pub(super) tasks: JoinSet<std::io::Result<()>>,
+    pub(super) tasks: JoinSet<()>,
     client: reqwest::Client,
 }
 

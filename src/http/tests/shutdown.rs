@@ -21,7 +21,7 @@ async fn running_requests_finish_and_no_new_ones_are_taken() {
     };
     let (answer, ()) = tokio::join!(waits, finish);
     assert_eq!(answer.unwrap().status(), 200);
-    server.tasks.join_next().await.unwrap().unwrap().unwrap();
+    server.tasks.join_next().await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn sockets_are_closed_after_last_frames_and_once_their_queries_are_answere
     assert_eq!(greeting.closed().await, 1001);
     // The client's half of the good-bye.
     drop((socket, greeting));
-    server.tasks.join_next().await.unwrap().unwrap().unwrap();
+    server.tasks.join_next().await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -55,5 +55,5 @@ async fn what_does_not_finish_is_not_waited_for_for_ever() {
     socket.subscribe("q", "{ wait }").await;
     server.seen.waiting.subscribe().wait_for(|count| *count == 1).await.unwrap();
     server.shutdown.cancel();
-    server.tasks.join_next().await.unwrap().unwrap().unwrap();
+    server.tasks.join_next().await.unwrap().unwrap();
 }

@@ -194,7 +194,7 @@ async fn a_server_that_ends_gives_last_frames_and_completes_nothing() {
     assert_eq!(events.result().await, json!({ "data": { "forever": false } }));
     assert_eq!(events.next().await, None);
     drop(events);
-    server.tasks.join_next().await.unwrap().unwrap().unwrap();
+    server.tasks.join_next().await.unwrap().unwrap();
 }
 
 #[tokio::test]

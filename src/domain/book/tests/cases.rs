@@ -46,6 +46,11 @@ impl Talk {
 
     /// A send to the person, and its first message.
     fn send(&mut self, queued_at: f64) -> MessageId {
+        self.send_failing(queued_at, None)
+    }
+
+    /// A send to the person, which may fail before anything is sent.
+    fn send_failing(&mut self, queued_at: f64, reason: Option<FailureReason>) -> MessageId {
         let message = new_key().into();
         self.workspace.send(&Sent {
             send: new_key().into(),
@@ -57,7 +62,7 @@ impl Talk {
             external: self.line.external,
             queued_at: instant(queued_at),
             variables: Variables::default(),
-            own_failure: None,
+            own_failure: reason.map(|reason| OwnFailure { at: instant(queued_at), reason }),
         });
         message
     }
@@ -233,6 +238,14 @@ fn an_older_stop_does_not_undo_a_newer_resumption_and_of_the_same_instant_the_st
         let facts = talk.workspace.contacts[&talk.contact].facts;
         assert_eq!(facts.opted_out(), opted_out.map(instant), "{at}");
     }
+}
+
+#[test]
+fn a_second_send_may_fail_like_the_first() {
+    let mut talk = Talk::new();
+    talk.send_failing(10.0, Some(FailureReason::OptedOut));
+    talk.send_failing(11.0, Some(FailureReason::OptedOut));
+    assert_eq!(talk.workspace.users.values().next().unwrap().deployments, 2);
 }
 
 #[test]

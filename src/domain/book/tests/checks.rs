@@ -67,8 +67,14 @@ impl Workspace {
             };
             let after = self.visible(id);
             let seen = before.differences(&after);
-            // A new deployment brings variables of its own, whatever those of the last one were.
-            let same = |kind: &ChangeKind| *kind != ChangeKind::Variable || before.deployed.0 == after.deployed.0;
+            // A new deployment brings variables of its own, whatever those of the last one were, and a failure that may
+            // look like the last one's.
+            let again = before.deployed.0 != after.deployed.0;
+            let same = |kind: &ChangeKind| match kind {
+                ChangeKind::Variable => !again,
+                ChangeKind::Failure => !again || seen.has(ChangeKind::Failure),
+                _ => true,
+            };
             let [told_of, seen_of] = [told, seen].map(|kinds| kinds.iter().filter(same).collect::<Vec<_>>());
             assert_eq!(told_of, seen_of, "kinds of the change");
             assert_eq!(moves.contains_key(&id), !seen.is_empty(), "a change where something changed, and only there");
