@@ -30,6 +30,7 @@ mod crash;
 mod credentials;
 mod deadlines;
 mod dispatch;
+mod erasure;
 mod events;
 mod history;
 mod hostile;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         credentials::trials(),
         deadlines::trials(),
         dispatch::trials(),
+        erasure::trials(),
         events::trials(),
         history::trials(),
         hostile::trials(),

@@ -29,6 +29,8 @@ pub struct Model {
     pub preference_at: Option<i64>,
     /// When the provider last named the contact as blocked by the company; null where it never did.
     pub blocked_at: Option<i64>,
+    /// When the contact's data was erased, so that this row only stands for somebody unknown; null otherwise.
+    pub erased_at: Option<i64>,
     /// When the contact was first heard of.
     pub created_at: i64,
 }

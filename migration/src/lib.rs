@@ -28,6 +28,7 @@ mod m0016_expiry;
 mod m0017_outbox;
 mod m0018_trimming;
 mod m0019_personal_scope;
+mod m0020_erasure;
 mod step;
 
 use sea_orm_migration::prelude::*;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_outbox::STEP),
             Box::new(m0018_trimming::STEP),
             Box::new(m0019_personal_scope::STEP),
+            Box::new(m0020_erasure::STEP),
         ]
     }
 }

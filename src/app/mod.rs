@@ -27,7 +27,7 @@ use crate::http::ingest::Ingest;
 use crate::http::operation::Operations;
 use crate::http::{self, Services, Shutdown, Sockets, Webhooks};
 use crate::live::{Hub, Trimmer};
-use crate::recorder::{Recorder, RecorderSettings};
+use crate::recorder::{Recorder, RecorderSettings, Retention};
 use crate::storage::parked::Parking;
 use crate::storage::record::Rules;
 use crate::storage::{Database, StorageError};
@@ -195,7 +195,10 @@ impl Parts {
             canceled: Arc::clone(&nudges.canceled),
         };
         let trimmer = Trimmer { db: self.database.clone(), clock: self.clock.clone(), keep: self.settings.live.log };
+        let retention = &self.settings.retention;
+        let retention = Retention { contacts: retention.contacts, kept: retention.kept };
         self.tasks.spawn(trimmer.run(self.shutdown.clone()));
+        self.tasks.spawn(recorder.clone().retain(retention, self.shutdown.clone()));
         self.tasks.spawn(deadlines.run(self.shutdown.clone()));
         self.tasks.spawn(cancellations.run(self.shutdown.clone()));
     }

@@ -28,11 +28,20 @@ pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
     units(deserializer, Duration::from_hours(24))
 }
 
-fn units<'de, D: Deserializer<'de>>(deserializer: D, unit: Duration) -> Result<Duration, D::Error> {
+/// None of them for ever.
+pub(super) fn days_unless_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let count = u32::deserialize(deserializer)?;
+    if count == 0 { Ok(None) } else { checked(count, Duration::from_hours(24)).map(Some) }
+}
+
+fn units<'de, D: Deserializer<'de>>(deserializer: D, unit: Duration) -> Result<Duration, D::Error> {
+    checked(u32::deserialize(deserializer)?, unit)
+}
+
+fn checked<E: Error>(count: u32, unit: Duration) -> Result<Duration, E> {
     let duration = unit.saturating_mul(count);
     if count == 0 || duration > MAX_DURATION {
-        return Err(D::Error::custom(format_args!("{count} must be at least 1, and at most ten years")));
+        return Err(E::custom(format_args!("{count} must be at least 1, and at most ten years")));
     }
     Ok(duration)
 }

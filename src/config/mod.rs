@@ -53,6 +53,8 @@ pub struct Settings {
     pub dispatch: DispatchSettings,
     /// Facts that wait for what they name.
     pub parking: ParkingSettings,
+    /// How long is kept what nobody needs any more.
+    pub retention: RetentionSettings,
     /// Commands that call a running server.
     pub client: ClientSettings,
     /// Logs.
@@ -274,6 +276,18 @@ pub struct ParkingSettings {
     /// How long a status waits.
     #[serde(rename = "statuses_days", deserialize_with = "duration::days")]
     pub statuses: Duration,
+}
+
+/// How long is kept what nobody needs any more.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// How long a person is known of whom nothing is heard; `None` for ever.
+    #[serde(rename = "contacts_days", deserialize_with = "duration::days_unless_zero")]
+    pub contacts: Option<Duration>,
+    /// How long what was not understood is kept.
+    #[serde(rename = "kept_days", deserialize_with = "duration::days")]
+    pub kept: Duration,
 }
 
 /// Commands that call a running server.

@@ -64,6 +64,8 @@ pub enum RetryChoice {
     NotRetryable,
     /// Other reasons were named.
     NotNamed,
+    /// Its user's data was erased.
+    Erased,
     /// Its user has a newer deployment already.
     SentAgain,
 }
@@ -150,6 +152,7 @@ fn repeated(known: &key::Known, digest: &str) -> Result<Option<SendId>, RetryFau
 /// What becomes of failed deployments that are their users' latest.
 fn chosen(failed: &Failed, reasons: Option<&[FailureReason]>) -> RetryChoice {
     match reasons {
+        _ if failed.erased => RetryChoice::Erased,
         Some(reasons) if reasons.contains(&failed.reason) => RetryChoice::Retried,
         Some(_) => RetryChoice::NotNamed,
         None if failed.reason.retryable(failed.code) => RetryChoice::Retried,
@@ -196,14 +199,15 @@ mod tests {
 
     #[test]
     fn every_failed_deployment_is_in_one_group() {
-        let failed = |reason, code, count| Failed { reason, code, count };
+        let failed = |reason, code, count| Failed { reason, code, erased: false, count };
         let latest = [
             failed(FailureReason::TemplateUnavailable, Some(132_001), 2),
             failed(FailureReason::TemplateUnavailable, Some(132_015), 3),
             failed(FailureReason::Expired, None, 4),
+            Failed { erased: true, ..failed(FailureReason::Expired, None, 1) },
         ];
         let cells =
-            [(FailureReason::TemplateUnavailable, 6), (FailureReason::Expired, 4), (FailureReason::Canceled, 5)];
+            [(FailureReason::TemplateUnavailable, 6), (FailureReason::Expired, 5), (FailureReason::Canceled, 5)];
         let tally: Tally = cells.into_iter().map(|(reason, count)| (cell(reason), count)).collect();
         let group = |reason, choice, count| RetryGroup { reason, choice, count };
         let expected = [
@@ -211,6 +215,7 @@ mod tests {
             group(FailureReason::TemplateUnavailable, RetryChoice::NotRetryable, 2),
             group(FailureReason::TemplateUnavailable, RetryChoice::SentAgain, 1),
             group(FailureReason::Expired, RetryChoice::Retried, 4),
+            group(FailureReason::Expired, RetryChoice::Erased, 1),
             group(FailureReason::Canceled, RetryChoice::SentAgain, 5),
         ];
         assert_eq!(groups(&latest, &tally, None), expected);

@@ -19,6 +19,8 @@ pub struct User {
     pub name: Option<String>,
     /// When the contact asked not to be written to; `None` while it may be.
     pub opted_out_at: Option<Timestamp>,
+    /// When the contact's data was erased, if it was.
+    pub erased_at: Option<Timestamp>,
     /// How many deployments the user has, which is the number of the latest; at least 1.
     pub deployments: i32,
     /// When the latest deployment was due.

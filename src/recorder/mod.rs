@@ -9,6 +9,7 @@
 //! That one is kept as it arrived, and the rest succeed.
 
 mod batch;
+mod erase;
 mod queue;
 mod sweep;
 
@@ -21,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::erase::Retention;
 use self::queue::{Pending, Queues};
 use crate::domain::book::Applied;
 use crate::domain::clock::{Clock, Timestamp};

@@ -48,6 +48,7 @@ const CONTACTS: Bulk = Bulk {
         ("opted_out_at", Kind::BigInt),
         ("preference_at", Kind::BigInt),
         ("blocked_at", Kind::BigInt),
+        ("erased_at", Kind::BigInt),
         ("created_at", Kind::BigInt),
     ],
     key: "id",
@@ -98,7 +99,7 @@ pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp
             continue;
         }
         let person = Person { key: key.clone(), name: None };
-        let entry = ContactEntry { person, facts: ContactFacts::default() };
+        let entry = ContactEntry { person, ..ContactEntry::default() };
         let contact = Contact { id: new_key().into(), entry, created_at: now };
         rows.push(row(tenant.workspace(), &contact));
         made.enter(contact);
@@ -120,6 +121,26 @@ pub(super) async fn by_ids(
     let workspace = query.bind(workspace.0);
     let ids = query.among("id", ids);
     load(query, &format!("workspace_id = {workspace} AND {ids}"), "").await
+}
+
+/// Checks at the end of a transaction that none of these contacts was erased since they were looked up: what was written about
+/// one of them is somebody else's by now. Whoever wrote about a contact in a version that its erasure did not lock, waited
+/// for the erasure by the reference to the contact.
+pub(super) async fn check_known(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    ids: &BTreeSet<ContactId>,
+) -> Result<(), StorageError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut query = Query::on(db);
+    let workspace = query.bind(workspace.0);
+    let ids = query.among("id", &ids.iter().copied().collect::<Vec<_>>());
+    let erased = query.number(format!(
+        "SELECT count(*) FROM contacts WHERE workspace_id = {workspace} AND {ids} AND erased_at IS NOT NULL"
+    ));
+    if erased.await?.unwrap_or_default() > 0 { Err(StorageError::Overtaken) } else { Ok(()) }
 }
 
 /// Reads contacts by their ids and locks them, always in the same order.
@@ -195,13 +216,17 @@ fn contact(row: contacts::Model) -> Result<Contact, StorageError> {
     let blocked = row.blocked_at.map(row::time).transpose()?;
     Ok(Contact {
         id: row.id.into(),
-        entry: ContactEntry { person: Person { key, name }, facts: ContactFacts { preference, blocked } },
+        entry: ContactEntry {
+            person: Person { key, name },
+            facts: ContactFacts { preference, blocked },
+            erased: row.erased_at.map(row::time).transpose()?,
+        },
         created_at: row::time(row.created_at)?,
     })
 }
 
 fn row(workspace: WorkspaceId, contact: &Contact) -> Vec<Datum> {
-    let ContactEntry { person: Person { key, name }, facts } = &contact.entry;
+    let ContactEntry { person: Person { key, name }, facts, erased } = &contact.entry;
     vec![
         Datum::id(contact.id),
         Datum::id(workspace),
@@ -213,6 +238,7 @@ fn row(workspace: WorkspaceId, contact: &Contact) -> Vec<Datum> {
         Datum::optional_time(facts.opted_out()),
         Datum::optional_time(facts.preference.map(|preference| preference.at)),
         Datum::optional_time(facts.blocked),
+        Datum::optional_time(*erased),
         Datum::at(contact.created_at),
     ]
 }

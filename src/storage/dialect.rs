@@ -51,6 +51,30 @@ pub(super) const fn for_update(backend: DbBackend) -> &'static str {
     }
 }
 
+/// The clause that locks the rows of a SELECT against other writers and against new references to them.
+pub(super) const fn for_deletion(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "",
+        _ => "FOR UPDATE",
+    }
+}
+
+/// An id drawn at random, another for each row.
+pub(super) const fn random_id(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "randomblob(16)",
+        _ => "gen_random_uuid()",
+    }
+}
+
+/// A text drawn at random, another for each row.
+pub(super) const fn random_text(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "lower(hex(randomblob(16)))",
+        _ => "gen_random_uuid()::text",
+    }
+}
+
 /// The database's own time, in microseconds since 1970.
 pub(super) const fn now_micros(backend: DbBackend) -> &'static str {
     match backend {

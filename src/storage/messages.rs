@@ -5,7 +5,7 @@ use super::pages::{List, Lists};
 use super::query::Query;
 use super::row::Row;
 use super::source::{self, Source};
-use super::{Database, Found, StorageError, Tenant};
+use super::{Database, Found, StorageError, Tenant, erasure};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{DeploymentId, MessageId, UserId, WorkspaceId};
 use crate::domain::message::Message;
@@ -128,7 +128,7 @@ fn read(row: &mut Row<'_>) -> Result<Message, StorageError> {
         kind: row.code()?,
         text: row.value()?,
         payload: row.value()?,
-        provider_message_id: row.value()?,
+        provider_message_id: erasure::unless_erased(row.value()?),
         at: row.time()?,
         facts: facts::read(row)?,
     })

@@ -11,6 +11,7 @@ mod contacts;
 pub mod conversations;
 pub mod deployments;
 mod dialect;
+pub mod erasure;
 mod facts;
 mod fault;
 mod filter;

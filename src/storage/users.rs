@@ -16,7 +16,7 @@ use crate::domain::user::{User, UserOrder};
 const USERS: Source<User> = Source {
     table: "users",
     columns: "users.id, users.version_id, contacts.phone, contacts.wa_id, contacts.name, \
-              contacts.opted_out_at, users.deployments, users.deployed_at, users.status, users.stage, users.session_status, users.failure_reason, \
+              contacts.opted_out_at, contacts.erased_at, users.deployments, users.deployed_at, users.status, users.stage, users.session_status, users.failure_reason, \
               users.activity_at",
     joins: "JOIN contacts ON contacts.id = users.contact_id",
     read,
@@ -96,6 +96,7 @@ fn read(row: &mut Row<'_>) -> Result<User, StorageError> {
         whatsapp_id: row.value()?,
         name: row.value()?,
         opted_out_at: row.optional_time()?,
+        erased_at: row.optional_time()?,
         deployments: row.value()?,
         deployed_at: row.time()?,
         cell: Cell {

@@ -112,6 +112,7 @@ pub(crate) fn contact() -> contacts::Model {
         opted_out_at: Some(AT),
         preference_at: Some(AT),
         blocked_at: Some(AT),
+        erased_at: Some(AT),
         ..contact_by_phone()
     }
 }
@@ -129,6 +130,7 @@ pub(crate) fn contact_by_phone() -> contacts::Model {
         opted_out_at: None,
         preference_at: None,
         blocked_at: None,
+        erased_at: None,
         created_at: AT,
     }
 }

@@ -99,7 +99,7 @@ impl Book {
         }
     }
 
-    fn apply_to_deployment(&mut self, of: &Target, facts: &DeploymentFacts) -> Applied {
+    pub(super) fn apply_to_deployment(&mut self, of: &Target, facts: &DeploymentFacts) -> Applied {
         let Some(id) = self.deployment_of(of) else { return missing(of) };
         let Some(deployment) = self.deployments.get_mut(&id) else { return missing(of) };
         let before = deployment.facts.clone();
@@ -112,6 +112,11 @@ impl Book {
 
     fn apply_variable(&mut self, of: &Target, name: &str, value: &VariableValue) -> Applied {
         let Some(id) = self.deployment_of(of) else { return missing(of) };
+        let contact = self.deployments.get(&id).and_then(|deployment| self.contacts.get(&deployment.contact));
+        if contact.is_some_and(|contact| contact.erased.is_some()) {
+            // It is a person's who is not to be known any more.
+            return Applied::Merged;
+        }
         let news = self.deployments.get_mut(&id).is_some_and(|one| merge_variable(&mut one.variables, name, value));
         if news {
             self.touched.variables.insert((id, name.to_owned()));

@@ -8,6 +8,7 @@ mod apply;
 mod attribution;
 mod cancel;
 mod deploy;
+mod erase;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,8 @@ pub struct ContactEntry {
     pub person: Person,
     /// Whether the contact may be written to.
     pub facts: ContactFacts,
+    /// When the contact's data was erased, if it was: nothing is learnt of the contact any more.
+    pub erased: Option<Timestamp>,
 }
 
 /// A user's row.
@@ -214,6 +217,9 @@ impl Book {
 impl ContactEntry {
     /// Adds what was told of the contact. Returns whether anything was new.
     pub fn learn(&mut self, person: Option<&Person>, facts: &ContactFacts) -> bool {
+        if self.erased.is_some() {
+            return false;
+        }
         let known_as = person.is_some_and(|person| self.person.learn(person));
         self.facts.merge(facts) || known_as
     }

@@ -5,6 +5,7 @@
 //! that are malformed, for lacking scopes and for faults. Facts and sends go through their doors, the recorder and dispatch.
 //! Payloads are resolved with fresh loaders, since what was loaded before the write is old.
 
+mod contact;
 mod conversation;
 mod fact;
 mod line;
@@ -15,7 +16,7 @@ mod version;
 
 use async_graphql::MergedObject;
 
-/// Everything that can be changed. It requires a token with the scope WRITE; `createLine` and `updateLine` require ADMIN. The fields of
+/// Everything that can be changed. It requires a token with the scope WRITE; `createLine`, `updateLine` and `eraseContact` require ADMIN. The fields of
 /// one request are executed one after another. Each returns `userErrors`; if that is not empty, the field changed
 /// nothing.
 #[derive(Default, MergedObject)]
@@ -27,4 +28,5 @@ pub(crate) struct Mutation(
     send_control::SendControlMutation,
     retry::RetryMutation,
     fact::FactMutation,
+    contact::ContactMutation,
 );

@@ -42,6 +42,8 @@ pub(crate) enum RetryOutcome {
     NotRetryable,
     /// Other reasons were named.
     NotNamed,
+    /// Its user's data was erased.
+    Erased,
     /// Its user has a newer deployment already.
     SentAgain,
 }

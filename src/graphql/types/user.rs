@@ -71,8 +71,8 @@ impl User {
         self.0.id()
     }
 
-    /// The phone number, masked without the scope PERSONAL. Null only if WhatsApp hides it; `whatsappId` then identifies the
-    /// user.
+    /// The phone number, masked without the scope PERSONAL. Null only if WhatsApp hides it, and `whatsappId` then
+    /// identifies the user, or if the person's data was erased.
     async fn phone(&self, ctx: &Context<'_>) -> Option<Result<PhoneNumber>> {
         self.find_phone(ctx).await.transpose()
     }
@@ -93,6 +93,12 @@ impl User {
     /// `OPTED_OUT`.
     async fn opted_out_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         self.0.row(ctx).await.map(|row| row.opted_out_at.map(DateTime)).transpose()
+    }
+
+    /// When this person's data was erased, by `eraseContact` or for want of any contact. What is left are the times and
+    /// states that the figures count: no phone, no name, no variables, no words. Null while the person is known.
+    async fn erased_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        self.0.row(ctx).await.map(|row| row.erased_at.map(DateTime)).transpose()
     }
 
     /// The version this is a user of.

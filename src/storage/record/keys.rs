@@ -76,6 +76,8 @@ impl Keys {
             }
             Fact::Session { of, .. } | Fact::Finished { of, .. } => self.add_target(of),
             Fact::Variable { of, name, .. } => {
+                // Of somebody whose data was erased it is not recorded.
+                self.people = true;
                 self.variables.insert(name.clone());
                 self.add_target(of);
             }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use self::keys::{Keys, People};
 use super::ledger::Revisions;
-use super::{StorageError, Tenant, outbox, parked};
+use super::{StorageError, Tenant, contacts, outbox, parked};
 use crate::domain::book::{Applied, Book};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact};
@@ -78,6 +78,7 @@ pub async fn batch(tenant: &Tenant, offered: &[Offered], rules: &Rules, now: Tim
     open::find_answers(&db, workspace, &mut book).await?;
     let settlement = book.settle();
     let revisions = write::book(&db, workspace, &mut locked, &mut book, &settlement, now).await?;
+    contacts::check_known(&db, workspace, &keys.contacts).await?;
     parked::set_aside(&db, workspace, offered.iter().zip(&applied), rules.parking, now).await?;
     db.commit().await?;
     Ok(Batch { applied, revisions, known: settlement.known.into_iter().collect() })

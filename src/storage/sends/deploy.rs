@@ -17,7 +17,7 @@ use crate::storage::bulk::{Bulk, Datum, Kind, OnConflict};
 use crate::storage::ledger::{Locked, Revisions};
 use crate::storage::query::Query;
 use crate::storage::record::write;
-use crate::storage::{StorageError, rows};
+use crate::storage::{StorageError, contacts, rows};
 
 /// What all deployments of a send have in common.
 #[derive(Debug, Clone, Copy)]
@@ -92,18 +92,19 @@ impl Work<'_> {
         planned: Vec<Planned>,
     ) -> Result<Made, StorageError> {
         let contacts: BTreeSet<_> = planned.iter().map(|one| one.contact).collect();
-        self.enter_users(&contacts.into_iter().collect::<Vec<_>>(), book).await?;
+        self.enter_users(&contacts, book).await?;
         let queued: Vec<_> = planned.into_iter().filter_map(|one| self.deploy(book, one)).collect();
         let settlement = book.settle();
         let revisions = write::book(self.db, self.workspace, locked, book, &settlement, self.now).await?;
         OUTBOX.write(self.db, &queued).await?;
+        contacts::check_known(self.db, self.workspace, &contacts).await?;
         Ok(Made { revisions, known: settlement.known.into_iter().collect() })
     }
 
-    async fn enter_users(&self, contacts: &[ContactId], book: &mut Book) -> Result<(), StorageError> {
+    async fn enter_users(&self, contacts: &BTreeSet<ContactId>, book: &mut Book) -> Result<(), StorageError> {
         let mut query = Query::on(self.db);
         let (workspace, version) = (query.bind(self.workspace.0), query.bind(self.order.version.0));
-        let contacts = query.among("contact_id", contacts);
+        let contacts = query.among("contact_id", &contacts.iter().copied().collect::<Vec<_>>());
         let sql =
             format!("SELECT * FROM users WHERE workspace_id = {workspace} AND version_id = {version} AND {contacts}");
         for row in query.models::<users::Model>(sql).await? {

@@ -137,7 +137,8 @@ impl Preparing<'_> {
         Ok(Made { revisions: Revisions::new(), known: Vec::new() })
     }
 
-    /// The deployments to be made. A retry is left out unless its user's latest deployment is still the failed one.
+    /// The deployments to be made. A retry is left out unless its user's latest deployment is still the failed one, and the user
+    /// is known.
     fn plan(&self, staged: &[Staged], book: &Book, retried: &Retried) -> Vec<Planned> {
         let mut seen = BTreeSet::new();
         let planned = staged.iter().filter_map(|one| match &one.who {
@@ -165,7 +166,11 @@ impl Preparing<'_> {
         if !latest || !has_failed || failed.version != self.work.order.version {
             return None;
         }
-        let phone = retried.people.get(failed.contact).and_then(|contact| contact.entry.person.key.phone.as_ref());
+        let contact = retried.people.get(failed.contact).map(|contact| &contact.entry);
+        if contact.is_some_and(|contact| contact.erased.is_some()) {
+            return None;
+        }
+        let phone = contact.and_then(|contact| contact.person.key.phone.as_ref());
         let variables = retried.variables.get(&failed.id).cloned().unwrap_or_default();
         let opening = Opening::of(self.plan.template.as_ref(), phone.is_none_or(Phone::is_valid), &variables);
         let due = due.map_or(self.work.now, |due| due.max(self.work.now));

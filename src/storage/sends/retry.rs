@@ -21,6 +21,8 @@ pub struct Failed {
     pub reason: FailureReason,
     /// The provider's code, if there is one.
     pub code: Option<i32>,
+    /// Whether the data of their users was erased, so that they cannot be sent to.
+    pub erased: bool,
     /// How many there are.
     pub count: i64,
 }
@@ -42,13 +44,15 @@ fn failed(send: Place) -> String {
     let status = DeploymentStatus::Failed.code();
     format!(
         "FROM deployments d JOIN users u ON u.id = d.user_id AND u.deployments = d.number AND u.status = {status} \
-         LEFT JOIN messages m ON m.deployment_id = d.id AND m.first WHERE d.workspace_id = $1 AND d.send_id = {send} \
+         JOIN contacts k ON k.id = u.contact_id LEFT JOIN messages m ON m.deployment_id = d.id AND m.first WHERE d.workspace_id = $1 AND d.send_id = {send} \
          AND NOT EXISTS (SELECT 1 FROM staged WHERE staged.retry_of = d.id)"
     )
 }
 
 /// The provider's code of a failure; -1 if there is none.
 const CODE: &str = "coalesce(m.failed_code, d.failed_code, -1)";
+/// Whether the data of a deployment's user was erased.
+const ERASED: &str = "k.erased_at IS NOT NULL";
 /// When a deployment failed.
 const FAILED_AT: &str = "coalesce(m.failed_at, d.failed_at, m.refused_at, d.refused_at, m.unknown_at, d.unknown_at, 0)";
 
@@ -56,10 +60,10 @@ const FAILED_AT: &str = "coalesce(m.failed_at, d.failed_at, m.refused_at, d.refu
 pub async fn count(tenant: &Tenant, send: SendId) -> Result<Vec<Failed>, StorageError> {
     let mut query = Query::of(tenant);
     let failed = failed(query.bind(send.0));
-    let sql = format!("SELECT u.failure_reason, {CODE}, count(*) {failed} GROUP BY 1, 2 ORDER BY 1, 2");
+    let sql = format!("SELECT u.failure_reason, {CODE}, {ERASED}, count(*) {failed} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
     let read = |row: &mut Row<'_>| {
         let (reason, code) = (row.code()?, Some(row.value::<i32>()?).filter(|code| *code >= 0));
-        Ok(Failed { reason, code, count: row.value()? })
+        Ok(Failed { reason, code, erased: row.value()?, count: row.value()? })
     };
     query.all(sql, read).await
 }
@@ -104,7 +108,7 @@ async fn stage(
     let among: Vec<_> = chosen.iter().map(|(reason, code)| is(*reason, *code)).collect();
     let sql = format!(
         "INSERT INTO staged (send_id, number, workspace_id, retry_of, due_at) \
-         SELECT {retry}, row_number() OVER (ORDER BY d.id), d.workspace_id, d.id, {} {failed} AND ({})",
+         SELECT {retry}, row_number() OVER (ORDER BY d.id), d.workspace_id, d.id, {} {failed} AND NOT ({ERASED}) AND ({})",
         due_at(),
         if among.is_empty() { "FALSE".to_owned() } else { among.join(" OR ") }
     ) + " ON CONFLICT DO NOTHING";

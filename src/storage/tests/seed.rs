@@ -145,6 +145,7 @@ impl Seed {
             name: None,
             name_at: None,
             opted_out_at: None,
+            erased_at: None,
             preference_at: None,
             blocked_at: None,
             created_at: 1,

@@ -31,6 +31,7 @@ async fn a_user_comes_back_with_its_contact(db: Database) {
         name: Set(Some("Zoë 👋".to_owned())),
         name_at: Set(Some(1)),
         opted_out_at: Set(Some(2)),
+        erased_at: Set(Some(3)),
         preference_at: Set(Some(2)),
         ..Default::default()
     };
@@ -45,6 +46,7 @@ async fn a_user_comes_back_with_its_contact(db: Database) {
         whatsapp_id: Some("573001234567".to_owned()),
         name: Some("Zoë 👋".to_owned()),
         opted_out_at: Some(at(2)),
+        erased_at: Some(at(3)),
         deployments: 1,
         deployed_at: at(7),
         cell: CELL,

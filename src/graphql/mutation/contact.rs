@@ -1,0 +1,92 @@
+//! People, whatever conversations they are users of.
+
+use async_graphql::{Context, ID, Object, OneofObject, SimpleObject};
+
+use crate::auth::Scope;
+use crate::domain::id::ContactId;
+use crate::domain::input::Fault;
+use crate::graphql::connection::int;
+use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::error::Result;
+use crate::graphql::input::id::read_user_id;
+use crate::graphql::input::phone::read_phone;
+use crate::graphql::place::Place;
+use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
+use crate::storage::erasure::{self, Erasure, Person};
+
+#[derive(Default)]
+pub(crate) struct ContactMutation;
+
+/// Somebody, by one of what they are known by.
+#[derive(Debug, OneofObject)]
+pub(crate) enum ContactInput {
+    /// The phone number in international form, such as `+573001234567`.
+    Phone(String),
+    /// The id of one of the users that the person is.
+    UserId(ID),
+}
+
+/// The result of erasing a person.
+#[derive(SimpleObject)]
+pub(crate) struct EraseContactPayload {
+    /// How many users the person was: one in each version that was sent to them or that they started. Null if nothing was
+    /// erased.
+    erased_users: Option<i32>,
+    /// Why nothing was erased; empty on success.
+    user_errors: Vec<UserError>,
+}
+
+#[Object(guard = "Needs(Scope::Admin)")]
+impl ContactMutation {
+    /// Erases a person's data in all conversations: phone, WhatsApp id, name, variables, message texts and payloads, and
+    /// whatever arrived and still waits or was kept. What is queued for them fails with `CANCELED`. The users stay, with
+    /// times and states only, so all figures stay; they count as opted out. It cannot be undone. Whoever writes
+    /// from the same number afterwards is somebody new. A number that is on a list still being uploaded or prepared is a
+    /// `CONFLICT`. It requires a token with the scope ADMIN.
+    async fn erase_contact(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose data to erase.")] contact: ContactInput,
+    ) -> Result<EraseContactPayload> {
+        let mut errors = UserErrors::default();
+        let erased = erase(ctx, contact, &mut errors).await?;
+        let erased_users = erased.map(|users| int(i64::try_from(users).unwrap_or(i64::MAX)));
+        Ok(EraseContactPayload { erased_users, user_errors: errors.into_vec() })
+    }
+}
+
+async fn erase(ctx: &Context<'_>, input: ContactInput, errors: &mut UserErrors) -> Result<Option<usize>> {
+    let request = ctx.request()?;
+    let (place, person) = read(input, errors)?;
+    let Some(person) = person else { return Ok(None) };
+    let found = erasure::find(&request.tenant, &person).await?;
+    let Some(contact): Option<ContactId> = errors.found(place.clone(), "person who is known", found) else {
+        return Ok(None);
+    };
+    match request.backend.recorder.erase(request.tenant.workspace(), contact).await? {
+        Erasure::Done { users, .. } => Ok(Some(users)),
+        Erasure::Staged => {
+            let fault =
+                Fault::new("names somebody on a list that is still being uploaded or prepared; erase them afterwards");
+            errors.refuse(place, UserErrorCode::Conflict, &fault);
+            Ok(None)
+        }
+    }
+}
+
+/// Who is meant, and the place that says so.
+fn read(input: ContactInput, errors: &mut UserErrors) -> Result<(Place, Option<Person>)> {
+    let place = Place::of("contact");
+    Ok(match input {
+        ContactInput::Phone(phone) => {
+            let place = place.field("phone");
+            let phone = errors.check(place.clone(), read_phone(&phone, None));
+            (place, phone.map(Person::Phone))
+        }
+        ContactInput::UserId(id) => {
+            let place = place.field("userId");
+            let id = errors.found(place.clone(), "user", read_user_id(&id, &place)?);
+            (place, id.map(Person::User))
+        }
+    })
+}
