@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::Client;
 use crate::support::database::Database;
+use crate::support::login;
 use crate::support::server::Server;
 use crate::support::socket::Socket;
 use crate::support::trial::tests;
@@ -65,33 +66,19 @@ async fn a_revoked_token_opens_nothing(server: Server) {
 }
 
 async fn a_token_of_another_login_opens_its_workspace_until_it_expires(database: Database) {
-    let secret = "a secret that the login knows as well";
-    let settings = [
-        ("auth.jwt_secret", secret),
-        ("auth.jwt_issuer", "https://login.example.com"),
-        ("auth.jwt_audience", "bluetick"),
-        ("auth.jwt_leeway_seconds", "1"),
-        ("websocket.recheck_seconds", "1"),
-    ];
+    let settings = [login::SETTINGS.as_slice(), &[("websocket.recheck_seconds", "1")]].concat();
     let workspace = Workspace::on(Server::start(database, &settings).await).await;
-    let issue = |workspace: &str, seconds: u64| {
-        let expires = jsonwebtoken::get_current_timestamp() + seconds;
-        let claims = json!({ "iss": "https://login.example.com", "aud": "bluetick", "sub": "ana", "exp": expires,
-            "workspace": workspace, "scopes": "read" });
-        let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
-        jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
-    };
-    let bearing = |token: String| workspace.api.with_token(Some(&token));
-    let ana = bearing(issue("acme", 600));
+    let ana = login::ana(&workspace.api, "acme", "read", 600);
     let viewer = json!({ "workspace": { "name": "acme" }, "scopes": ["READ"] });
     assert_eq!(ana.ask_one(VIEWER, json!({})).await, viewer);
     assert_eq!(
         ana.refusal(CREATE_LINE, json!({ "input": { "phone": "+1", "phoneNumberId": "1", "name": "x" } })).await.code,
         "FORBIDDEN"
     );
-    assert_eq!(bearing(issue("nowhere", 600)).post(VIEWER, json!({})).await.status, StatusCode::UNAUTHORIZED);
+    let nowhere = login::ana(&workspace.api, "nowhere", "read", 600);
+    assert_eq!(nowhere.post(VIEWER, json!({})).await.status, StatusCode::UNAUTHORIZED);
     let conversation = workspace.conversation("Welcome").await;
-    let brief = bearing(issue("acme", 3));
+    let brief = login::ana(&workspace.api, "acme", "read", 3);
     let document = "subscription($id: ID!) { metricsChanged(conversationId: $id) { revision } }";
     let mut open = brief.subscribe(document, json!({ "id": conversation })).await;
     open.next().await.unwrap();

@@ -23,6 +23,7 @@
 
 mod access;
 mod architecture;
+mod audit;
 mod bad_input;
 mod cli;
 mod conversations;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
     let trials = [
         access::trials(),
         architecture::trials(),
+        audit::trials(),
         bad_input::trials(),
         cli::trials(),
         conversations::trials(),

@@ -11,6 +11,7 @@
 //! * `workspace_id` stands on every row of a workspace, also where a join could tell it, so that no statement reads a
 //!   tenant's data without it. Leases have none: they belong to the nodes.
 
+pub mod audit;
 pub mod changes;
 pub mod contacts;
 pub mod conversations;

@@ -29,6 +29,7 @@ mod m0017_outbox;
 mod m0018_trimming;
 mod m0019_personal_scope;
 mod m0020_erasure;
+mod m0021_audit;
 mod step;
 
 use sea_orm_migration::prelude::*;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_trimming::STEP),
             Box::new(m0019_personal_scope::STEP),
             Box::new(m0020_erasure::STEP),
+            Box::new(m0021_audit::STEP),
         ]
     }
 }

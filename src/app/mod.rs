@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use self::doors::WebhookDoor;
 use crate::auth::{JwtError, Jwts, Tokens};
-use crate::config::Settings;
+use crate::config::{RetentionSettings, Settings};
 use crate::dispatch::{self, DispatchSettings, Dispatcher, Preparer, Sends, Uploads, uploads};
 use crate::domain::clock::Clock;
 use crate::domain::preference::PreferenceWords;
@@ -195,8 +195,8 @@ impl Parts {
             canceled: Arc::clone(&nudges.canceled),
         };
         let trimmer = Trimmer { db: self.database.clone(), clock: self.clock.clone(), keep: self.settings.live.log };
-        let retention = &self.settings.retention;
-        let retention = Retention { contacts: retention.contacts, kept: retention.kept };
+        let RetentionSettings { contacts, kept, audit } = self.settings.retention;
+        let retention = Retention { contacts, kept, audit };
         self.tasks.spawn(trimmer.run(self.shutdown.clone()));
         self.tasks.spawn(recorder.clone().retain(retention, self.shutdown.clone()));
         self.tasks.spawn(deadlines.run(self.shutdown.clone()));

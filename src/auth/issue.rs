@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
-use super::{Scopes, secret};
+use super::{Audited, Scopes, secret};
 use crate::config::Secret;
+use crate::domain::audit::AuditOutcome;
 use crate::domain::clock::Clock;
 use crate::domain::id::TokenId;
 use crate::storage::{Database, StorageError, Tenant, tokens};
@@ -28,8 +29,20 @@ pub async fn create_token(
     let workspace = tokens::get_workspace(db, name, now).await?;
     let token = secret::generate(&mut rand::rng());
     let tenant = Tenant::new(db.clone(), workspace);
+    let audited = Audited::begin_command(&tenant, "token create", now).await?;
     let id = tokens::create(&tenant, &secret::hash(token.expose()), scopes.bits(), now).await?;
+    audited.finish(AuditOutcome::Done, Some(id.to_string())).await;
     Ok(NewToken { id, token })
+}
+
+/// Revokes a token; `false` if there is none with this id.
+pub async fn revoke_token(db: &Database, clock: &impl Clock, id: TokenId) -> Result<bool, StorageError> {
+    let Some(workspace) = tokens::workspace_of(db, id).await? else { return Ok(false) };
+    let tenant = Tenant::new(db.clone(), workspace);
+    let audited = Audited::begin_command(&tenant, "token revoke", clock.now()).await?;
+    tokens::revoke(&tenant, id, clock.now()).await?;
+    audited.finish(AuditOutcome::Done, Some(id.to_string())).await;
+    Ok(true)
 }
 
 /// Parses a token id, `tok_…`; `None` if it is malformed.
@@ -57,10 +70,11 @@ mod tests {
 
         let listed = tokens::list(&db).await.unwrap();
         assert_eq!(listed.iter().map(|token| token.id).collect::<Vec<_>>(), [new.id, other.id]);
-        let viewer = |token| Viewer { token, workspace: listed[0].workspace, scopes };
+        let viewer = |token| Viewer { token, person: None, workspace: listed[0].workspace, scopes };
         assert_eq!(Tokens::new(db.clone()).viewer(new.token.expose()).await.unwrap(), Some(viewer(new.id)));
 
-        assert!(tokens::revoke(&db, new.id, SystemClock.now()).await.unwrap());
+        assert!(revoke_token(&db, &SystemClock, new.id).await.unwrap());
+        assert!(!revoke_token(&db, &SystemClock, TokenId(new_key())).await.unwrap());
         // Like another node, or this one a moment later: without anything in the cache.
         let later = Tokens::new(db);
         assert_eq!(later.viewer(new.token.expose()).await.unwrap(), None);

@@ -5,6 +5,7 @@
 //! kept: it stands until it expires.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, Validation, decode, decode_header};
@@ -38,6 +39,8 @@ struct Key {
 pub(super) struct Bearer {
     /// What stands for the token: the same for all of a person's in a workspace.
     pub(super) token: TokenId,
+    /// Who it is, if the token says so.
+    pub(super) person: Option<Arc<str>>,
     /// The workspace's name.
     pub(super) workspace: String,
     /// What it permits.
@@ -112,7 +115,8 @@ impl Jwts {
         let Claims { sub, workspace, scopes } = self.keys.iter().filter(named).find_map(claims)?;
         let bearer = sub.as_deref().unwrap_or(token);
         let parts = [self.issuer.as_bytes(), workspace.as_bytes(), bearer.as_bytes()];
-        Some(Bearer { token: TokenId(derived_key("jwt", &parts)), scopes: scopes.read()?, workspace })
+        let token = TokenId(derived_key("jwt", &parts));
+        Some(Bearer { token, person: sub.as_deref().map(Arc::from), scopes: scopes.read()?, workspace })
     }
 }
 

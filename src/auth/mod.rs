@@ -3,6 +3,7 @@
 //! A token belongs to one workspace. It is random, shown only when it is created, and stored as a hash. Or it is a JWT that
 //! somebody else issues (`jwt`), and then nothing of it is stored.
 
+mod audit;
 #[cfg(test)]
 pub(crate) mod fake;
 mod issue;
@@ -12,8 +13,10 @@ mod tokens;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-pub use issue::{NewToken, create_token, parse_token_id};
+pub use audit::Audited;
+pub use issue::{NewToken, create_token, parse_token_id, revoke_token};
 pub use jwt::{JwtError, Jwts};
 pub use tokens::Tokens;
 
@@ -42,10 +45,12 @@ pub struct Scopes(i16);
 pub struct UnknownScope(String);
 
 /// The client that makes a request, as identified by its token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
     /// The token.
     pub token: TokenId,
+    /// Who bears it, if it is a JWT that says so.
+    pub person: Option<Arc<str>>,
     /// The workspace to which the token gives access.
     pub workspace: WorkspaceId,
     /// What the token permits.

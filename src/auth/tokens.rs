@@ -83,15 +83,15 @@ impl Tokens {
     }
 
     async fn viewer_of_jwt(&self, jwts: &Jwts, token: &str) -> Result<Option<Viewer>, Arc<StorageError>> {
-        let Some(Bearer { token, workspace, scopes }) = jwts.verify(token) else { return Ok(None) };
+        let Some(Bearer { token, person, workspace, scopes }) = jwts.verify(token) else { return Ok(None) };
         let found = (self.find_workspace)(workspace.clone());
         let workspace = self.workspaces.try_get_with(workspace, found).await?;
-        Ok(workspace.map(|workspace| Viewer { token, workspace, scopes }))
+        Ok(workspace.map(|workspace| Viewer { token, person, workspace, scopes }))
     }
 }
 
 const fn viewer_of(token: &Token) -> Viewer {
-    Viewer { token: token.id, workspace: token.workspace, scopes: Scopes::from_bits(token.scopes) }
+    Viewer { token: token.id, person: None, workspace: token.workspace, scopes: Scopes::from_bits(token.scopes) }
 }
 
 #[cfg(test)]

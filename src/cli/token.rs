@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::failure::Failure;
 use super::say;
 use crate::config::Settings;
-use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::clock::SystemClock;
 use crate::domain::id::TokenId;
 use crate::storage::tokens::{self, Token};
 use crate::{app, auth};
@@ -18,7 +18,8 @@ pub(super) enum Command {
         /// The workspace it gives access to; created if it does not exist.
         #[arg(long)]
         workspace: String,
-        /// What it allows: read, write, admin, separated by commas. Each includes the ones before it.
+        /// What it allows: read, write, admin, each with the ones before it, and personal, to see personal data; separated by
+        /// commas.
         #[arg(long, default_value = "read")]
         scopes: auth::Scopes,
     },
@@ -44,7 +45,7 @@ pub(super) async fn run(command: Command, settings: &Settings) -> Result<ExitCod
         }
         Command::List => tokens::list(&database).await?.iter().for_each(|token| say(line(token))),
         Command::Revoke { id } => {
-            if !tokens::revoke(&database, id, SystemClock.now()).await? {
+            if !auth::revoke_token(&database, &SystemClock, id).await? {
                 return Err(Failure::failed(format!("there is no token {id}")));
             }
         }

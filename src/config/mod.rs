@@ -288,6 +288,9 @@ pub struct RetentionSettings {
     /// How long what was not understood is kept.
     #[serde(rename = "kept_days", deserialize_with = "duration::days")]
     pub kept: Duration,
+    /// How long the audit log reaches back.
+    #[serde(rename = "audit_days", deserialize_with = "duration::days")]
+    pub audit: Duration,
 }
 
 /// Commands that call a running server.

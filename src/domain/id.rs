@@ -88,6 +88,8 @@ ids! {
     DeploymentId "dep",
     /// Identifies a message.
     MessageId "msg",
+    /// Identifies an entry of the audit log.
+    AuditEntryId "audit",
 }
 
 impl AnyId {

@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod arbitrary;
+pub mod audit;
 pub mod book;
 pub mod clock;
 pub mod code;

@@ -3,7 +3,7 @@
 //! It travels with the request rather than with the schema, so that the schema can be made, printed and tested without a
 //! database. Scopes are checked by one guard, [`Needs`], on the root fields.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::{Context, Guard};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::{ApiError, Result};
 use super::loaders::Loaders;
 use super::shared::Sharing;
-use crate::auth::{Scope, Viewer};
+use crate::auth::{Audited, Scope, Viewer};
 use crate::dispatch::Sends;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::position::LogPosition;
@@ -57,6 +57,8 @@ pub struct Following {
 pub(crate) struct RequestContext {
     /// Who is asking.
     pub(crate) viewer: Viewer,
+    /// What identifies the request.
+    pub(crate) request_id: RequestId,
     /// The workspace's data.
     pub(crate) tenant: Tenant,
     /// What the API is built on.
@@ -65,12 +67,17 @@ pub(crate) struct RequestContext {
     pub(crate) following: Following,
     /// The position behind the frame that was resolved last. Frames of a subscription are resolved one after the other.
     pub(crate) position: Arc<Mutex<Option<LogPosition>>>,
+    /// The mutation that is under way. Those of one request are carried out one after the other.
+    pub(crate) audited: Mutex<Option<Audited>>,
     /// What a subscription shares with its equals.
     pub(crate) sharing: Option<Sharing>,
 }
 
 /// The guard of root fields: the viewer's token must have this scope.
 pub(crate) struct Needs(pub(crate) Scope);
+
+/// The guard of mutations: the same, and the audit log tells of it.
+pub(crate) struct Writes(pub(crate) Scope);
 
 /// What resolvers find in async-graphql's context.
 pub(crate) trait ContextExt<'a> {
@@ -92,10 +99,19 @@ pub(crate) trait ContextExt<'a> {
 }
 
 impl RequestContext {
-    /// The context of a viewer's request.
-    pub(crate) fn new(viewer: Viewer, backend: Backend) -> Self {
-        let tenant = Tenant::new(backend.database.clone(), viewer.workspace);
-        Self { viewer, tenant, backend, following: Following::default(), position: Arc::default(), sharing: None }
+    /// The context of a caller's request.
+    pub(crate) fn new(caller: Caller, backend: Backend) -> Self {
+        let tenant = Tenant::new(backend.database.clone(), caller.viewer.workspace);
+        Self {
+            viewer: caller.viewer,
+            request_id: caller.request_id,
+            tenant,
+            backend,
+            following: Following::default(),
+            position: Arc::default(),
+            audited: Mutex::default(),
+            sharing: None,
+        }
     }
 
     /// Who subscribes to what the hub offers.
@@ -124,5 +140,16 @@ impl Guard for Needs {
         let Self(scope) = *self;
         let allowed = ctx.request()?.viewer.scopes.allow(scope);
         Ok(allowed.then_some(()).ok_or(ApiError::Forbidden(scope))?)
+    }
+}
+
+impl Guard for Writes {
+    async fn check(&self, ctx: &Context<'_>) -> async_graphql::Result<()> {
+        Needs(self.0).check(ctx).await?;
+        let request = ctx.request()?;
+        let who = (&request.viewer, &request.request_id);
+        let audited = Audited::begin(&request.tenant, who, ctx.field().name(), request.now()).await;
+        *request.audited.lock().unwrap_or_else(PoisonError::into_inner) = Some(audited.map_err(ApiError::from)?);
+        Ok(())
     }
 }

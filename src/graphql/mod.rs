@@ -125,7 +125,7 @@ impl Api {
         caller: Caller,
         following: Following,
     ) -> impl Stream<Item = Frame> + Send + use<> {
-        let mut context = RequestContext::new(caller.viewer, self.backend.clone());
+        let mut context = RequestContext::new(caller.clone(), self.backend.clone());
         context.following = following;
         let position = Arc::clone(&context.position);
         let responses = match self.prepare(request, &caller, Some(context)) {
@@ -165,7 +165,7 @@ impl Api {
                 context.sharing = Some(Sharing { frames: self.frames.clone(), key });
                 context
             }
-            None => RequestContext::new(caller.viewer, self.backend.clone()),
+            None => RequestContext::new(caller.clone(), self.backend.clone()),
         };
         let loaders = Loaders::new(context.tenant.clone());
         Ok(Prepared { request: request.data(context).data(loaders), measure, budget })

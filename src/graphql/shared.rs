@@ -112,7 +112,7 @@ mod tests {
     use crate::domain::id::new_key;
 
     fn viewer(scopes: &str) -> Viewer {
-        Viewer { token: new_key().into(), workspace: new_key().into(), scopes: scopes.parse().unwrap() }
+        Viewer { token: new_key().into(), person: None, workspace: new_key().into(), scopes: scopes.parse().unwrap() }
     }
 
     #[test]
@@ -120,14 +120,14 @@ mod tests {
         let acme = viewer("read");
         let request = || Request::new("subscription { a }");
         let key = Sharing::key(&request(), &acme);
-        assert_eq!(Sharing::key(&request(), &Viewer { token: new_key().into(), ..acme }), key);
+        assert_eq!(Sharing::key(&request(), &Viewer { token: new_key().into(), ..acme.clone() }), key);
         let variables = Variables::from_json(json!({ "a": 1 }));
         for (request, viewer) in [
-            (Request::new("subscription { b }"), acme),
-            (request().operation_name("A"), acme),
-            (request().variables(variables), acme),
+            (Request::new("subscription { b }"), acme.clone()),
+            (request().operation_name("A"), acme.clone()),
+            (request().variables(variables), acme.clone()),
             (request(), viewer("read")),
-            (request(), Viewer { scopes: "write".parse().unwrap(), ..acme }),
+            (request(), Viewer { scopes: "write".parse().unwrap(), ..acme.clone() }),
         ] {
             assert_ne!(Sharing::key(&request, &viewer), key);
         }

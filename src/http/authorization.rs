@@ -31,7 +31,7 @@ pub(super) async fn revoked(tokens: Tokens, token: String, viewer: Viewer, every
     loop {
         sleep(every).await;
         match tokens.viewer(&token).await {
-            Ok(now) if now != Some(viewer) => return,
+            Ok(now) if now.as_ref() != Some(&viewer) => return,
             _ => {}
         }
     }

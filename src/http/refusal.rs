@@ -133,6 +133,11 @@ impl Kind {
 }
 
 impl Refusal {
+    /// Whether another request may fare better, rather than the same one later.
+    pub(super) fn is_of_the_client(&self) -> bool {
+        self.kind.status().is_client_error()
+    }
+
     /// A refusal with a sentence for the client.
     pub(super) fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
         Self {

@@ -103,7 +103,7 @@ fn open(
     let mut admission = services.sockets.admit()?;
     admission.count_for(caller.viewer.token)?;
     let departure = Departure::new(&services.shutdown);
-    let (request_id, viewer) = (caller.request_id.clone(), caller.viewer);
+    let (request_id, viewer) = (caller.request_id.clone(), caller.viewer.clone());
     let following = Following { resume, ending: departure.ending() };
     let Operation { lasting, frames } = services.operations.begin(request, caller, following);
     let token = authorization::token(headers).unwrap_or_default().to_owned();

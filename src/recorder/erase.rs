@@ -10,7 +10,7 @@ use super::{RecordError, Recorder};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ContactId, WorkspaceId};
 use crate::storage::erasure::{self, Erasure};
-use crate::storage::{StorageError, Tenant, parked, retry_races};
+use crate::storage::{StorageError, Tenant, audit, parked, retry_races};
 
 /// How often an erasure that lost a race is retried.
 const MAX_RETRIES: u32 = 10;
@@ -26,6 +26,8 @@ pub struct Retention {
     pub contacts: Option<Duration>,
     /// What was not understood or belonged to nothing.
     pub kept: Duration,
+    /// Entries of the audit log.
+    pub audit: Duration,
 }
 
 impl Recorder {
@@ -61,8 +63,11 @@ impl Recorder {
     async fn remove(&self, retention: Retention) -> Result<(), RecordError> {
         let now = self.0.now();
         let failed = |error: StorageError| RecordError::Storage(Arc::new(error));
+        let db = &self.0.db;
         let before = now.minus(retention.kept);
-        while parked::forget_kept(&self.0.db, before, BATCH_SIZE).await.map_err(failed)? == u64::from(BATCH_SIZE) {}
+        while parked::forget_kept(db, before, BATCH_SIZE).await.map_err(failed)? == u64::from(BATCH_SIZE) {}
+        let before = now.minus(retention.audit);
+        while audit::forget(db, before, BATCH_SIZE).await.map_err(failed)? == u64::from(BATCH_SIZE) {}
         match retention.contacts {
             Some(keep) => self.erase_silent(now.minus(keep)).await,
             None => Ok(()),

@@ -4,6 +4,7 @@
 //! for loaders, or keyset pages, in one statement each. All changes of users go through `ledger`. The differences between the
 //! two databases are in `dialect`.
 
+pub mod audit;
 mod bulk;
 pub mod changes;
 mod connect;

@@ -79,12 +79,21 @@ pub async fn list(db: &Database) -> Result<Vec<Token>, StorageError> {
     Query::anywhere(db).all(format!("{} ORDER BY tokens.created_at, tokens.id", select("TRUE")), read).await
 }
 
-/// Revokes a token; if it is revoked already, the earlier time is kept. `false` if it does not exist.
-pub async fn revoke(db: &Database, id: TokenId, now: Timestamp) -> Result<bool, StorageError> {
+/// The workspace of a token, if there is one with this id.
+pub async fn workspace_of(db: &Database, id: TokenId) -> Result<Option<WorkspaceId>, StorageError> {
+    let found = tokens::Entity::find_by_id(id.0).one(db.reader()).await?;
+    Ok(found.map(|token| token.workspace_id.into()))
+}
+
+/// Revokes a token; if it is revoked already, the earlier time is kept.
+pub async fn revoke(tenant: &Tenant, id: TokenId, now: Timestamp) -> Result<(), StorageError> {
     let revoked = Expr::col(tokens::Column::RevokedAt).if_null(now.micros());
-    let update =
-        tokens::Entity::update_many().filter(tokens::Column::Id.eq(id.0)).col_expr(tokens::Column::RevokedAt, revoked);
-    Ok(update.exec(db.writer()).await?.rows_affected > 0)
+    let update = tokens::Entity::update_many()
+        .filter(tokens::Column::WorkspaceId.eq(tenant.workspace().0))
+        .filter(tokens::Column::Id.eq(id.0))
+        .col_expr(tokens::Column::RevokedAt, revoked);
+    update.exec(tenant.database().writer()).await?;
+    Ok(())
 }
 
 fn select(condition: &str) -> String {

@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod events;
 pub(crate) mod lag;
+pub(crate) mod login;
 pub(crate) mod pages;
 pub(crate) mod process;
 pub(crate) mod proxy;

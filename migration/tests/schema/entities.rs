@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use entity::{
-    changes, contacts, conversations, deployments, kept, leases, lines, messages, outbox, parked, reached, send_tally,
-    sends, staged, tally, tokens, uploads, users, variable_names, variables, versions, workspaces,
+    audit, changes, contacts, conversations, deployments, kept, leases, lines, messages, outbox, parked, reached,
+    send_tally, sends, staged, tally, tokens, uploads, users, variable_names, variables, versions, workspaces,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, Statement,
@@ -49,6 +49,7 @@ fn columns_of_entities() -> BTreeSet<String> {
         columns_of::<messages::Entity>(),
         columns_of::<tally::Entity>(),
         columns_of::<send_tally::Entity>(),
+        columns_of::<audit::Entity>(),
         columns_of::<changes::Entity>(),
         columns_of::<outbox::Entity>(),
         columns_of::<uploads::Entity>(),

@@ -126,6 +126,16 @@ impl Uploads {
         Self(Arc::new(parts), Arc::new(Semaphore::new(SLOTS)))
     }
 
+    /// The data of a workspace.
+    pub fn tenant(&self, workspace: WorkspaceId) -> Tenant {
+        Tenant::new(self.0.db.clone(), workspace)
+    }
+
+    /// The current instant.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
     /// The right to receive a list, if this node does not receive as many as it can.
     pub fn slot(&self) -> Option<Slot> {
         Arc::clone(&self.1).try_acquire_owned().ok()
@@ -137,7 +147,7 @@ impl Uploads {
         workspace: WorkspaceId,
         order: Order,
     ) -> Result<Result<Upload, UploadFault>, StorageError> {
-        Upload::begin(self.clone(), Tenant::new(self.0.db.clone(), workspace), order).await
+        Upload::begin(self.clone(), self.tenant(workspace), order).await
     }
 
     /// Runs to its end what receives a list, even if nobody waits for it any more: then it is what cleans up.

@@ -3,6 +3,7 @@
 //! Whatever is malformed or out of range is reported with its place in the arguments. Limits here bound what one filter can
 //! cost; what a well-formed filter means is the domain's.
 
+pub(crate) mod audit;
 pub(crate) mod conversation;
 pub(crate) mod fact;
 pub(crate) mod id;

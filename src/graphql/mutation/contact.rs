@@ -2,12 +2,14 @@
 
 use async_graphql::{Context, ID, Object, OneofObject, SimpleObject};
 
+use super::{Payload, finish};
 use crate::auth::Scope;
 use crate::domain::id::ContactId;
 use crate::domain::input::Fault;
 use crate::graphql::connection::int;
-use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::context::{ContextExt, Writes};
 use crate::graphql::error::Result;
+use crate::graphql::fresh::Fresh;
 use crate::graphql::input::id::read_user_id;
 use crate::graphql::input::phone::read_phone;
 use crate::graphql::place::Place;
@@ -29,6 +31,9 @@ pub(crate) enum ContactInput {
 /// The result of erasing a person.
 #[derive(SimpleObject)]
 pub(crate) struct EraseContactPayload {
+    /// Who was erased.
+    #[graphql(skip)]
+    contact: Option<ContactId>,
     /// How many users the person was: one in each version that was sent to them or that they started. Null if nothing was
     /// erased.
     erased_users: Option<i32>,
@@ -36,7 +41,7 @@ pub(crate) struct EraseContactPayload {
     user_errors: Vec<UserError>,
 }
 
-#[Object(guard = "Needs(Scope::Admin)")]
+#[Object(guard = "Writes(Scope::Admin)")]
 impl ContactMutation {
     /// Erases a person's data in all conversations: phone, WhatsApp id, name, variables, message texts and payloads, and
     /// whatever arrived and still waits or was kept. What is queued for them fails with `CANCELED`. The users stay, with
@@ -47,15 +52,27 @@ impl ContactMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whose data to erase.")] contact: ContactInput,
-    ) -> Result<EraseContactPayload> {
+    ) -> Result<Fresh<EraseContactPayload>> {
         let mut errors = UserErrors::default();
         let erased = erase(ctx, contact, &mut errors).await?;
-        let erased_users = erased.map(|users| int(i64::try_from(users).unwrap_or(i64::MAX)));
-        Ok(EraseContactPayload { erased_users, user_errors: errors.into_vec() })
+        let (contact, users) = erased.unzip();
+        let erased_users = users.map(|users| int(i64::try_from(users).unwrap_or(i64::MAX)));
+        finish(ctx, EraseContactPayload { contact, erased_users, user_errors: errors.into_vec() }).await
     }
 }
 
-async fn erase(ctx: &Context<'_>, input: ContactInput, errors: &mut UserErrors) -> Result<Option<usize>> {
+impl Payload for EraseContactPayload {
+    fn subject(&self) -> Option<ID> {
+        self.contact.map(|contact| ID(contact.to_string()))
+    }
+
+    fn user_errors(&self) -> &[UserError] {
+        &self.user_errors
+    }
+}
+
+/// Who was erased, and how many users that was.
+async fn erase(ctx: &Context<'_>, input: ContactInput, errors: &mut UserErrors) -> Result<Option<(ContactId, usize)>> {
     let request = ctx.request()?;
     let (place, person) = read(input, errors)?;
     let Some(person) = person else { return Ok(None) };
@@ -64,7 +81,7 @@ async fn erase(ctx: &Context<'_>, input: ContactInput, errors: &mut UserErrors) 
         return Ok(None);
     };
     match request.backend.recorder.erase(request.tenant.workspace(), contact).await? {
-        Erasure::Done { users, .. } => Ok(Some(users)),
+        Erasure::Done { users, .. } => Ok(Some((contact, users))),
         Erasure::Staged => {
             let fault =
                 Fault::new("names somebody on a list that is still being uploaded or prepared; erase them afterwards");

@@ -2,12 +2,13 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
+use super::{finish, payload};
 use crate::auth::Scope;
 use crate::domain::conversation;
 use crate::domain::flow;
 use crate::domain::id::{ConversationId, LineId, VersionId, new_key};
 use crate::domain::input::{Fault, MAX_NAME_BYTES, check_name};
-use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::context::{ContextExt, Writes};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::input::id::{read_conversation_id, read_line_id};
@@ -46,6 +47,8 @@ pub(crate) struct CreateConversationPayload {
     user_errors: Vec<UserError>,
 }
 
+payload!(CreateConversationPayload: conversation);
+
 /// The result of archiving a conversation.
 #[derive(SimpleObject)]
 pub(crate) struct ArchiveConversationPayload {
@@ -55,7 +58,9 @@ pub(crate) struct ArchiveConversationPayload {
     user_errors: Vec<UserError>,
 }
 
-#[Object(guard = "Needs(Scope::Write)")]
+payload!(ArchiveConversationPayload: conversation);
+
+#[Object(guard = "Writes(Scope::Write)")]
 impl ConversationMutation {
     /// Creates a conversation and publishes its first version.
     async fn create_conversation(
@@ -66,7 +71,7 @@ impl ConversationMutation {
         let mut errors = UserErrors::default();
         let conversation = create(ctx, input, &mut errors).await?.map(Lazy::Id).map(Conversation);
         let payload = CreateConversationPayload { conversation, user_errors: errors.into_vec() };
-        Ok(Fresh::new(&ctx.request()?.tenant, payload))
+        finish(ctx, payload).await
     }
 
     /// Archives a conversation: it can no longer be sent, and deployments that are still queued will not be sent.
@@ -80,7 +85,7 @@ impl ConversationMutation {
         let archived = archive(ctx, &id).await?;
         let conversation = errors.found(Place::of("id"), "conversation", archived).map(Lazy::Id).map(Conversation);
         let payload = ArchiveConversationPayload { conversation, user_errors: errors.into_vec() };
-        Ok(Fresh::new(&ctx.request()?.tenant, payload))
+        finish(ctx, payload).await
     }
 }
 

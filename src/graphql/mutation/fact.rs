@@ -1,15 +1,17 @@
 //! Facts: the door for teams whose own bot or provider does the talking.
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use futures_util::future::try_join_all;
 
+use super::{Payload, finish};
 use crate::auth::Scope;
 use crate::domain::clock::MAX_CLOCK_SKEW;
 use crate::domain::fact::Fact;
 use crate::domain::input::Fault;
 use crate::graphql::connection::int;
-use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::context::{ContextExt, Writes};
 use crate::graphql::error::Result;
+use crate::graphql::fresh::Fresh;
 use crate::graphql::input::fact::{FactInput, Known, Reader};
 use crate::graphql::place::Place;
 use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
@@ -35,7 +37,7 @@ pub(crate) struct RecordFactsPayload {
 /// How many facts one call may bring.
 const MAX_FACTS: usize = 1_000;
 
-#[Object(guard = "Needs(Scope::Write)")]
+#[Object(guard = "Writes(Scope::Write)")]
 impl FactMutation {
     /// Records what happened elsewhere: statuses, messages, sessions, completions and variables, just as WhatsApp's
     /// webhooks report them. Facts may come in any order and any number of times; what is already known changes
@@ -44,15 +46,16 @@ impl FactMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The facts; at most 1,000. If one is rejected, none is recorded.")] facts: Vec<FactInput>,
-    ) -> Result<RecordFactsPayload> {
+    ) -> Result<Fresh<RecordFactsPayload>> {
         let mut errors = UserErrors::default();
         let facts = read(ctx, facts, &mut errors).await?;
         if !errors.is_empty() {
-            return Ok(RecordFactsPayload { user_errors: errors.into_vec(), ..RecordFactsPayload::default() });
+            let payload = RecordFactsPayload { user_errors: errors.into_vec(), ..RecordFactsPayload::default() };
+            return finish(ctx, payload).await;
         }
         let request = ctx.request()?;
         let recorded = request.backend.recorder.record(request.tenant.workspace(), facts).await?;
-        Ok(RecordFactsPayload::from(recorded.as_slice()))
+        finish(ctx, RecordFactsPayload::from(recorded.as_slice())).await
     }
 }
 
@@ -85,6 +88,16 @@ async fn find_named(ctx: &Context<'_>, facts: &[FactInput]) -> Result<Known> {
         deployments: deployments.into_iter().flatten().map(|deployment| deployment.id).collect(),
         lines: lines.into_iter().flatten().map(|line| (line.id, line)).collect(),
     })
+}
+
+impl Payload for RecordFactsPayload {
+    fn subject(&self) -> Option<ID> {
+        None
+    }
+
+    fn user_errors(&self) -> &[UserError] {
+        &self.user_errors
+    }
 }
 
 impl From<&[Recorded]> for RecordFactsPayload {

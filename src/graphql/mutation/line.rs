@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
+use super::{finish, payload};
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Direction;
 use crate::domain::id::{ConversationId, LineId, new_key};
 use crate::domain::input::{Fault, MAX_NAME_BYTES, check_name};
-use crate::graphql::context::{ContextExt, Needs, RequestContext};
+use crate::graphql::context::{ContextExt, RequestContext, Writes};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
@@ -51,6 +52,8 @@ pub(crate) struct CreateLinePayload {
     user_errors: Vec<UserError>,
 }
 
+payload!(CreateLinePayload: line);
+
 /// What is to change of a line. What is left out stays as it is.
 #[derive(Debug, InputObject)]
 pub(crate) struct UpdateLineInput {
@@ -73,6 +76,8 @@ pub(crate) struct LinePayload {
     user_errors: Vec<UserError>,
 }
 
+payload!(LinePayload: line);
+
 /// The rate that WhatsApp allows most numbers.
 const DEFAULT_RATE: i32 = 80;
 /// The highest rate that WhatsApp allows a number.
@@ -80,11 +85,11 @@ const MAX_RATE: u32 = 1_000;
 /// The longest provider's id of a number, in bytes; WhatsApp's have some 15 digits.
 const MAX_PHONE_NUMBER_ID_BYTES: usize = 64;
 
-#[Object(guard = "Needs(Scope::Write)")]
+#[Object(guard = "Writes(Scope::Write)")]
 impl LineMutation {
     /// Creates a line. It requires a token with the scope ADMIN. If any workspace already has a line with this
     /// `phoneNumberId`, the error is `CONFLICT`.
-    #[graphql(guard = "Needs(Scope::Admin)")]
+    #[graphql(guard = "Writes(Scope::Admin)")]
     async fn create_line(
         &self,
         ctx: &Context<'_>,
@@ -95,11 +100,11 @@ impl LineMutation {
         let line = create(request, input, &mut errors).await?;
         let line = line.map(Arc::new).map(Line::from);
         let payload = CreateLinePayload { line, user_errors: errors.into_vec() };
-        Ok(Fresh::new(&request.tenant, payload))
+        finish(ctx, payload).await
     }
 
     /// Changes a line's name, rate or default conversation. It requires a token with the scope ADMIN.
-    #[graphql(guard = "Needs(Scope::Admin)")]
+    #[graphql(guard = "Writes(Scope::Admin)")]
     async fn update_line(
         &self,
         ctx: &Context<'_>,
@@ -109,7 +114,7 @@ impl LineMutation {
         let mut errors = UserErrors::default();
         let line = update(request, input, &mut errors).await?;
         let payload = LinePayload { line: line.map(|id| Line(Lazy::Id(id))), user_errors: errors.into_vec() };
-        Ok(Fresh::new(&request.tenant, payload))
+        finish(ctx, payload).await
     }
 
     /// Lets a STOPPED line send again at once, without waiting for the next probe, for example after a bill was paid. If
@@ -127,7 +132,7 @@ impl LineMutation {
             request.backend.sends.resume_line(&request.tenant, line.id).await?;
         }
         let payload = LinePayload { line: line.map(|line| Line(Lazy::Id(line.id))), user_errors: errors.into_vec() };
-        Ok(Fresh::new(&request.tenant, payload))
+        finish(ctx, payload).await
     }
 }
 

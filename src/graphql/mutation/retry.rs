@@ -2,12 +2,13 @@
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
+use super::finish;
 use super::send::SendConversationPayload;
 use crate::auth::Scope;
 use crate::dispatch::{self, Retried, RetryFault, RetryGroup, RetryRequest};
 use crate::domain::input::Fault;
 use crate::graphql::connection::int;
-use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::context::{ContextExt, Writes};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::input::id::read_send_id;
@@ -48,7 +49,7 @@ pub(crate) enum RetryOutcome {
     SentAgain,
 }
 
-#[Object(guard = "Needs(Scope::Write)")]
+#[Object(guard = "Writes(Scope::Write)")]
 impl RetryMutation {
     /// Sends to the failed users of a send again: a new send of the same version, with a new deployment for each user
     /// whose latest deployment is the failed one and whose failure is retryable, or is of the reasons named. Where
@@ -84,7 +85,7 @@ impl RetryMutation {
             let answer = request.backend.sends.retry(&request.tenant, &asked).await?;
             retried = answer.map_err(|fault| refuse(fault, &mut errors)).ok();
         }
-        Ok(Fresh::new(&request.tenant, SendConversationPayload::of_retry(retried, errors)))
+        finish(ctx, SendConversationPayload::of_retry(retried, errors)).await
     }
 }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::retry::RetryCount;
+use super::{finish, payload};
 use crate::auth::Scope;
 use crate::dispatch::{MAX_USERS, MAX_VARIABLES, Recipient, Submission, SubmissionFault};
 use crate::domain::id::{ConversationId, SendId};
 use crate::domain::input::Fault;
 use crate::domain::send::TIMES_TO_LIVE;
-use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::context::{ContextExt, Writes};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
@@ -77,7 +78,9 @@ pub(crate) struct SendConversationPayload {
     pub(super) user_errors: Vec<UserError>,
 }
 
-#[Object(guard = "Needs(Scope::Write)")]
+payload!(SendConversationPayload: send);
+
+#[Object(guard = "Writes(Scope::Write)")]
 impl SendMutation {
     /// Sends the current version of an OUTBOUND conversation to users. The response comes once everything is stored;
     /// the messages go out after that, at the line's rate. Follow them with `sendProgress` or `metricsChanged`.
@@ -94,7 +97,7 @@ impl SendMutation {
             retries: None,
             user_errors: errors.into_vec(),
         };
-        Ok(Fresh::new(&ctx.request()?.tenant, payload))
+        finish(ctx, payload).await
     }
 }
 

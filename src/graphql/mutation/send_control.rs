@@ -2,11 +2,12 @@
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
+use super::{finish, payload};
 use crate::auth::Scope;
 use crate::dispatch::ControlFault;
 use crate::domain::id::SendId;
 use crate::domain::input::Fault;
-use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::context::{ContextExt, Writes};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::input::id::read_send_id;
@@ -28,7 +29,9 @@ pub(crate) struct SendPayload {
     user_errors: Vec<UserError>,
 }
 
-#[Object(guard = "Needs(Scope::Write)")]
+payload!(SendPayload: send);
+
+#[Object(guard = "Writes(Scope::Write)")]
 impl SendControlMutation {
     /// Pauses a send. What is in flight finishes, at most a second's worth; nothing more leaves the queue until
     /// `resumeSend`. Pausing it again changes nothing. A send that is COMPLETED or CANCELED is a `CONFLICT`.
@@ -82,7 +85,7 @@ async fn control(
         }
     }
     let payload = SendPayload { send: found, user_errors: errors.into_vec() };
-    Ok(Fresh::new(&ctx.request()?.tenant, payload))
+    finish(ctx, payload).await
 }
 
 fn refuse(fault: ControlFault, place: Place, errors: &mut UserErrors) {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::conversation::read_flow;
+use super::{finish, payload};
 use crate::auth::Scope;
 use crate::domain::conversation;
-use crate::graphql::context::{ContextExt, Needs};
+use crate::graphql::context::{ContextExt, Writes};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::input::id::read_conversation_id;
@@ -42,7 +43,9 @@ pub(crate) struct PublishVersionPayload {
     user_errors: Vec<UserError>,
 }
 
-#[Object(guard = "Needs(Scope::Write)")]
+payload!(PublishVersionPayload: version);
+
+#[Object(guard = "Writes(Scope::Write)")]
 impl VersionMutation {
     /// Publishes a new version of a conversation and makes it the current one. It starts without users; earlier
     /// versions keep theirs, and sends in progress stay with the version they were created for.
@@ -58,7 +61,7 @@ impl VersionMutation {
             version: published.map(Arc::new).map(Version::from),
             user_errors: errors.into_vec(),
         };
-        Ok(Fresh::new(&ctx.request()?.tenant, payload))
+        finish(ctx, payload).await
     }
 }
 

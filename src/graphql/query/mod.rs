@@ -1,5 +1,6 @@
 //! What can be asked: one file per noun. Every field needs a token that may read.
 
+mod audit;
 mod conversation;
 mod line;
 mod node;
@@ -8,7 +9,7 @@ mod viewer;
 
 use async_graphql::MergedObject;
 
-/// Everything that can be read. It requires a token with the scope READ.
+/// Everything that can be read. It requires a token with the scope READ; `auditLog` requires ADMIN.
 #[derive(Default, MergedObject)]
 pub(crate) struct Query(
     node::NodeQuery,
@@ -16,4 +17,5 @@ pub(crate) struct Query(
     conversation::ConversationQuery,
     send::SendQuery,
     line::LineQuery,
+    audit::AuditQuery,
 );

@@ -15,6 +15,6 @@ impl ViewerQuery {
     /// Who sent this request, as identified by its token.
     #[expect(clippy::unused_async, reason = "async-graphql calls resolvers as async functions")]
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
-        Ok(Viewer(ctx.request()?.viewer))
+        Ok(Viewer(ctx.request()?.viewer.clone()))
     }
 }

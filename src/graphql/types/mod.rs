@@ -4,6 +4,7 @@
 //! domain already knows. It computes nothing itself. The documentation comments here are the schema's descriptions, so
 //! their reader is an API user.
 
+pub(crate) mod audit;
 pub(crate) mod conversation;
 pub(crate) mod deployment;
 pub(crate) mod failure;

@@ -138,7 +138,7 @@ impl Toy {
     }
 
     fn prepare(&self, request: Request, caller: &Caller) -> Request {
-        request.data(caller.viewer).data(self.seen.clone())
+        request.data(caller.viewer.clone()).data(self.seen.clone())
     }
 }
 

@@ -29,10 +29,12 @@ use tracing::Instrument;
 use self::decoder::{Decoder, Unreadable};
 use super::refusal::{Kind, Refusal};
 use super::{Services, authorization};
-use crate::auth::Scope;
+use crate::auth::{Audited, Scope, Viewer};
 use crate::dispatch::SubmissionFault;
 use crate::dispatch::uploads::{ListRow, Received, Refused, Slot, Upload, UploadFault};
+use crate::domain::audit::AuditOutcome;
 use crate::storage::{FaultKind, StorageError};
+use crate::telemetry::RequestId;
 
 /// The most bytes that are decoded before their rows are passed on.
 const SLICE_BYTES: usize = 64 * 1_024;
@@ -45,7 +47,7 @@ const DRAINED_BYTES: usize = 16 * 1_024 * 1_024;
 pub(super) async fn receive(State(services): State<Arc<Services>>, request: Request) -> Result<Response, Refusal> {
     let (head, body) = request.into_parts();
     let mut pieces = Pieces { body: body.into_data_stream(), stall: services.uploads.stall(), ended: false };
-    let (slot, decoder, upload) = match begin(&services, &head).await {
+    let (slot, decoder, upload, audited) = match begin(&services, &head).await {
         Ok(begun) => begun,
         Err(refusal) => {
             // Who asks whether to send the body has not sent it yet.
@@ -57,14 +59,20 @@ pub(super) async fn receive(State(services): State<Arc<Services>>, request: Requ
     };
     let received = async move {
         let _slot = slot;
-        take(upload, decoder, pieces).await
+        let received = take(upload, decoder, pieces).await;
+        match &received {
+            Ok(received) => audited.finish(AuditOutcome::Done, Some(received.send.to_string())).await,
+            Err(refusal) if refusal.is_of_the_client() => audited.finish(AuditOutcome::Rejected, None).await,
+            Err(_) => {}
+        }
+        received
     };
     let received = services.uploads.receive(received.in_current_span()).await;
     received.unwrap_or_else(|_| Err(Refusal::internal())).map(answer)
 }
 
 /// Everything that is decided before the body is read.
-async fn begin(services: &Services, head: &Parts) -> Result<(Slot, Decoder, Upload), Refusal> {
+async fn begin(services: &Services, head: &Parts) -> Result<(Slot, Decoder, Upload, Audited), Refusal> {
     let viewer = authorization::viewer(&services.tokens, &head.headers).await?;
     if !viewer.scopes.allow(Scope::Write) {
         return Err(Refusal::new(Kind::Forbidden, "The token lacks the scope WRITE"));
@@ -72,8 +80,21 @@ async fn begin(services: &Services, head: &Parts) -> Result<(Slot, Decoder, Uplo
     let order = parameters::read(head.uri.query().unwrap_or_default())?;
     let decoder = Decoder::of(&head.headers)?;
     let slot = services.uploads.slot().ok_or_else(busy)?;
-    let upload = services.uploads.begin(viewer.workspace, order).await??;
-    Ok((slot, decoder, upload))
+    let audited = audit(services, &viewer, head).await?;
+    match services.uploads.begin(viewer.workspace, order).await? {
+        Ok(upload) => Ok((slot, decoder, upload, audited)),
+        Err(fault) => {
+            audited.finish(AuditOutcome::Rejected, None).await;
+            Err(fault.into())
+        }
+    }
+}
+
+/// Adds the list to the audit log.
+async fn audit(services: &Services, viewer: &Viewer, head: &Parts) -> Result<Audited, Refusal> {
+    let request = head.extensions.get::<RequestId>().cloned().unwrap_or_else(RequestId::generate);
+    let (tenant, now) = (services.uploads.tenant(viewer.workspace), services.uploads.now());
+    Ok(Audited::begin(&tenant, (viewer, &request), "POST /sends", now).await?)
 }
 
 /// The pieces of a body.

@@ -55,7 +55,7 @@ impl Session {
     pub(super) fn new(services: Arc<Services>, greeted: Greeted, socket: WebSocket) -> Self {
         let (sink, reader) = socket.split();
         let Greeted { viewer, token } = greeted;
-        let revoked = revoked(services.tokens.clone(), token, viewer, services.websocket.recheck).boxed();
+        let revoked = revoked(services.tokens.clone(), token, viewer.clone(), services.websocket.recheck).boxed();
         let every = services.websocket.keep_alive;
         let mut keep_alive = interval_at(Instant::now() + every, every);
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -145,7 +145,7 @@ impl Session {
             let refusal = Refusal::new(Kind::TooManyRequests, message);
             return self.writer.push(message::error(&id, &[refusal.error(&request_id)]));
         }
-        let caller = Caller { viewer: self.viewer, request_id: request_id.clone() };
+        let caller = Caller { viewer: self.viewer.clone(), request_id: request_id.clone() };
         let following = Following { resume: None, ending: self.departure.ending() };
         self.running.start(id, request_id, self.services.operations.begin(request, caller, following));
     }

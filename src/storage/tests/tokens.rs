@@ -32,7 +32,7 @@ async fn a_token_opens_its_workspace_until_it_is_revoked(db: Database) {
     let token = tokens::find_by_hash(&db, "hash").await.unwrap().unwrap();
     assert_eq!((token.id, token.workspace, token.workspace_name.as_str(), token.scopes), (id, workspace, "acme", 3));
     assert_eq!(tokens::find_by_hash(&db, "other").await.unwrap(), None);
-    assert!(tokens::revoke(&db, id, at(5)).await.unwrap());
+    tokens::revoke(&tenant, id, at(5)).await.unwrap();
     assert_eq!(tokens::find_by_hash(&db, "hash").await.unwrap(), None);
 }
 
@@ -40,9 +40,13 @@ async fn an_earlier_revocation_keeps_its_time(db: Database) {
     let tenant = Tenant::new(db.clone(), tokens::get_workspace(&db, "acme", at(1)).await.unwrap());
     let id = tokens::create(&tenant, "hash", 1, at(2)).await.unwrap();
     let other = tokens::create(&tenant, "other", 1, at(3)).await.unwrap();
-    assert!(tokens::revoke(&db, id, at(5)).await.unwrap());
-    assert!(tokens::revoke(&db, id, at(6)).await.unwrap());
-    assert!(!tokens::revoke(&db, TokenId(new_key()), at(6)).await.unwrap());
+    tokens::revoke(&tenant, id, at(5)).await.unwrap();
+    tokens::revoke(&tenant, id, at(6)).await.unwrap();
+    // Nobody revokes the tokens of another workspace.
+    let stranger = Tenant::new(db.clone(), tokens::get_workspace(&db, "other", at(1)).await.unwrap());
+    tokens::revoke(&stranger, other, at(6)).await.unwrap();
+    assert_eq!(tokens::workspace_of(&db, other).await.unwrap(), Some(tenant.workspace()));
+    assert_eq!(tokens::workspace_of(&db, TokenId(new_key())).await.unwrap(), None);
 
     let listed = tokens::list(&db).await.unwrap();
     let listed: Vec<_> = listed.iter().map(|token| (token.id, token.revoked_at)).collect();
