@@ -1,10 +1,14 @@
 //! Who may do what: tokens, scopes, and the wall between workspaces.
 
+use std::time::Duration;
+
+use bluetick::domain::clock::Clock;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::client::Client;
+use crate::support::client::{Client, http};
 use crate::support::database::Database;
+use crate::support::events::Events;
 use crate::support::login;
 use crate::support::server::Server;
 use crate::support::socket::Socket;
@@ -21,6 +25,10 @@ tests! {
         a_socket_without_a_token_in_force_is_closed,
         a_revoked_token_opens_nothing,
         a_token_of_another_login_opens_its_workspace_until_it_expires,
+        a_stream_token_opens_streams_and_nothing_else,
+        a_stream_token_opens_nothing_after_a_minute,
+        what_a_stream_token_opened_ends_with_the_token_it_was_made_for,
+        a_token_has_so_many_stream_tokens_and_no_more,
         the_viewer_is_the_tokens_workspace_and_scopes,
         a_token_that_only_reads_changes_nothing,
         a_token_that_writes_creates_and_changes_no_lines,
@@ -84,6 +92,105 @@ async fn a_token_of_another_login_opens_its_workspace_until_it_expires(database:
     open.next().await.unwrap();
     assert_eq!(open.closed().await, Some(4403));
     assert_eq!(brief.post(VIEWER, json!({})).await.status, StatusCode::UNAUTHORIZED);
+}
+
+const METRICS_CHANGED: &str = "subscription($id: ID!) { metricsChanged(conversationId: $id) { revision } }";
+
+/// What `POST /stream-tokens` answers.
+async fn ask_for_stream_token(client: &Client) -> (StatusCode, Value) {
+    let request = http().post(format!("{}/stream-tokens", client.server));
+    let request = client.token.iter().fold(request, reqwest::RequestBuilder::bearer_auth);
+    let answer = request.send().await.unwrap();
+    (answer.status(), answer.json().await.unwrap())
+}
+
+/// A client with a stream token of another's.
+async fn streaming(client: &Client) -> Client {
+    let (status, made) = ask_for_stream_token(client).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    client.with_token(made["token"].as_str())
+}
+
+/// Opens a stream as a browser's `EventSource` does, with a token in the address.
+async fn event_source(client: &Client, conversation: &str) -> reqwest::Response {
+    let variables = json!({ "id": conversation }).to_string();
+    let mut address = reqwest::Url::parse(&format!("{}/graphql/sse", client.server)).unwrap();
+    let token = client.token.as_deref().unwrap();
+    address.query_pairs_mut().extend_pairs([("query", METRICS_CHANGED), ("variables", &variables), ("token", token)]);
+    http().get(address).header("accept", "text/event-stream").send().await.unwrap()
+}
+
+async fn a_stream_token_opens_streams_and_nothing_else(workspace: Workspace) {
+    let conversation = workspace.conversation("Welcome").await;
+    let stream = streaming(&workspace.api).await;
+    let mut events = Events::of(event_source(&stream, &conversation).await);
+    assert!(events.next().await.is_some());
+    let mut frames = stream.subscribe(METRICS_CHANGED, json!({ "id": conversation })).await;
+    assert!(frames.next().await.is_some());
+    // A mutation over such a stream lacks the scope, and other doors stay closed.
+    let document = "mutation($id: ID!) { archiveConversation(id: $id) { userErrors { code } } }";
+    let mut refused = stream.events(document, json!({ "id": conversation }), None).await;
+    assert_eq!(refused.result().await.unwrap()["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    assert_eq!(stream.post(VIEWER, json!({})).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(ask_for_stream_token(&stream).await.0, StatusCode::UNAUTHORIZED);
+    // Any other token has no place in an address.
+    assert_eq!(event_source(&workspace.api, &conversation).await.status(), StatusCode::UNAUTHORIZED);
+    // It shows what the token shows that it was made for, and no more.
+    for (scopes, shown) in [("read", json!(["READ"])), ("admin,personal", json!(["READ", "PERSONAL"]))] {
+        let stream = streaming(&workspace.server.client("acme", scopes).await).await;
+        let mut events = stream.events(VIEWER, json!({}), None).await;
+        assert_eq!(events.result().await.unwrap()["data"]["viewer"]["scopes"], shown);
+    }
+}
+
+async fn a_stream_token_opens_nothing_after_a_minute(workspace: Workspace) {
+    let conversation = workspace.conversation("Welcome").await;
+    let (_, made) = ask_for_stream_token(&workspace.api).await;
+    let stream = workspace.api.with_token(made["token"].as_str());
+    let mut events = Events::of(event_source(&stream, &conversation).await);
+    assert!(events.next().await.is_some());
+    let latest = workspace.server.clock.now().plus(Duration::from_mins(1)).to_string();
+    assert!(made["expiresAt"].as_str().unwrap() <= latest.as_str());
+    workspace.server.clock.advance(Duration::from_mins(1));
+    assert_eq!(event_source(&stream, &conversation).await.status(), StatusCode::UNAUTHORIZED);
+    // What it has opened goes on.
+    workspace.send(&conversation, json!([{ "phone": "+573000000000" }])).await;
+    assert!(events.next().await.is_some());
+}
+
+async fn what_a_stream_token_opened_ends_with_the_token_it_was_made_for(database: Database) {
+    let settings = [login::SETTINGS.as_slice(), &[("websocket.recheck_seconds", "1")]].concat();
+    let workspace = Workspace::on(Server::start(database, &settings).await).await;
+    let conversation = workspace.conversation("Welcome").await;
+    let follow = async |client: &Client| {
+        let mut frames = client.subscribe(METRICS_CHANGED, json!({ "id": conversation })).await;
+        frames.next().await.unwrap();
+        frames
+    };
+    let reader = workspace.server.client("acme", "read").await;
+    let mut of_reader = follow(&streaming(&reader).await).await;
+    let mut of_ana = follow(&streaming(&login::ana(&workspace.api, "acme", "read", 4)).await).await;
+    let unopened = streaming(&reader).await;
+    let db = workspace.server.database.connect().await;
+    let revoke = "UPDATE tokens SET revoked_at = 1 WHERE scopes = 1";
+    sea_orm::ConnectionTrait::execute_unprepared(&db, revoke).await.unwrap();
+    db.close().await.unwrap();
+    assert_eq!(of_reader.closed().await, Some(4403));
+    assert_eq!(event_source(&unopened, &conversation).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(of_ana.closed().await, Some(4403));
+}
+
+async fn a_token_has_so_many_stream_tokens_and_no_more(workspace: Workspace) {
+    for _ in 0..100 {
+        assert_eq!(ask_for_stream_token(&workspace.api).await.0, StatusCode::CREATED);
+    }
+    let (status, refused) = ask_for_stream_token(&workspace.api).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "TOO_MANY_REQUESTS");
+    let other = workspace.server.client("acme", "read").await;
+    assert_eq!(ask_for_stream_token(&other).await.0, StatusCode::CREATED);
+    workspace.server.clock.advance(Duration::from_mins(1));
+    assert_eq!(ask_for_stream_token(&workspace.api).await.0, StatusCode::CREATED);
 }
 
 async fn the_viewer_is_the_tokens_workspace_and_scopes(server: Server) {

@@ -26,6 +26,7 @@ pub mod reached;
 pub mod send_tally;
 pub mod sends;
 pub mod staged;
+pub mod stream_tokens;
 pub mod tally;
 pub mod tokens;
 pub mod uploads;

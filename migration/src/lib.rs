@@ -30,6 +30,7 @@ mod m0018_trimming;
 mod m0019_personal_scope;
 mod m0020_erasure;
 mod m0021_audit;
+mod m0022_stream_tokens;
 mod step;
 
 use sea_orm_migration::prelude::*;
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_personal_scope::STEP),
             Box::new(m0020_erasure::STEP),
             Box::new(m0021_audit::STEP),
+            Box::new(m0022_stream_tokens::STEP),
         ]
     }
 }

@@ -146,7 +146,7 @@ impl Parts {
         let api = graphql::Api::new(backend, settings.graphql.clone())?;
         Ok(Services {
             operations: Operations::new(Arc::new(api), &settings.http),
-            tokens: Tokens::new(database.clone()).with_jwts(Jwts::new(&settings.auth)?),
+            tokens: Tokens::new(database.clone(), clock.clone()).with_jwts(Jwts::new(&settings.auth)?),
             webhooks: Webhooks::new(&settings.whatsapp, webhooks),
             uploads,
             database: Arc::new(database.clone()),

@@ -25,7 +25,7 @@ pub(crate) struct FakeTokens {
 impl FakeTokens {
     /// Creates a token with these scopes, in a workspace of its own.
     pub(crate) fn add(&self, scopes: &str) -> String {
-        let token = secret::generate(&mut rand::rng()).expose().to_owned();
+        let token = secret::generate(secret::TOKEN, &mut rand::rng()).expose().to_owned();
         let row = Token {
             id: TokenId(new_key()),
             workspace: WorkspaceId(new_key()),

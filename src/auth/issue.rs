@@ -27,7 +27,7 @@ pub async fn create_token(
 ) -> Result<NewToken, StorageError> {
     let now = clock.now();
     let workspace = tokens::get_workspace(db, name, now).await?;
-    let token = secret::generate(&mut rand::rng());
+    let token = secret::generate(secret::TOKEN, &mut rand::rng());
     let tenant = Tenant::new(db.clone(), workspace);
     let audited = Audited::begin_command(&tenant, "token create", now).await?;
     let id = tokens::create(&tenant, &secret::hash(token.expose()), scopes.bits(), now).await?;
@@ -53,6 +53,8 @@ pub fn parse_token_id(text: &str) -> Option<TokenId> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::auth::{Tokens, Viewer};
     use crate::domain::clock::SystemClock;
@@ -70,13 +72,16 @@ mod tests {
 
         let listed = tokens::list(&db).await.unwrap();
         assert_eq!(listed.iter().map(|token| token.id).collect::<Vec<_>>(), [new.id, other.id]);
-        let viewer = |token| Viewer { token, person: None, workspace: listed[0].workspace, scopes };
-        assert_eq!(Tokens::new(db.clone()).viewer(new.token.expose()).await.unwrap(), Some(viewer(new.id)));
+        let viewer = |token| Viewer { token, person: None, workspace: listed[0].workspace, scopes, expires: None };
+        assert_eq!(
+            Tokens::new(db.clone(), Arc::new(SystemClock)).viewer(new.token.expose()).await.unwrap(),
+            Some(viewer(new.id))
+        );
 
         assert!(revoke_token(&db, &SystemClock, new.id).await.unwrap());
         assert!(!revoke_token(&db, &SystemClock, TokenId(new_key())).await.unwrap());
         // Like another node, or this one a moment later: without anything in the cache.
-        let later = Tokens::new(db);
+        let later = Tokens::new(db, Arc::new(SystemClock));
         assert_eq!(later.viewer(new.token.expose()).await.unwrap(), None);
         assert_eq!(later.viewer(other.token.expose()).await.unwrap(), Some(viewer(other.id)));
     }

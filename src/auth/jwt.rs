@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::{Scope, Scopes};
 use crate::config::AuthSettings;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::{TokenId, derived_key};
 
 /// The shortest secret, in bytes: as long as the hash of HS256.
@@ -45,6 +46,8 @@ pub(super) struct Bearer {
     pub(super) workspace: String,
     /// What it permits.
     pub(super) scopes: Scopes,
+    /// When it ends.
+    pub(super) expires: Timestamp,
 }
 
 /// What is read of a token's claims.
@@ -54,6 +57,7 @@ struct Claims {
     sub: Option<String>,
     workspace: String,
     scopes: Words,
+    exp: i64,
 }
 
 /// A claim of several words: a list, or one text of them.
@@ -112,11 +116,12 @@ impl Jwts {
         let header = decode_header(token).ok()?;
         let named = |key: &&Key| header.kid.is_none() || key.id.is_none() || key.id == header.kid;
         let claims = |key: &Key| Some(decode(token, &key.decoding, &key.validation).ok()?.claims);
-        let Claims { sub, workspace, scopes } = self.keys.iter().filter(named).find_map(claims)?;
+        let Claims { sub, workspace, scopes, exp } = self.keys.iter().filter(named).find_map(claims)?;
         let bearer = sub.as_deref().unwrap_or(token);
         let parts = [self.issuer.as_bytes(), workspace.as_bytes(), bearer.as_bytes()];
         let token = TokenId(derived_key("jwt", &parts));
-        Some(Bearer { token, person: sub.as_deref().map(Arc::from), scopes: scopes.read()?, workspace })
+        let expires = Timestamp::from_seconds(exp).unwrap_or(Timestamp::END);
+        Some(Bearer { token, person: sub.as_deref().map(Arc::from), scopes: scopes.read()?, workspace, expires })
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod fake;
 mod issue;
 mod jwt;
 mod secret;
+mod stream;
 mod tokens;
 
 use std::fmt;
@@ -18,8 +19,11 @@ use std::sync::Arc;
 pub use audit::Audited;
 pub use issue::{NewToken, create_token, parse_token_id, revoke_token};
 pub use jwt::{JwtError, Jwts};
+pub use secret::STREAM as STREAM_TOKEN;
+pub use stream::NewStreamToken;
 pub use tokens::Tokens;
 
+use crate::domain::clock::Timestamp;
 use crate::domain::id::{TokenId, WorkspaceId};
 
 /// A permission of a token.
@@ -55,6 +59,8 @@ pub struct Viewer {
     pub workspace: WorkspaceId,
     /// What the token permits.
     pub scopes: Scopes,
+    /// When it ends by itself, as a JWT does.
+    pub expires: Option<Timestamp>,
 }
 
 impl Scope {
@@ -81,6 +87,12 @@ impl Scopes {
     /// The bits as they are stored.
     pub const fn bits(self) -> i16 {
         self.0
+    }
+
+    /// The set without what changes anything.
+    #[must_use]
+    pub const fn reading(self) -> Self {
+        Self(self.0 & (Scope::Read as i16 | Scope::Personal as i16))
     }
 
     /// The set of all scopes.

@@ -12,7 +12,9 @@ use futures_util::future::BoxFuture;
 use moka::future::Cache;
 
 use super::jwt::{self, Bearer, Jwts};
+use super::stream::Streams;
 use super::{Scopes, Viewer, secret};
+use crate::domain::clock::Clock;
 use crate::domain::id::WorkspaceId;
 use crate::storage::tokens::{self, Token};
 use crate::storage::{Database, StorageError};
@@ -31,6 +33,8 @@ pub struct Tokens {
     workspaces: Cache<String, Option<WorkspaceId>>,
     find: Find,
     viewers: Cache<String, Option<Viewer>>,
+    /// Where stream tokens are, if there are any.
+    pub(super) streams: Option<Streams>,
 }
 
 /// Finds the valid token with a hash.
@@ -41,8 +45,8 @@ type FindWorkspace = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<Work
 
 impl Tokens {
     /// The tokens of a database.
-    pub fn new(db: Database) -> Self {
-        let workspaces = db.clone();
+    pub fn new(db: Database, clock: Arc<dyn Clock>) -> Self {
+        let (workspaces, streams) = (db.clone(), Streams { db: db.clone(), clock });
         let find = move |hash: String| {
             let db = db.clone();
             async move { tokens::find_by_hash(&db, &hash).await }.boxed()
@@ -51,7 +55,11 @@ impl Tokens {
             let db = workspaces.clone();
             async move { tokens::find_workspace(&db, &name).await }.boxed()
         };
-        Self { find_workspace: Arc::new(find_workspace), ..Self::cached(Arc::new(find), CACHE_TTL) }
+        Self {
+            find_workspace: Arc::new(find_workspace),
+            streams: Some(streams),
+            ..Self::cached(Arc::new(find), CACHE_TTL)
+        }
     }
 
     /// Also accepts JWTs.
@@ -65,7 +73,7 @@ impl Tokens {
         let viewers = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(ttl).build();
         let workspaces = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(ttl).build();
         let find_workspace: FindWorkspace = Arc::new(|_| async { Ok(None) }.boxed());
-        Self { jwts: None, find_workspace, workspaces, find, viewers }
+        Self { jwts: None, find_workspace, workspaces, find, viewers, streams: None }
     }
 
     /// The viewer of a token; `None` if it is unknown or was revoked. Concurrent requests with the same token share the lookup,
@@ -74,7 +82,7 @@ impl Tokens {
         if let Some(jwts) = self.jwts.as_ref().filter(|_| jwt::is_well_formed(token)) {
             return self.viewer_of_jwt(jwts, token).await;
         }
-        if !secret::is_well_formed(token) {
+        if !secret::is_well_formed(secret::TOKEN, token) {
             return Ok(None);
         }
         let hash = secret::hash(token);
@@ -83,15 +91,16 @@ impl Tokens {
     }
 
     async fn viewer_of_jwt(&self, jwts: &Jwts, token: &str) -> Result<Option<Viewer>, Arc<StorageError>> {
-        let Some(Bearer { token, person, workspace, scopes }) = jwts.verify(token) else { return Ok(None) };
+        let Some(Bearer { token, person, workspace, scopes, expires }) = jwts.verify(token) else { return Ok(None) };
         let found = (self.find_workspace)(workspace.clone());
         let workspace = self.workspaces.try_get_with(workspace, found).await?;
-        Ok(workspace.map(|workspace| Viewer { token, person, workspace, scopes }))
+        Ok(workspace.map(|workspace| Viewer { token, person, workspace, scopes, expires: Some(expires) }))
     }
 }
 
 const fn viewer_of(token: &Token) -> Viewer {
-    Viewer { token: token.id, person: None, workspace: token.workspace, scopes: Scopes::from_bits(token.scopes) }
+    let scopes = Scopes::from_bits(token.scopes);
+    Viewer { token: token.id, person: None, workspace: token.workspace, scopes, expires: None }
 }
 
 #[cfg(test)]
@@ -106,7 +115,7 @@ mod tests {
         let fake = FakeTokens::default();
         let tokens = Tokens::cached(fake.find(), LONG);
         let token = fake.add("read,write");
-        let unknown = secret::generate(&mut rand::rng());
+        let unknown = secret::generate(secret::TOKEN, &mut rand::rng());
         for _ in 0..10 {
             assert!(tokens.viewer(&token).await.unwrap().is_some());
             assert_eq!(tokens.viewer(unknown.expose()).await.unwrap(), None);

@@ -112,7 +112,13 @@ mod tests {
     use crate::domain::id::new_key;
 
     fn viewer(scopes: &str) -> Viewer {
-        Viewer { token: new_key().into(), person: None, workspace: new_key().into(), scopes: scopes.parse().unwrap() }
+        Viewer {
+            token: new_key().into(),
+            person: None,
+            workspace: new_key().into(),
+            scopes: scopes.parse().unwrap(),
+            expires: None,
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The bearer token of a request, and the viewer it identifies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -8,17 +9,34 @@ use tokio::time::sleep;
 
 use super::refusal::{Kind, Refusal};
 use crate::auth::{Tokens, Viewer};
+use crate::storage::StorageError;
+
+/// Who opens a stream with a token: that of the head, or one in the address.
+pub(super) async fn viewer_of_stream(tokens: &Tokens, token: Option<&str>) -> Result<Viewer, Refusal> {
+    match token {
+        Some(token) => known(tokens.viewer_of_stream(token).await),
+        None => Err(none()),
+    }
+}
 
 /// Who sent a request with this head.
 pub(super) async fn viewer(tokens: &Tokens, headers: &HeaderMap) -> Result<Viewer, Refusal> {
-    let Some(token) = token(headers) else {
-        return Err(unauthenticated("A token is required: send the header \"Authorization: Bearer <token>\""));
-    };
-    match tokens.viewer(token).await {
+    match token(headers) {
+        Some(token) => known(tokens.viewer(token).await),
+        None => Err(none()),
+    }
+}
+
+fn known(viewer: Result<Option<Viewer>, Arc<StorageError>>) -> Result<Viewer, Refusal> {
+    match viewer {
         Ok(Some(viewer)) => Ok(viewer),
-        Ok(None) => Err(unauthenticated("The token is unknown or was revoked")),
+        Ok(None) => Err(unauthenticated("The token is unknown, expired or revoked")),
         Err(cause) => Err(Refusal::unavailable().because(cause)),
     }
+}
+
+fn none() -> Refusal {
+    unauthenticated("A token is required: send the header \"Authorization: Bearer <token>\"")
 }
 
 /// The token of a request with this head.
@@ -30,9 +48,8 @@ pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
 pub(super) async fn revoked(tokens: Tokens, token: String, viewer: Viewer, every: Duration) {
     loop {
         sleep(every).await;
-        match tokens.viewer(&token).await {
-            Ok(now) if now.as_ref() != Some(&viewer) => return,
-            _ => {}
+        if let Ok(false) = tokens.stands(&token, &viewer).await {
+            return;
         }
     }
 }

@@ -24,6 +24,7 @@ mod serve;
 mod shutdown;
 mod sockets;
 mod sse;
+mod stream_tokens;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -83,6 +84,7 @@ pub fn router(services: Services) -> Router {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/graphql/ws", any(ws::upgrade))
         .route("/graphql/sse", get(sse::get).post(sse::post))
+        .route("/stream-tokens", post(stream_tokens::make))
         .route("/sends", post(uploads::receive))
         .route("/webhooks/whatsapp", get(webhooks::subscribe).post(webhooks::receive))
         .route("/metrics", get(exposition::get))

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use async_graphql::{Request, Value, Variables};
 use serde::Deserialize;
 
+use crate::auth::STREAM_TOKEN;
+
 /// What makes parameters unreadable, told to the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -26,6 +28,15 @@ pub(super) struct QueryString {
     operation_name: Option<String>,
     variables: Option<String>,
     extensions: Option<String>,
+    /// A stream token, where the address opens a stream.
+    token: Option<String>,
+}
+
+impl QueryString {
+    /// The stream token in it. Any other token has no place in an address.
+    pub(super) fn stream_token(&self) -> Option<&str> {
+        self.token.as_deref().filter(|token| token.starts_with(STREAM_TOKEN))
+    }
 }
 
 impl Malformed {
@@ -158,6 +169,7 @@ mod tests {
             operation_name: Some(String::new()),
             variables: Some(variables.to_owned()),
             extensions: None,
+            token: None,
         };
         assert_eq!(from_query_string(parameters("{\"n\": 1}")).unwrap().variables["n"].to_string(), "1");
         assert!(from_query_string(parameters("")).unwrap().operation_name.is_none());

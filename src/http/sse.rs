@@ -68,9 +68,10 @@ pub(super) async fn post(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
     accept(&headers)?;
-    let viewer = authorization::viewer(&services.tokens, &headers).await?;
+    let token = authorization::token(&headers).map(str::to_owned);
+    let viewer = authorization::viewer_of_stream(&services.tokens, token.as_deref()).await?;
     let request = read_body(&services, &headers, request).await?;
-    open(&services, &headers, request, Caller { viewer, request_id })
+    open(&services, &headers, request, (Caller { viewer, request_id }, token))
 }
 
 /// `GET /graphql/sse`.
@@ -81,9 +82,12 @@ pub(super) async fn get(
     query: Result<Query<QueryString>, QueryRejection>,
 ) -> Result<HttpResponse, Refusal> {
     accept(&headers)?;
-    let viewer = authorization::viewer(&services.tokens, &headers).await?;
+    // A browser's EventSource cannot send a header.
+    let in_address = query.as_ref().ok().and_then(|query| query.stream_token());
+    let token = authorization::token(&headers).or(in_address).map(str::to_owned);
+    let viewer = authorization::viewer_of_stream(&services.tokens, token.as_deref()).await?;
     let request = read_query_string(&services, query)?;
-    open(&services, &headers, request, Caller { viewer, request_id })
+    open(&services, &headers, request, (Caller { viewer, request_id }, token))
 }
 
 fn accept(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -97,7 +101,7 @@ fn open(
     services: &Services,
     headers: &HeaderMap,
     request: async_graphql::Request,
-    caller: Caller,
+    (caller, token): (Caller, Option<String>),
 ) -> Result<HttpResponse, Refusal> {
     let resume = last_event_id(headers)?;
     let mut admission = services.sockets.admit()?;
@@ -106,7 +110,7 @@ fn open(
     let (request_id, viewer) = (caller.request_id.clone(), caller.viewer.clone());
     let following = Following { resume, ending: departure.ending() };
     let Operation { lasting, frames } = services.operations.begin(request, caller, following);
-    let token = authorization::token(headers).unwrap_or_default().to_owned();
+    let token = token.unwrap_or_default();
     let revoked = authorization::revoked(services.tokens.clone(), token, viewer, services.websocket.recheck).boxed();
     let open = (admission, services.shutdown.open_socket());
     let events =

@@ -10,7 +10,7 @@ use super::{RecordError, Recorder};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ContactId, WorkspaceId};
 use crate::storage::erasure::{self, Erasure};
-use crate::storage::{StorageError, Tenant, audit, parked, retry_races};
+use crate::storage::{StorageError, Tenant, audit, parked, retry_races, stream_tokens};
 
 /// How often an erasure that lost a race is retried.
 const MAX_RETRIES: u32 = 10;
@@ -66,6 +66,7 @@ impl Recorder {
         let db = &self.0.db;
         let before = now.minus(retention.kept);
         while parked::forget_kept(db, before, BATCH_SIZE).await.map_err(failed)? == u64::from(BATCH_SIZE) {}
+        while stream_tokens::forget(db, now, BATCH_SIZE).await.map_err(failed)? == u64::from(BATCH_SIZE) {}
         let before = now.minus(retention.audit);
         while audit::forget(db, before, BATCH_SIZE).await.map_err(failed)? == u64::from(BATCH_SIZE) {}
         match retention.contacts {

@@ -31,6 +31,7 @@ mod row;
 mod rows;
 pub mod sends;
 mod source;
+pub mod stream_tokens;
 #[cfg(test)]
 mod tests;
 pub mod tokens;

@@ -79,6 +79,12 @@ pub async fn list(db: &Database) -> Result<Vec<Token>, StorageError> {
     Query::anywhere(db).all(format!("{} ORDER BY tokens.created_at, tokens.id", select("TRUE")), read).await
 }
 
+/// Whether there is a token with this id, and it is not revoked.
+pub async fn is_valid(db: &Database, id: TokenId) -> Result<bool, StorageError> {
+    let valid = tokens::Entity::find_by_id(id.0).filter(tokens::Column::RevokedAt.is_null());
+    Ok(valid.one(db.reader()).await?.is_some())
+}
+
 /// The workspace of a token, if there is one with this id.
 pub async fn workspace_of(db: &Database, id: TokenId) -> Result<Option<WorkspaceId>, StorageError> {
     let found = tokens::Entity::find_by_id(id.0).one(db.reader()).await?;

@@ -23,16 +23,16 @@ impl Client {
         let request = self.token.iter().fold(request, reqwest::RequestBuilder::bearer_auth);
         let request = last_id.into_iter().fold(request, |request, id| request.header("last-event-id", id));
         let sent = request.json(&json!({ "query": document, "variables": variables })).send().await;
-        Events {
-            response: sent.expect("the server answers"),
-            buffer: String::new(),
-            last_id: last_id.map(str::to_owned),
-            completed: false,
-        }
+        Events { last_id: last_id.map(str::to_owned), ..Events::of(sent.expect("the server answers")) }
     }
 }
 
 impl Events {
+    /// The events of a response.
+    pub(crate) const fn of(response: Response) -> Self {
+        Self { response, buffer: String::new(), last_id: None, completed: false }
+    }
+
     /// The next result; `None` when the stream has ended, whether complete or not.
     pub(crate) async fn result(&mut self) -> Option<Value> {
         loop {

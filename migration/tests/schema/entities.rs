@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use entity::{
     audit, changes, contacts, conversations, deployments, kept, leases, lines, messages, outbox, parked, reached,
-    send_tally, sends, staged, tally, tokens, uploads, users, variable_names, variables, versions, workspaces,
+    send_tally, sends, staged, stream_tokens, tally, tokens, uploads, users, variable_names, variables, versions,
+    workspaces,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, Statement,
@@ -47,6 +48,7 @@ fn columns_of_entities() -> BTreeSet<String> {
         columns_of::<deployments::Entity>(),
         columns_of::<variables::Entity>(),
         columns_of::<messages::Entity>(),
+        columns_of::<stream_tokens::Entity>(),
         columns_of::<tally::Entity>(),
         columns_of::<send_tally::Entity>(),
         columns_of::<audit::Entity>(),

@@ -73,7 +73,7 @@ fn is_too_long(error: &axum::Error) -> bool {
 
 async fn identify(payload: &Value, tokens: &Tokens) -> Result<Greeted, End> {
     let token = token(payload).ok_or(Closing::Forbidden)?;
-    match tokens.viewer(token).await {
+    match tokens.viewer_of_stream(token).await {
         Ok(Some(viewer)) => Ok(Greeted { viewer, token: token.to_owned() }),
         Ok(None) => Err(Closing::Forbidden.into()),
         Err(cause) => {
