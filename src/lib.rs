@@ -6,6 +6,8 @@ pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod domain;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod graphql;
 pub mod http;
 pub mod live;

@@ -32,7 +32,7 @@ const ORDER: [&str; 13] = [
 ];
 
 /// Libraries, and the only modules that name them.
-const LIBRARIES: [(&str, &[&str]); 19] = [
+const LIBRARIES: [(&str, &[&str]); 23] = [
     ("entity", &["storage"]),
     ("migration", &["storage"]),
     ("sea_orm", &["storage"]),
@@ -52,7 +52,11 @@ const LIBRARIES: [(&str, &[&str]); 19] = [
     ("hyper", &["http"]),
     ("hyper_util", &["http"]),
     ("indicatif", &["cli"]),
+    ("opentelemetry", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
     ("tokio_tungstenite", &["http", "cli"]),
+    ("tracing_opentelemetry", &["telemetry"]),
 ];
 
 /// A file longer than this says first what it is.

@@ -1,9 +1,16 @@
 //! What operators see, and what browsers may.
 
+use std::future::IntoFuture;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Bytes;
+use axum::routing::post;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::support::database::Database;
+use crate::support::process::Binary;
 use crate::support::server::Server;
 use crate::support::trial::tests;
 use crate::support::webhook::{Webhook, status};
@@ -13,8 +20,55 @@ tests! {
     on_both_databases: [
         what_happens_is_counted_for_whoever_has_the_token,
         without_a_token_there_are_no_figures,
+        traces_are_exported_where_that_is_set,
         pages_of_other_origins_may_call_only_where_that_is_set,
     ],
+}
+
+/// What receives traces: a stand-in for a collector, which keeps all that is posted to it.
+async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
+    let received = Arc::<Mutex<Vec<u8>>>::default();
+    let keep = Arc::clone(&received);
+    let receive = post(async move |body: Bytes| keep.lock().unwrap().extend_from_slice(&body));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, axum::Router::new().route("/v1/traces", receive)).into_future());
+    (url, received)
+}
+
+/// Whether bytes occur somewhere. Names are written as they are, in the binary form of traces, too.
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+async fn traces_are_exported_where_that_is_set(database: Database) {
+    let (url, received) = collector().await;
+    let mut binary = Binary::on(database).await;
+    binary.set("BLUETICK_TRACES_ENDPOINT", url);
+    let mut server = binary.serve().await;
+    let client = binary.client("admin");
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let named = json!({ "query": "query Who { viewer { scopes } }", "operationName": "Who" });
+    let asked = reqwest::Client::new().post(format!("{}/graphql", binary.url())).json(&named);
+    let asked = asked.bearer_auth(client.token.as_deref().unwrap());
+    let answer = asked.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01")).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    // The name of what is refused may be anything, such as a phone number.
+    let refused = json!({ "query": "query Q573009998877 { nothing }", "operationName": "Q573009998877" }).to_string();
+    client.post_body(refused).await;
+    assert_eq!(binary.post(&Webhook::of("1000").payload()).await.unwrap(), 200);
+    server.terminate();
+    assert!(server.ended().await.success());
+    let told = received.lock().unwrap().clone();
+    for name in ["POST /graphql", "operation", "Who", "POST /webhooks/whatsapp", "bluetick"] {
+        assert!(holds(&told, name.as_bytes()), "{name}");
+    }
+    assert!(holds(&told, &hex::decode(trace).unwrap()), "the request is part of its client's trace");
+    for secret in ["573009998877", client.token.as_deref().unwrap()] {
+        assert!(!holds(&told, secret.as_bytes()), "{secret}");
+    }
+    let log = server.printed();
+    assert!(!log.contains("otel."), "{log}");
 }
 
 fn request(server: &Server, method: Method, path: &str) -> RequestBuilder {

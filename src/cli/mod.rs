@@ -83,7 +83,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
 
 fn run_with_settings(command: Running, config: Option<&Path>) -> Result<ExitCode, Failure> {
     let settings = Settings::load(config).map_err(Failure::wrong_call)?;
-    telemetry::install(&settings.log).map_err(Failure::wrong_call)?;
+    let _traces = telemetry::install(&settings.log, &settings.traces).map_err(Failure::wrong_call)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::failed)?;
     runtime.block_on(async {
         match command {

@@ -11,6 +11,7 @@ mod load;
 mod nearest;
 mod path;
 mod secret;
+mod share;
 mod words;
 
 use std::collections::BTreeMap;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub client: ClientSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Traces.
+    pub traces: TraceSettings,
 }
 
 /// The database.
@@ -312,6 +315,17 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// What is written: a level, or levels by part.
     pub level: String,
+}
+
+/// Traces.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceSettings {
+    /// Where they are exported to; nowhere if it is empty.
+    pub endpoint: String,
+    /// The share of the requests that are traced, of those that do not come with a trace.
+    #[serde(deserialize_with = "share::read")]
+    pub sampled: f64,
 }
 
 /// How logs are written.

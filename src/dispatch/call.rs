@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use tracing::Instrument;
 
 use super::backoff;
 use super::desk::Deadline;
@@ -19,7 +20,7 @@ use crate::domain::line::LineStop;
 use crate::domain::merge::MessageFacts;
 use crate::recorder::Recorded;
 use crate::storage::outbox::{Claimed, LineToServe};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, traces};
 use crate::whatsapp::answer::{Accepted, Action, Answer, Rejected, Trouble};
 use crate::whatsapp::template::{OutgoingTemplate, Recipient};
 
@@ -91,7 +92,8 @@ pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed
     let Some(template) = outgoing(&claimed) else {
         return Finished { claimed, outcome: Outcome::Open, news: News::Silent };
     };
-    let answer = parts.api.send_template(&line.phone_number_id, &template).await;
+    let calling = parts.api.send_template(&line.phone_number_id, &template);
+    let answer = calling.instrument(traces::call(line.id)).await;
     metrics::provider_call(answer.word());
     let now = parts.clock.now();
     let (outcome, news) = (outcome(&answer, &claimed), news(&answer));

@@ -23,6 +23,8 @@ mod context;
 mod document;
 mod error;
 mod fresh;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod given;
 mod input;
 mod items;

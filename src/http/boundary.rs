@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::refusal::Refusal;
-use crate::telemetry::RequestId;
+use crate::telemetry::{RequestId, traces};
 
 /// The header of a request's id, both ways.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,9 +25,12 @@ pub(super) async fn guard(mut request: Request, next: Next) -> Response {
     let given = given_id(request.headers()).or_else(|| trace.as_deref().and_then(RequestId::accept));
     let request_id = given.unwrap_or_else(RequestId::generate);
     request.extensions_mut().insert(request_id.clone());
-    let span = tracing::info_span!("request", request.id = %request_id, trace.id = trace);
-    let carried_out = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span).await;
+    let parent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    let traced = traces::request(request.method().as_str(), request.uri().path(), parent.filter(|_| trace.is_some()));
+    let logged = tracing::info_span!(parent: &traced, "request", request.id = %request_id, trace.id = trace);
+    let carried_out = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(logged).await;
     let response = carried_out.unwrap_or_else(|_| Refusal::internal().into_response());
+    traces::answered(&traced, response.status().as_u16());
     finish(response, &request_id)
 }
 

@@ -15,13 +15,14 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::refusal::{Kind, Refusal};
 use crate::config::HttpSettings;
 pub use crate::graphql::Frame;
 use crate::graphql::{self, Caller, Following};
-use crate::telemetry::RequestId;
 use crate::telemetry::metrics::{self, Outcome};
+use crate::telemetry::{RequestId, traces};
 
 /// A GraphQL API, as transports see it. Its responses are ready for clients: errors have
 /// codes, and reveal nothing about internal causes.
@@ -84,9 +85,11 @@ impl Operations {
     /// Carries out a query or mutation.
     pub async fn execute(&self, request: Request, caller: Caller) -> Result<Response, Failure> {
         let (begun, name, request_id) = (Instant::now(), request.operation_name.clone(), caller.request_id.clone());
-        let ended = self.run(request, caller).await;
-        let took = begun.elapsed();
-        metrics::operation(name.as_deref(), outcome(&ended), took);
+        let span = traces::operation();
+        let ended = self.run(request, caller).instrument(span.clone()).await;
+        let (took, outcome) = (begun.elapsed(), outcome(&ended));
+        traces::operated(&span, name.as_deref().filter(|_| outcome != Outcome::Refused), outcome.word());
+        metrics::operation(name.as_deref(), outcome, took);
         if took > self.slow {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(request.id = %request_id, graphql.operation = name, took.ms = millis, "a slow operation");

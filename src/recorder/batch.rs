@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use super::queue::Pending;
 use super::{Inner, RecordError, Recorded};
 use crate::domain::fact::{Fact, Kept};
 use crate::domain::id::WorkspaceId;
 use crate::storage::record::{self, Batch, Offered};
 use crate::storage::{FaultKind, StorageError, Tenant, parked, retry_races};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, traces};
 
 /// How often a batch that lost a race is retried before it counts as failed.
 const MAX_RETRIES: u32 = 10;
@@ -20,7 +22,8 @@ impl Inner {
         while let Some(pending) = self.queues.take(workspace, self.settings.batch_facts) {
             let offered: Vec<Offered> = pending.iter().flat_map(|one| one.offered.iter().cloned()).collect();
             metrics::queued(self.queued());
-            match self.record_all(&tenant, offered).await {
+            let span = traces::recording(offered.len());
+            match self.record_all(&tenant, offered).instrument(span).await {
                 Ok(recorded) => answer(pending, recorded),
                 Err(error) => refuse(pending, &Arc::new(error)),
             }

@@ -59,7 +59,8 @@ pub enum Outcome {
 pub struct Exposition(PrometheusHandle);
 
 impl Outcome {
-    const fn word(self) -> &'static str {
+    /// Its name.
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Errors => "errors",
