@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
+use sha2::Digest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::client::Client;
 use crate::support::database::Database;
+use crate::support::process::Binary;
 use crate::support::server::Server;
 use crate::support::socket::Socket;
 use crate::support::trial::tests;
 use crate::support::wait::soon;
-use crate::support::workspace::Workspace;
+use crate::support::workspace::{CREATE_CONVERSATION, CREATE_LINE, Workspace, flow, id_of};
 
 tests! {
     on_both_databases: [
@@ -22,6 +24,7 @@ tests! {
         sockets_that_do_not_greet_make_room_again,
         subscriptions_without_end_are_refused_beyond_the_limit,
         garbage_on_every_address_is_refused,
+        floods_leave_nothing_in_memory,
     ],
 }
 
@@ -147,4 +150,76 @@ async fn garbage_on_every_address_is_refused(workspace: Workspace) {
         assert!(answer.is_empty() || begins.starts_with("HTTP/1.1 4"), "{answer}");
     }
     answers(&workspace).await;
+}
+
+/// Everything at once, and differently each time: sockets, subscriptions, connections that break off, bodies without an end,
+/// documents and tokens that nobody has sent before.
+async fn flood(api: &Client, conversation: &str, round: usize) {
+    let address = api.server.trim_start_matches("http://");
+    let sockets = join_all((0..40).map(async |_| {
+        let mut socket = Socket::open(api).await;
+        socket.greet(api).await;
+        let document = "subscription($id: ID!) { userChanged(conversationId: $id, afterRevision: 0) { revision } }";
+        let payload = json!({ "query": document, "variables": { "id": conversation } });
+        for number in 0..10 {
+            socket.try_say(&json!({ "type": "subscribe", "id": number.to_string(), "payload": payload })).await;
+        }
+        socket
+    }));
+    drop(sockets.await);
+    join_all((0..50).map(async |_| {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: here\r\nauthorization: Bearer {}\r\n\
+            content-type: application/json\r\ncontent-length: 9000000\r\n\r\n",
+            api.token.as_deref().unwrap()
+        );
+        connection.write_all(head.as_bytes()).await.ok();
+        connection.write_all(&vec![b' '; 500_000]).await.ok();
+    }))
+    .await;
+    for number in 0..40 {
+        // It is too large to be admitted, or names a field that is not there, or is registered by its hash.
+        let name = format!("Flood{round}x{number}");
+        let long = format!("query {name} {{ {} }}", "viewer { scopes } ".repeat(1_000));
+        let wrong = format!("query {name} {{ nothing }}");
+        for document in [long, wrong] {
+            api.post_body(json!({ "query": document }).to_string()).await;
+        }
+        let document = format!("query {name} {{ viewer {{ scopes }} }} # {}", "x".repeat(5_000));
+        let hash = hex::encode(sha2::Sha256::digest(&document));
+        let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+        api.post_body(json!({ "query": document, "extensions": extensions }).to_string()).await;
+        let unknown = format!("bt_{}", base64(&hash));
+        api.with_token(Some(&unknown)).post("{ viewer { scopes } }", json!({})).await;
+    }
+}
+
+/// 32 bytes of a hash as a token's are written.
+fn base64(hash: &str) -> String {
+    use base64::Engine;
+
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hex::decode(hash).unwrap())
+}
+
+async fn floods_leave_nothing_in_memory(database: Database) {
+    let binary = Binary::on(database).await;
+    let server = binary.serve().await;
+    let api = binary.client("admin");
+    let input = json!({ "phone": "+12025550123", "phoneNumberId": "1000", "name": "Line" });
+    api.change(CREATE_LINE, json!({ "input": input })).await;
+    let input = json!({ "name": "Welcome", "direction": "OUTBOUND", "flow": flow() });
+    let conversation = id_of(&api.change(CREATE_CONVERSATION, json!({ "input": input })).await["conversation"]);
+    // What may be kept is kept by then: caches have their bounds, and the allocator its own.
+    for round in 0..2 {
+        flood(&api, &conversation, round).await;
+    }
+    let before = server.memory();
+    for round in 2..5 {
+        flood(&api, &conversation, round).await;
+    }
+    let after = server.memory();
+    assert!(after < before + before / 4, "{before} bytes became {after}");
+    let found = soon("answer", api.ask("{ conversations { totalCount } }", json!({}))).await;
+    assert_eq!(found["conversations"]["totalCount"], 1);
 }

@@ -133,6 +133,13 @@ impl Process {
         .await
     }
 
+    /// How many bytes of memory the process holds.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+    }
+
     /// Kills the process, like a power failure.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();

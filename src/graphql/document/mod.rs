@@ -297,6 +297,15 @@ mod tests {
     }
 
     #[test]
+    fn a_response_has_so_many_bytes_and_no_more() {
+        let documents = documents(&[("graphql.response_bytes", "10")]);
+        let weighing = |bytes| documents.check_size(Weight { objects: 1, bytes });
+        assert!(weighing(10).is_ok());
+        let refused = weighing(11).unwrap_err().to_string();
+        assert!(refused.contains("11") && refused.contains("10"), "{refused}");
+    }
+
+    #[test]
     fn a_subscription_selects_one_field() {
         for right in [
             "subscription { leaf }",
