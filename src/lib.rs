@@ -12,6 +12,7 @@ pub mod graphql;
 pub mod http;
 pub mod live;
 pub mod recorder;
+pub mod rounds;
 pub mod storage;
 pub mod telemetry;
 pub mod whatsapp;

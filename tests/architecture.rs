@@ -15,10 +15,11 @@ tests! {
 }
 
 /// The modules of `src`: each imports those above it.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "domain",
     "config",
     "telemetry",
+    "rounds",
     "storage",
     "whatsapp",
     "live",

@@ -15,6 +15,7 @@ use crate::domain::failure::{FailureReason, OwnFailure};
 use crate::domain::id::DeploymentId;
 use crate::domain::merge::MessageFacts;
 use crate::recorder::{RecordError, Recorder};
+use crate::rounds::Rounds;
 use crate::storage::sends::control::{self, Canceled};
 use crate::storage::{Database, StorageError, outbox};
 
@@ -45,23 +46,17 @@ enum CancellationError {
 impl Cancellations {
     /// Cancels until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = ticks.tick() => {}
-                () = self.canceled.notified() => {}
-            }
-            if let Err(error) = self.cancel(&shutdown).await {
+        let mut rounds = Rounds::every(INTERVAL, shutdown).and_when(Arc::clone(&self.canceled));
+        while rounds.next().await {
+            if let Err(error) = self.cancel(&rounds).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "canceled sends keep their queues for now");
             }
         }
     }
 
-    async fn cancel(&self, shutdown: &CancellationToken) -> Result<(), CancellationError> {
+    async fn cancel(&self, rounds: &Rounds) -> Result<(), CancellationError> {
         for send in control::canceled(&self.db).await? {
-            while !shutdown.is_cancelled() && self.cancel_some(&send).await? {}
+            while !rounds.are_over() && self.cancel_some(&send).await? {}
         }
         Ok(())
     }

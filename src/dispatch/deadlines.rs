@@ -17,6 +17,7 @@ use crate::domain::failure::{FailureReason, OwnFailure};
 use crate::domain::id::{MessageId, WorkspaceId};
 use crate::domain::merge::MessageFacts;
 use crate::recorder::{RecordError, Recorded, Recorder};
+use crate::rounds::Rounds;
 use crate::storage::{Database, StorageError, messages, outbox};
 
 /// How often deadlines are looked for.
@@ -48,13 +49,8 @@ enum DeadlineError {
 impl Deadlines {
     /// Settles deadlines until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
+        let mut rounds = Rounds::every(INTERVAL, shutdown);
+        while rounds.next().await {
             if let Err(error) = self.settle().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "deadlines are not settled");
             }

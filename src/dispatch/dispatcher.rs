@@ -13,6 +13,7 @@ use super::{DispatchSettings, worker};
 use crate::domain::clock::Clock;
 use crate::domain::id::{LineId, new_key};
 use crate::recorder::Recorder;
+use crate::rounds::Rounds;
 use crate::storage::outbox::LineToServe;
 use crate::storage::{Database, StorageError, outbox};
 use crate::whatsapp::client::CloudApi;
@@ -62,14 +63,9 @@ impl Dispatcher {
 
     /// Serves lines until `shutdown`. The workers then finish their pending calls and release their leases.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.0.parts.settings.poll_interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = ticks.tick() => {}
-                () = self.0.parts.work.notified() => {}
-            }
+        let Parts { work, settings, .. } = &self.0.parts;
+        let mut rounds = Rounds::every(settings.poll_interval, shutdown.clone()).and_when(Arc::clone(work));
+        while rounds.next().await {
             if let Err(error) = self.serve_lines(&shutdown).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot read the lines with due messages");
             }

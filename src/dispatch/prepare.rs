@@ -10,6 +10,7 @@ use super::destination::Destination;
 use crate::domain::clock::Clock;
 use crate::domain::id::{SendId, WorkspaceId};
 use crate::recorder::Recorder;
+use crate::rounds::Rounds;
 use crate::storage::sends::prepare::{self, Chunk, Plan};
 use crate::storage::{Database, FaultKind, StorageError, Tenant, sends};
 
@@ -33,16 +34,10 @@ pub struct Preparer {
 impl Preparer {
     /// Prepares sends until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.poll_interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = ticks.tick() => {}
-                () = self.staged.notified() => {}
-            }
+        let mut rounds = Rounds::every(self.poll_interval, shutdown).and_when(Arc::clone(&self.staged));
+        while rounds.next().await {
             // A chunk of each send in turn, so that a long list holds up no short one.
-            while !shutdown.is_cancelled() && self.prepare_each().await {}
+            while !rounds.are_over() && self.prepare_each().await {}
         }
     }
 

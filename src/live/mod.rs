@@ -30,6 +30,7 @@ use self::tail::Tail;
 pub use self::trim::Trimmer;
 use crate::domain::id::{ConversationId, SendId, VersionId};
 use crate::domain::metrics::Metrics;
+use crate::rounds::Rounds;
 use crate::storage::ledger::Revisions;
 use crate::storage::{self, Database, StorageError, Tenant};
 
@@ -91,13 +92,9 @@ impl Hub {
 
     /// Polls for other nodes' commits every `interval` until `shutdown`. While nobody watches, no statement is sent.
     pub async fn poll(self, interval: Duration, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = ticks.tick() => self.refresh().await,
-            }
+        let mut rounds = Rounds::every(interval, shutdown);
+        while rounds.next().await {
+            self.refresh().await;
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::Clock;
+use crate::rounds::Rounds;
 use crate::storage::{Database, StorageError, changes};
 
 /// How often old changes are looked for.
@@ -31,19 +32,14 @@ pub struct Trimmer {
 impl Trimmer {
     /// Trims logs until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                trimmed = self.trim() => if let Err(error) = trimmed {
+        let mut rounds = Rounds::every(INTERVAL, shutdown);
+        while rounds.next().await {
+            let work = async {
+                if let Err(error) = self.trim().await {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the logs of versions are not trimmed");
-                },
-            }
+                }
+            };
+            rounds.unless_ended(work).await;
         }
     }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{RecordError, Recorder};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ContactId, WorkspaceId};
+use crate::rounds::Rounds;
 use crate::storage::erasure::{self, Erasure};
 use crate::storage::{StorageError, Tenant, audit, parked, retry_races, stream_tokens};
 
@@ -31,10 +32,15 @@ pub struct Retention {
 }
 
 impl Recorder {
-    /// Erases a contact.
-    pub async fn erase(&self, workspace: WorkspaceId, contact: ContactId) -> Result<Erasure, RecordError> {
+    /// Erases a contact; only if nothing was heard of it since `silent_since`, if that is given.
+    pub async fn erase(
+        &self,
+        workspace: WorkspaceId,
+        contact: ContactId,
+        silent_since: Option<Timestamp>,
+    ) -> Result<Erasure, RecordError> {
         let tenant = Tenant::new(self.0.db.clone(), workspace);
-        let erase = || erasure::erase(&tenant, contact, self.0.now());
+        let erase = || erasure::erase(&tenant, contact, silent_since, self.0.now());
         let erased = retry_races(MAX_RETRIES, erase).await.map_err(|error| RecordError::Storage(Arc::new(error)))?;
         if let Erasure::Done { revisions, .. } = &erased {
             self.committed(workspace, revisions, &[]).await;
@@ -44,19 +50,14 @@ impl Recorder {
 
     /// Removes what is older than it may be, until `shutdown`. Any node may do it, and several may at once.
     pub async fn retain(self, retention: Retention, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                removed = self.remove(retention) => if let Err(error) = removed {
+        let mut rounds = Rounds::every(INTERVAL, shutdown);
+        while rounds.next().await {
+            let work = async {
+                if let Err(error) = self.remove(retention).await {
                     tracing::warn!(error = &error as &dyn std::error::Error, "what is too old is kept for now");
-                },
-            }
+                }
+            };
+            rounds.unless_ended(work).await;
         }
     }
 
@@ -82,7 +83,7 @@ impl Recorder {
             let (last, silent) = seen.map_err(|error| RecordError::Storage(Arc::new(error)))?;
             for (workspace, contact) in silent {
                 // One who is about to be sent to is not silent for long.
-                self.erase(workspace, contact).await?;
+                self.erase(workspace, contact, Some(since)).await?;
             }
             let Some(last) = last else { return Ok(()) };
             behind = last;

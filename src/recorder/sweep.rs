@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Recorder;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::WorkspaceId;
+use crate::rounds::Rounds;
 use crate::storage::StorageError;
 use crate::storage::parked::{self, Parked};
 use crate::storage::record::Offered;
@@ -23,14 +24,9 @@ const RECENT: Duration = Duration::from_mins(1);
 
 /// Sweeps until `shutdown`. The first sweep checks all parked facts, since those that a dead node left are not recent.
 pub(super) async fn run(recorder: &Recorder, shutdown: CancellationToken) {
-    let mut ticks = tokio::time::interval(recorder.0.settings.sweep_interval);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut rounds = Rounds::every(recorder.0.settings.sweep_interval, shutdown);
     let mut since = Timestamp::MIN;
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+    while rounds.next().await {
         match sweep(recorder, since).await {
             Ok(()) => since = recorder.0.now().minus(RECENT),
             Err(error) => {

@@ -10,7 +10,7 @@ use entity::contacts;
 use sea_orm::DatabaseTransaction;
 
 use super::ledger::{Locked, Revisions};
-use super::query::Query;
+use super::query::{Place, Query};
 use super::record::{open, write};
 use super::{StorageError, Tenant, dialect};
 use crate::domain::book::Book;
@@ -39,6 +39,8 @@ pub enum Erasure {
     },
     /// The person's number is on a list that is still uploaded, or of which deployments are still to be made.
     Staged,
+    /// The person is not as silent as was thought.
+    Heard,
 }
 
 /// A transaction that erases a contact.
@@ -72,6 +74,13 @@ pub async fn find(tenant: &Tenant, person: &Person) -> Result<Option<ContactId>,
     Ok(query.ids(sql).await?.into_iter().next())
 }
 
+/// The condition that something was heard of a contact, or sent to it, since a time.
+fn heard(contact: &str, since: Place) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM users u WHERE u.contact_id = {contact} AND (u.deployed_at >= {since} OR u.activity_at >= {since}))"
+    )
+}
+
 /// Contacts of any workspace of whom nothing was heard, and to whom nothing was sent, since a time; in the order of their
 /// ids, behind `behind`. Returns the last contact that was looked at, if any was, and who is to be erased.
 pub async fn silent_since(
@@ -82,18 +91,24 @@ pub async fn silent_since(
 ) -> Result<(Option<ContactId>, Vec<(WorkspaceId, ContactId)>), StorageError> {
     let mut query = Query::anywhere(db);
     let (since, behind, limit) = (query.bind(since.micros()), query.bind(behind.0), query.bind(limit));
+    let heard = heard("c.id", since);
     let sql = format!(
-        "SELECT c.workspace_id, c.id, c.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM users u \
-         WHERE u.contact_id = c.id AND (u.deployed_at >= {since} OR u.activity_at >= {since})) \
-         FROM contacts c WHERE c.id > {behind} AND c.created_at < {since} ORDER BY c.id LIMIT {limit}"
+        "SELECT c.workspace_id, c.id, c.erased_at IS NULL AND NOT {heard} FROM contacts c \
+         WHERE c.id > {behind} AND c.created_at < {since} ORDER BY c.id LIMIT {limit}"
     );
     let seen = query.all(sql, |row| Ok((row.id()?, row.id()?, row.value::<bool>()?))).await?;
     let last = seen.last().map(|&(_, contact, _)| contact);
     Ok((last, seen.into_iter().filter(|one| one.2).map(|(workspace, contact, _)| (workspace, contact)).collect()))
 }
 
-/// Erases a contact, in one transaction. Somebody who was erased already is nobody's user any more.
-pub async fn erase(tenant: &Tenant, contact: ContactId, now: Timestamp) -> Result<Erasure, StorageError> {
+/// Erases a contact, in one transaction; only if nothing was heard of it since `silent_since`, if that is given. Somebody who
+/// was erased already is nobody's user any more.
+pub async fn erase(
+    tenant: &Tenant,
+    contact: ContactId,
+    silent_since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Erasure, StorageError> {
     let db = tenant.database().begin().await?;
     let eraser = Eraser { db: &db, workspace: tenant.workspace(), contact, now };
     let mut locked = eraser.lock_versions().await?;
@@ -107,6 +122,11 @@ pub async fn erase(tenant: &Tenant, contact: ContactId, now: Timestamp) -> Resul
     }
     if eraser.is_staged(&known).await? {
         return Ok(Erasure::Staged);
+    }
+    if let Some(since) = silent_since
+        && eraser.was_heard(since).await?
+    {
+        return Ok(Erasure::Heard);
     }
     let deployments: Vec<DeploymentId> = deployments.into_iter().map(|(id, _)| id).collect();
     let mut book = Book::default();
@@ -147,6 +167,13 @@ impl Eraser<'_> {
             "SELECT id, version_id FROM deployments WHERE user_id IN (SELECT id FROM users WHERE contact_id = {contact})"
         );
         query.all(sql, |row| Ok((row.id()?, row.id()?))).await
+    }
+
+    async fn was_heard(&self, since: Timestamp) -> Result<bool, StorageError> {
+        let mut query = Query::on(self.db);
+        let (since, contact) = (query.bind(since.micros()), query.bind(self.contact.0));
+        let heard = heard(&contact.to_string(), since);
+        Ok(query.number(format!("SELECT count(*) FROM contacts WHERE id = {contact} AND {heard}")).await? == Some(1))
     }
 
     async fn is_staged(&self, known: &contacts::Model) -> Result<bool, StorageError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Parts;
+use crate::rounds::Rounds;
 use crate::storage::StorageError;
 use crate::storage::sends::staging;
 
@@ -17,13 +18,8 @@ const ABANDONED: Duration = Duration::from_mins(10);
 
 /// Sweeps until `shutdown`.
 pub(super) async fn run(parts: &Parts, shutdown: CancellationToken) {
-    let mut ticks = tokio::time::interval(INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+    let mut rounds = Rounds::every(INTERVAL, shutdown);
+    while rounds.next().await {
         if let Err(error) = sweep(parts).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove abandoned lists");
         }

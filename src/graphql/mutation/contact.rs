@@ -80,8 +80,10 @@ async fn erase(ctx: &Context<'_>, input: ContactInput, errors: &mut UserErrors) 
     let Some(contact): Option<ContactId> = errors.found(place.clone(), "person who is known", found) else {
         return Ok(None);
     };
-    match request.backend.recorder.erase(request.tenant.workspace(), contact).await? {
+    match request.backend.recorder.erase(request.tenant.workspace(), contact, None).await? {
         Erasure::Done { users, .. } => Ok(Some((contact, users))),
+        // Nobody asked whether the person is silent.
+        Erasure::Heard => Ok(None),
         Erasure::Staged => {
             let fault =
                 Fault::new("names somebody on a list that is still being uploaded or prepared; erase them afterwards");

@@ -4,6 +4,7 @@
 mod changes;
 mod conversations;
 mod database;
+mod erasure;
 mod filters;
 mod histories;
 mod lines;
