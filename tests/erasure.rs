@@ -27,6 +27,7 @@ tests! {
         who_is_erased_is_not_sent_to_again,
         whatever_happens_meanwhile_nothing_is_left,
         watchers_are_told,
+        who_is_known_twice_is_erased_twice,
         who_cannot_be_found_is_not_erased,
         a_list_that_is_still_uploaded_is_not_gone_through,
         who_was_silent_for_long_is_erased,
@@ -245,6 +246,28 @@ async fn watchers_are_told(workspace: Workspace) {
     assert_eq!((&frame["revision"], &frame["user"]["id"]), (&json!(2), &json!(person.user)));
     assert_eq!((&frame["user"]["phone"], frame["user"]["erasedAt"].is_string()), (&Value::Null, true));
     assert_eq!(frame["kinds"], json!(["STATUS", "FAILURE", "VARIABLE", "MESSAGE"]));
+}
+
+/// A number that was sent to, and the same as WhatsApp knows it, which nothing joined.
+async fn who_is_known_twice_is_erased_twice(workspace: Workspace) {
+    let conversation = workspace.conversation("Welcome").await;
+    workspace.send_to(&conversation, 0, 1).await;
+    let other = workspace.another_line(false).await;
+    let hello = workspace.conversation_on(&other, "Hello", "INBOUND", inbound_flow()).await;
+    // Somebody with other digits begins, and turns out to have the number as a WhatsApp id.
+    let db = workspace.server.database.connect().await;
+    let (at, from) = (workspace.server.clock.seconds(), wa_id(&phone(1)));
+    let message = text("wamid.other", &from, "My name is Ana", at);
+    assert_eq!(workspace.server.post(&Webhook::of(&other.phone_number_id).message(message).payload()).await, 200);
+    let known = format!("UPDATE contacts SET wa_id = '{}' WHERE wa_id = '{from}'", wa_id(&phone(0)));
+    db.execute_unprepared(&known).await.unwrap();
+    db.close().await.unwrap();
+    erase_users(&workspace, json!({ "phone": phone(0) }), 2).await;
+    for conversation in [&conversation, &hello] {
+        assert!(workspace.user(conversation, "erasedAt").await["erasedAt"].is_string());
+    }
+    assert_eq!(places(&workspace.server.database, &wa_id(&phone(0))).await, [""; 0]);
+    assert_eq!(workspace.server.differences().await, []);
 }
 
 async fn who_cannot_be_found_is_not_erased(workspace: Workspace) {

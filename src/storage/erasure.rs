@@ -59,8 +59,9 @@ pub(super) fn unless_erased(id: Option<String>) -> Option<String> {
     id.filter(|id| !id.starts_with(STAND_IN))
 }
 
-/// The contact who is a person, unless it is erased already.
-pub async fn find(tenant: &Tenant, person: &Person) -> Result<Option<ContactId>, StorageError> {
+/// The contacts that a person is and that are not erased already: usually one, and two where WhatsApp knows a number by other
+/// digits and nothing joined them yet. Whoever may be on a list comes first.
+pub async fn find(tenant: &Tenant, person: &Person) -> Result<Vec<ContactId>, StorageError> {
     let mut query = Query::of(tenant);
     let condition = match person {
         Person::Phone(phone) => {
@@ -69,9 +70,10 @@ pub async fn find(tenant: &Tenant, person: &Person) -> Result<Option<ContactId>,
         }
         Person::User(id) => format!("id = (SELECT contact_id FROM users WHERE id = {})", query.bind(id.0)),
     };
-    let sql =
-        format!("SELECT id FROM contacts WHERE workspace_id = $1 AND {condition} AND erased_at IS NULL ORDER BY id");
-    Ok(query.ids(sql).await?.into_iter().next())
+    let sql = format!(
+        "SELECT id FROM contacts WHERE workspace_id = $1 AND {condition} AND erased_at IS NULL ORDER BY phone IS NULL, id"
+    );
+    query.ids(sql).await
 }
 
 /// The condition that something was heard of a contact, or sent to it, since a time.
@@ -112,28 +114,28 @@ pub async fn erase(
     let db = tenant.database().begin().await?;
     let eraser = Eraser { db: &db, workspace: tenant.workspace(), contact, now };
     let mut locked = eraser.lock_versions().await?;
-    let Some(known) = eraser.lock_contact().await? else {
-        return Ok(Erasure::Done { users: 0, revisions: Revisions::new() });
-    };
-    let deployments = eraser.deployments().await?;
-    if deployments.iter().any(|(_, version)| !locked.holds(*version)) {
-        // Another node deployed to the contact after the versions were locked: retry, and lock more of them.
-        return Err(StorageError::Overtaken);
-    }
-    if eraser.is_staged(&known).await? {
-        return Ok(Erasure::Staged);
-    }
     if let Some(since) = silent_since
         && eraser.was_heard(since).await?
     {
         return Ok(Erasure::Heard);
     }
-    let deployments: Vec<DeploymentId> = deployments.into_iter().map(|(id, _)| id).collect();
+    let deployments: Vec<_> = eraser.deployments().await?.into_iter().map(|(id, _)| id).collect();
     let mut book = Book::default();
     open::deployments(&db, eraser.workspace, &deployments, &mut book).await?;
     book.erase_users(now);
     let settlement = book.settle();
     let revisions = write::book(&db, eraser.workspace, &mut locked, &mut book, &settlement, now).await?;
+    // The contact is locked last, as everywhere: whoever holds something of the above may wait for it.
+    let Some(known) = eraser.lock_contact().await? else {
+        return Ok(Erasure::Done { users: 0, revisions: Revisions::new() });
+    };
+    if eraser.deployments().await?.iter().any(|(_, version)| !locked.holds(*version)) {
+        // Somebody deployed to the contact after the versions were locked: retry, and lock more of them.
+        return Err(StorageError::Overtaken);
+    }
+    if eraser.is_staged(&known).await? {
+        return Ok(Erasure::Staged);
+    }
     eraser.forget_waiting(&known).await?;
     eraser.empty(&book.users.keys().copied().collect::<Vec<_>>(), &deployments).await?;
     eraser.bury().await?;

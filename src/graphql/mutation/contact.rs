@@ -76,21 +76,27 @@ async fn erase(ctx: &Context<'_>, input: ContactInput, errors: &mut UserErrors) 
     let request = ctx.request()?;
     let (place, person) = read(input, errors)?;
     let Some(person) = person else { return Ok(None) };
-    let found = erasure::find(&request.tenant, &person).await?;
-    let Some(contact): Option<ContactId> = errors.found(place.clone(), "person who is known", found) else {
-        return Ok(None);
-    };
-    match request.backend.recorder.erase(request.tenant.workspace(), contact, None).await? {
-        Erasure::Done { users, .. } => Ok(Some((contact, users))),
-        // Nobody asked whether the person is silent.
-        Erasure::Heard => Ok(None),
-        Erasure::Staged => {
-            let fault =
-                Fault::new("names somebody on a list that is still being uploaded or prepared; erase them afterwards");
-            errors.refuse(place, UserErrorCode::Conflict, &fault);
-            Ok(None)
+    let contacts = erasure::find(&request.tenant, &person).await?;
+    errors.found(place.clone(), "person who is known", contacts.first());
+    let mut erased = None;
+    for contact in contacts {
+        match request.backend.recorder.erase(request.tenant.workspace(), contact, None).await? {
+            Erasure::Done { users, .. } => {
+                let (first, total) = erased.unwrap_or((contact, 0));
+                erased = Some((first, total + users));
+            }
+            Erasure::Staged => {
+                let fault = Fault::new(
+                    "names somebody on a list that is still being uploaded or prepared; erase them afterwards",
+                );
+                errors.refuse(place, UserErrorCode::Conflict, &fault);
+                break;
+            }
+            // Nobody asked whether the person is silent.
+            Erasure::Heard => {}
         }
     }
+    Ok(erased)
 }
 
 /// Who is meant, and the place that says so.
