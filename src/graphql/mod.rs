@@ -48,14 +48,14 @@ use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{PathSegment, Request, Response, SDLExportOptions, ServerError, Value, value};
+use async_graphql::{PathSegment, Request, Response, SDLExportOptions, ServerError, ValidationMode, Value, value};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 
 use self::budget::{Budget, Budgets};
 use self::context::RequestContext;
 pub use self::context::{Backend, Caller, Following};
-use self::document::{Documents, Measure};
+use self::document::{Admitted, Documents};
 pub use self::document::{DocumentsError, TrustedError, operation};
 pub use self::error::{Code, INTERNAL_MESSAGE, UNAVAILABLE_MESSAGE};
 use self::loaders::Loaders;
@@ -81,6 +81,8 @@ pub struct Frame {
 #[derive(Clone)]
 pub struct Api {
     schema: Schema,
+    /// The same without the executor's validation, for what is settled without it.
+    trusting: Schema,
     documents: Documents,
     backend: Backend,
     frames: SharedFrames,
@@ -92,7 +94,8 @@ impl Api {
     pub fn new(backend: Backend, limits: GraphqlSettings) -> Result<Self, DocumentsError> {
         let budgets = NonZeroU32::new(limits.cost_per_minute).map(|cost| Arc::new(Budgets::new(cost)));
         let documents = Documents::new(&sdl(), limits)?;
-        Ok(Self { schema: schema(), documents, backend, frames: SharedFrames::new(), budgets })
+        let (schema, trusting) = (schema(ValidationMode::Strict), schema(ValidationMode::Fast));
+        Ok(Self { schema, trusting, documents, backend, frames: SharedFrames::new(), budgets })
     }
 
     /// The kind of operation that a request asks for, where its document tells.
@@ -110,12 +113,13 @@ impl Api {
         error::finish(response, &caller.request_id)
     }
 
-    async fn execute_prepared(&self, Prepared { request, measure, budget }: Prepared) -> Response {
+    async fn execute_prepared(&self, Prepared { request, admitted, budget }: Prepared) -> Response {
         // Resolvers load in batches, and a batch is whole where all siblings are polled in one turn. tokio's budget would
         // end the turn after 128 locks, which a page of fifty users with three edges each exceeds.
-        let response = tokio::task::unconstrained(self.schema.execute(request)).await;
-        let cost =
-            |weight: Weight| Some(value!({ "requested": measure.cost, "actual": weight.objects.saturating_sub(1) }));
+        let response = tokio::task::unconstrained(self.schema_for(admitted).execute(request)).await;
+        let cost = |weight: Weight| {
+            Some(value!({ "requested": admitted.measure.cost, "actual": weight.objects.saturating_sub(1) }))
+        };
         with_budget(self.weigh(response, cost), budget)
     }
 
@@ -131,7 +135,9 @@ impl Api {
         context.following = following;
         let position = Arc::clone(&context.position);
         let responses = match self.prepare(request, &caller, Some(context)) {
-            Ok(prepared) => unconstrained(self.schema.execute_stream(prepared.request)).boxed(),
+            Ok(Prepared { request, admitted, .. }) => {
+                unconstrained(self.schema_for(admitted).execute_stream(request)).boxed()
+            }
             Err(response) => stream::iter([*response]).boxed(),
         };
         let api = self.clone();
@@ -155,9 +161,10 @@ impl Api {
         streaming: Option<RequestContext>,
     ) -> Result<Prepared, Box<Response>> {
         let admitted = self.documents.admit(&mut request, streaming.is_some());
-        let measure = admitted.map_err(|errors| Box::new(Response::from_errors(errors)))?;
-        metrics::cost(measure.cost);
-        let budget = self.budgets.as_ref().map(|budgets| budgets.spend(caller.viewer.token, measure.cost));
+        let admitted = admitted.map_err(|errors| Box::new(Response::from_errors(errors)))?;
+        let cost = admitted.measure.cost;
+        metrics::cost(cost);
+        let budget = self.budgets.as_ref().map(|budgets| budgets.spend(caller.viewer.token, cost));
         if let Some(error) = budget.and_then(Budget::refusal) {
             return Err(Box::new(with_budget(Response::from_errors(vec![error]), budget)));
         }
@@ -170,7 +177,11 @@ impl Api {
             None => RequestContext::new(caller.clone(), self.backend.clone()),
         };
         let loaders = Loaders::new(context.tenant.clone());
-        Ok(Prepared { request: request.data(context).data(loaders), measure, budget })
+        Ok(Prepared { request: request.data(context).data(loaders), admitted, budget })
+    }
+
+    const fn schema_for(&self, admitted: Admitted) -> &Schema {
+        if admitted.settled { &self.trusting } else { &self.schema }
     }
 
     /// The response, unless it is too large to be sent; with its cost, where that is told.
@@ -192,7 +203,7 @@ impl Api {
 /// A request that may be carried out.
 struct Prepared {
     request: Request,
-    measure: Measure,
+    admitted: Admitted,
     budget: Option<Budget>,
 }
 
@@ -225,16 +236,17 @@ impl From<Response> for Frame {
     }
 }
 
-/// The schema.
-pub(crate) fn schema() -> Schema {
+/// The schema, with as much of the executor's own validation.
+pub(crate) fn schema(validation: ValidationMode) -> Schema {
     Schema::build(query::Query::default(), mutation::Mutation::default(), subscription::Subscription::default())
+        .validation_mode(validation)
         .finish()
 }
 
 /// The schema in GraphQL's own language: types by name, fields and enum values as they are declared. It ends with a newline.
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().use_space_ident().prefer_single_line_descriptions().include_specified_by();
-    schema().sdl_with_options(options).trim_end().to_owned() + "\n"
+    schema(ValidationMode::Strict).sdl_with_options(options).trim_end().to_owned() + "\n"
 }
 
 /// The stream, each of its items computed outside tokio's cooperative budget; see [`Api::execute`].

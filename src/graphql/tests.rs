@@ -107,7 +107,7 @@ async fn toy(query: &str) -> async_graphql::Response {
 }
 
 async fn introspect(query: &str) -> Json {
-    let response = super::schema().execute(Request::new(query)).await;
+    let response = super::schema(async_graphql::ValidationMode::Strict).execute(Request::new(query)).await;
     assert_eq!(response.errors, []);
     response.data.into_json().unwrap()
 }

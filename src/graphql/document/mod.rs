@@ -8,13 +8,14 @@ mod limit;
 mod measure;
 mod nesting;
 mod persisted;
+mod settled;
 mod subscription;
 
 use std::sync::Arc;
 
 use apollo_compiler::ast::Document as Ast;
 use apollo_compiler::diagnostic::ToCliReport;
-use apollo_compiler::executable::ExecutableDocument as Validated;
+use apollo_compiler::executable::{ExecutableDocument as Validated, Operation};
 use apollo_compiler::parser::Parser;
 use apollo_compiler::validation::{DiagnosticList, Valid};
 use async_graphql::parser::parse_query;
@@ -71,6 +72,17 @@ pub enum DocumentsError {
 pub(crate) struct Document {
     executable: ExecutableDocument,
     validated: Valid<Validated>,
+    /// Whether all its arguments are of types that every validator knows.
+    plain: bool,
+}
+
+/// A request that may be carried out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Admitted {
+    /// What it asks for.
+    pub(crate) measure: Measure,
+    /// Whether the executor need not validate it.
+    pub(crate) settled: bool,
 }
 
 impl Documents {
@@ -111,12 +123,12 @@ impl Documents {
 
     /// Measures the operation that a request asks for and gives it the document, unless it exceeds a limit. `can_stream` tells
     /// whether a subscription's events can be carried.
-    pub(crate) fn admit(&self, request: &mut Request, can_stream: bool) -> Result<Measure, Vec<ServerError>> {
+    pub(crate) fn admit(&self, request: &mut Request, can_stream: bool) -> Result<Admitted, Vec<ServerError>> {
         self.0.persisted.resolve(request).map_err(|error| vec![error])?;
         let document = self.read(&request.query)?;
         let measure = self.0.admit(&document, request, can_stream).map_err(|error| vec![error])?;
         request.set_parsed_query(document.executable.clone());
-        Ok(measure)
+        Ok(Admitted { measure, settled: self.0.is_settled(&document, request) })
     }
 
     /// Refuses data that is too large to be sent.
@@ -133,7 +145,14 @@ impl Inner {
         let validated = self.parse(text)?.to_executable_validate(&self.schema);
         let validated = validated.map_err(|faults| told(&faults.errors, text, Code::ValidationFailed))?;
         let executable = parse_query(text).map_err(|error| vec![marked(error.into(), Code::ParseFailed)])?;
-        Ok(Document { executable, validated })
+        let plain = settled::is_plain(&self.schema, &validated);
+        Ok(Document { executable, validated, plain })
+    }
+
+    fn is_settled(&self, document: &Document, request: &Request) -> bool {
+        let operation = document.validated.operations.get(request.operation_name.as_deref());
+        let fits = |operation: &Operation| settled::fits(&self.schema, operation, &request.variables);
+        document.plain && operation.is_ok_and(|operation| fits(operation))
     }
 
     fn admit(&self, document: &Document, request: &Request, can_stream: bool) -> Result<Measure, ServerError> {
