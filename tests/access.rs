@@ -86,7 +86,7 @@ async fn a_token_of_another_login_opens_its_workspace_until_it_expires(database:
     let nowhere = login::ana(&workspace.api, "nowhere", "read", 600);
     assert_eq!(nowhere.post(VIEWER, json!({})).await.status, StatusCode::UNAUTHORIZED);
     let conversation = workspace.conversation("Welcome").await;
-    let brief = login::ana(&workspace.api, "acme", "read", 3);
+    let brief = login::ana(&workspace.api, "acme", "read", 5);
     let document = "subscription($id: ID!) { metricsChanged(conversationId: $id) { revision } }";
     let mut open = brief.subscribe(document, json!({ "id": conversation })).await;
     open.next().await.unwrap();
@@ -169,7 +169,7 @@ async fn what_a_stream_token_opened_ends_with_the_token_it_was_made_for(database
     };
     let reader = workspace.server.client("acme", "read").await;
     let mut of_reader = follow(&streaming(&reader).await).await;
-    let mut of_ana = follow(&streaming(&login::ana(&workspace.api, "acme", "read", 4)).await).await;
+    let mut of_ana = follow(&streaming(&login::ana(&workspace.api, "acme", "read", 8)).await).await;
     let unopened = streaming(&reader).await;
     let db = workspace.server.database.connect().await;
     let revoke = "UPDATE tokens SET revoked_at = 1 WHERE scopes = 1";

@@ -63,9 +63,9 @@ async fn finish<P: Payload>(ctx: &Context<'_>, payload: P) -> Result<Fresh<P>> {
     Ok(Fresh::new(&request.tenant, payload))
 }
 
-/// Everything that can be changed. It requires a token with the scope WRITE; `createLine`, `updateLine` and `eraseContact` require ADMIN. The fields of
-/// one request are executed one after another. Each returns `userErrors`; if that is not empty, the field changed
-/// nothing.
+/// Everything that can be changed. It requires a token with the scope WRITE; `createLine`, `updateLine` and `eraseContact`
+/// require ADMIN. The fields of one request are executed one after another. Each returns `userErrors`; if that is not
+/// empty, the field changed nothing.
 #[derive(Default, MergedObject)]
 pub(crate) struct Mutation(
     line::LineMutation,
