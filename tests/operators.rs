@@ -56,6 +56,7 @@ async fn traces_are_exported_where_that_is_set(database: Database) {
     // The name of what is refused may be anything, such as a phone number.
     let refused = json!({ "query": "query Q573009998877 { nothing }", "operationName": "Q573009998877" }).to_string();
     client.post_body(refused).await;
+    client.get("/573009998877").await;
     assert_eq!(binary.post(&Webhook::of("1000").payload()).await.unwrap(), 200);
     server.terminate();
     assert!(server.ended().await.success());

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, StatusFact, Target};
-use crate::domain::failure::{FailureReason, OwnFailure};
 use crate::domain::id::DeploymentId;
 use crate::domain::merge::MessageFacts;
 use crate::recorder::{RecordError, Recorder};
@@ -78,7 +77,6 @@ impl Cancellations {
 
 /// A deployment that another system is not to send any more. If it does nevertheless, whatever it reports counts.
 fn failed(deployment: DeploymentId, at: Timestamp) -> Fact {
-    let own_failure = Some(OwnFailure { at, reason: FailureReason::Canceled });
-    let facts = MessageFacts { own_failure, ..MessageFacts::default() };
+    let facts = MessageFacts::canceled(at);
     Fact::Status(StatusFact { of: Target::Deployment(deployment), facts, recipient: None })
 }

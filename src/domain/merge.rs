@@ -80,6 +80,12 @@ pub struct VariableValue {
 pub type Variables = BTreeMap<String, VariableValue>;
 
 impl MessageFacts {
+    /// What is known of a message that was canceled.
+    pub fn canceled(at: Timestamp) -> Self {
+        let own_failure = Some(OwnFailure { at, reason: FailureReason::Canceled });
+        Self { own_failure, ..Self::default() }
+    }
+
     /// Merges the facts of `other` into these.
     pub fn merge(&mut self, other: &Self) {
         keep_least(&mut self.accepted, other.accepted.as_ref());

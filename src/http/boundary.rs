@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::Next;
@@ -26,7 +26,9 @@ pub(super) async fn guard(mut request: Request, next: Next) -> Response {
     let request_id = given.unwrap_or_else(RequestId::generate);
     request.extensions_mut().insert(request_id.clone());
     let parent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
-    let traced = traces::request(request.method().as_str(), request.uri().path(), parent.filter(|_| trace.is_some()));
+    // An address that we do not know may be anything.
+    let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
+    let traced = traces::request(request.method().as_str(), route, parent.filter(|_| trace.is_some()));
     let logged = tracing::info_span!(parent: &traced, "request", request.id = %request_id, trace.id = trace);
     let carried_out = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(logged).await;
     let response = carried_out.unwrap_or_else(|_| Refusal::internal().into_response());

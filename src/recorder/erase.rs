@@ -11,7 +11,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{ContactId, WorkspaceId};
 use crate::rounds::Rounds;
 use crate::storage::erasure::{self, Erasure};
-use crate::storage::{StorageError, Tenant, audit, parked, retry_races, stream_tokens};
+use crate::storage::passing::{self, Passing};
+use crate::storage::{Tenant, retry_races};
 
 /// How often an erasure that lost a race is retried.
 const MAX_RETRIES: u32 = 10;
@@ -63,17 +64,23 @@ impl Recorder {
 
     async fn remove(&self, retention: Retention) -> Result<(), RecordError> {
         let now = self.0.now();
-        let failed = |error: StorageError| RecordError::Storage(Arc::new(error));
-        let db = &self.0.db;
-        let before = now.minus(retention.kept);
-        while parked::forget_kept(db, before, BATCH_SIZE).await.map_err(failed)? == u64::from(BATCH_SIZE) {}
-        while stream_tokens::forget(db, now, BATCH_SIZE).await.map_err(failed)? == u64::from(BATCH_SIZE) {}
-        let before = now.minus(retention.audit);
-        while audit::forget(db, before, BATCH_SIZE).await.map_err(failed)? == u64::from(BATCH_SIZE) {}
+        let passing = [
+            (Passing::Kept, now.minus(retention.kept)),
+            (Passing::Audit, now.minus(retention.audit)),
+            (Passing::StreamTokens, now),
+        ];
+        for (passing, before) in passing {
+            while self.forget(passing, before).await? == u64::from(BATCH_SIZE) {}
+        }
         match retention.contacts {
             Some(keep) => self.erase_silent(now.minus(keep)).await,
             None => Ok(()),
         }
+    }
+
+    async fn forget(&self, passing: Passing, before: Timestamp) -> Result<u64, RecordError> {
+        let forgotten = passing::forget(&self.0.db, passing, before, BATCH_SIZE).await;
+        forgotten.map_err(|error| RecordError::Storage(Arc::new(error)))
     }
 
     async fn erase_silent(&self, since: Timestamp) -> Result<(), RecordError> {

@@ -8,9 +8,8 @@ use super::pages::{List, Narrowed};
 use super::query::Query;
 use super::row::Row;
 use super::source::Source;
-use super::{Database, StorageError, Tenant};
+use super::{StorageError, Tenant};
 use crate::domain::audit::{AuditEntry, AuditFilter, AuditOutcome};
-use crate::domain::clock::Timestamp;
 use crate::domain::code::Coded;
 use crate::domain::id::AuditEntryId;
 use crate::domain::page::{Key, Page, Slice};
@@ -74,15 +73,6 @@ pub async fn count(tenant: &Tenant, filter: &AuditFilter) -> Result<i64, Storage
         sql = format!("{sql} AND {condition}");
     }
     Ok(query.number(sql).await?.unwrap_or_default())
-}
-
-/// Deletes entries from before a time, in any workspace, at most `limit`. Returns how many there were.
-pub async fn forget(db: &Database, before: Timestamp, limit: u32) -> Result<u64, StorageError> {
-    let db = db.writer();
-    let mut query = Query::on(db);
-    let (before, limit) = (query.bind(before.micros()), query.bind(limit));
-    let old = format!("SELECT id FROM audit WHERE at < {before} ORDER BY at LIMIT {limit}");
-    query.execute(format!("DELETE FROM audit WHERE id IN ({old})")).await
 }
 
 fn conditions(query: &mut Query<'_>, filter: &AuditFilter) -> Vec<String> {

@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod outbox;
 mod pages;
 pub mod parked;
+pub mod passing;
 mod query;
 mod reached;
 pub mod record;

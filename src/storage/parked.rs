@@ -91,15 +91,6 @@ pub async fn keep_unknown(db: &Database, kept: &[Kept], now: Timestamp) -> Resul
     Ok(KEPT.write(db.writer(), &rows).await?)
 }
 
-/// Deletes payloads that were kept before a time, in any workspace, at most `limit`. Returns how many there were.
-pub async fn forget_kept(db: &Database, before: Timestamp, limit: u32) -> Result<u64, StorageError> {
-    let db = db.writer();
-    let mut query = Query::on(db);
-    let (before, limit) = (query.bind(before.micros()), query.bind(limit));
-    let old = format!("SELECT id FROM kept WHERE kept_at < {before} ORDER BY kept_at LIMIT {limit}");
-    query.execute(format!("DELETE FROM kept WHERE id IN ({old})")).await
-}
-
 /// The facts that are parked for one of these keys.
 pub async fn waiting_for(tenant: &Tenant, keys: &[String]) -> Result<Vec<Offered>, StorageError> {
     let db = tenant.database().reader();

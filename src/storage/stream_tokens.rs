@@ -62,15 +62,6 @@ pub async fn find(db: &Database, hash: &str, now: Timestamp) -> Result<Option<St
     query.first(sql, read).await
 }
 
-/// Deletes stream tokens of any workspace that expired before a time, at most `limit`. Returns how many there were.
-pub async fn forget(db: &Database, before: Timestamp, limit: u32) -> Result<u64, StorageError> {
-    let db = db.writer();
-    let mut query = Query::on(db);
-    let (before, limit) = (query.bind(before.micros()), query.bind(limit));
-    let old = format!("SELECT hash FROM stream_tokens WHERE expires_at < {before} ORDER BY expires_at LIMIT {limit}");
-    query.execute(format!("DELETE FROM stream_tokens WHERE hash IN ({old})")).await
-}
-
 fn read(row: &mut Row<'_>) -> Result<StreamToken, StorageError> {
     Ok(StreamToken {
         token: row.id()?,

@@ -60,11 +60,11 @@ impl Drop for Traces {
     }
 }
 
-/// An HTTP request. It is part of the trace that its header `traceparent` names.
-pub fn request(method: &str, path: &str, traceparent: Option<&str>) -> Span {
+/// An HTTP request for one of the server's routes. It is part of the trace that its header `traceparent` names.
+pub fn request(method: &str, route: &str, traceparent: Option<&str>) -> Span {
     let span = tracing::info_span!(
-        target: TARGET, "request", otel.kind = "server", otel.name = format_args!("{method} {path}"),
-        http.request.method = method, url.path = path, http.response.status_code = Empty
+        target: TARGET, "request", otel.kind = "server", otel.name = format_args!("{method} {route}"),
+        http.request.method = method, http.route = route, http.response.status_code = Empty
     );
     if let Some(parent) = traceparent.filter(|_| !span.is_disabled()) {
         let carrier = HashMap::from([("traceparent".to_owned(), parent.to_owned())]);

@@ -5,7 +5,6 @@
 use super::apply::Applied;
 use super::{Book, DeploymentEntry, MessageEntry};
 use crate::domain::clock::Timestamp;
-use crate::domain::failure::{FailureReason, OwnFailure};
 use crate::domain::id::{DeploymentId, MessageId};
 use crate::domain::merge::MessageFacts;
 use crate::domain::standing::DeploymentStatus;
@@ -33,8 +32,7 @@ impl Book {
 
     /// Fails a queued message as canceled, which takes it out of the outbox.
     fn cancel(&mut self, id: MessageId, at: Timestamp) {
-        let own_failure = Some(OwnFailure { at, reason: FailureReason::Canceled });
-        self.merge_message(id, &MessageFacts { own_failure, ..MessageFacts::default() });
+        self.merge_message(id, &MessageFacts::canceled(at));
         self.touched.canceled.insert(id);
     }
 

@@ -3,7 +3,6 @@
 use super::Book;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::Target;
-use crate::domain::failure::{FailureReason, OwnFailure};
 use crate::domain::id::DeploymentId;
 use crate::domain::merge::{DeploymentFacts, MessageFacts};
 use crate::domain::standing::DeploymentStatus;
@@ -30,8 +29,7 @@ impl Book {
     }
 
     fn fail_as_canceled(&mut self, id: DeploymentId, at: Timestamp) {
-        let own_failure = Some(OwnFailure { at, reason: FailureReason::Canceled });
-        let reported = MessageFacts { own_failure, ..MessageFacts::default() };
-        self.apply_to_deployment(&Target::Deployment(id), &DeploymentFacts { reported, ..DeploymentFacts::default() });
+        let facts = DeploymentFacts { reported: MessageFacts::canceled(at), ..DeploymentFacts::default() };
+        self.apply_to_deployment(&Target::Deployment(id), &facts);
     }
 }
