@@ -80,7 +80,7 @@ pub fn phone(bytes: &[u8]) {
 pub fn flow(bytes: &[u8]) {
     let Ok(value) = serde_json::from_slice(bytes) else { return };
     for direction in [Direction::Outbound, Direction::Inbound] {
-        let publishable = flow::check(&value, direction).is_ok();
+        let publishable = flow::check::check(&value, direction).is_ok();
         let template = flow::first_template(&value);
         assert!(!publishable || direction == Direction::Inbound || template.is_some());
         if let Some(template) = template {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::sends::SubmissionFault;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Direction, Version};
-use crate::domain::flow::{Template, first_template};
+use crate::domain::flow::{Start, first_template};
 use crate::domain::id::{ConversationId, VersionId, new_key};
 use crate::domain::line::Line;
 use crate::domain::send::Send;
@@ -71,13 +71,13 @@ impl Destination {
 
     /// What the deployments of a send have in common.
     pub(super) fn order(&self, send: &Send) -> Order {
-        let category = self.template().map(|template| template.category).unwrap_or_default();
+        let category = self.template().map(|start| start.template.category).unwrap_or_default();
         let time_to_live = send.time_to_live.unwrap_or(category.time_to_live());
         Order { send: send.id, version: send.version, line: self.line.id, time_to_live }
     }
 
     /// The template of the first message; `None` if another system sends.
-    pub(super) fn template(&self) -> Option<Template> {
+    pub(super) fn template(&self) -> Option<Start> {
         let flow = serde_json::from_str(&self.version.flow).ok()?;
         first_template(&flow).filter(|_| !self.line.external)
     }

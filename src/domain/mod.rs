@@ -24,6 +24,7 @@ pub mod merge;
 pub mod message;
 pub mod metrics;
 pub mod opening;
+pub mod outgoing;
 pub mod page;
 pub mod phone;
 pub mod position;

@@ -1,10 +1,9 @@
 //! How a deployment opens: with a template message, or with a failure that is known before anything is sent.
 
-use serde_json::json;
-
 use super::failure::FailureReason;
-use super::flow::Template;
+use super::flow::Start;
 use super::merge::Variables;
+use super::outgoing::Outgoing;
 
 /// How a deployment opens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,19 +16,17 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Fills in a template for a user with or without a valid number.
-    pub fn of(template: Option<&Template>, phone_is_valid: bool, variables: &Variables) -> Self {
-        let filled = template.map(|template| (template, template.fill(variables)));
+    /// Fills in the first template for a user with or without a valid number.
+    pub fn of(start: Option<&Start>, phone_is_valid: bool, variables: &Variables) -> Self {
+        let filled = start.map(|start| (start, start.fill(variables)));
         let own_failure = match &filled {
             _ if !phone_is_valid => Some(FailureReason::InvalidPhone),
             Some((_, Err(_))) => Some(FailureReason::TemplateParameters),
             _ => None,
         };
-        let template = filled.map(|(template, parameters)| written(template, &parameters.unwrap_or_default()));
+        let template = filled.and_then(|(start, filled)| {
+            Outgoing::Template(filled.unwrap_or_else(|_| start.unfilled())).payload()
+        });
         Self { template, own_failure }
     }
-}
-
-fn written(template: &Template, parameters: &[String]) -> String {
-    json!({ "name": template.name, "language": template.language, "parameters": parameters }).to_string()
 }

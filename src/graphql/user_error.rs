@@ -59,6 +59,11 @@ impl UserErrors {
         self.0.is_empty()
     }
 
+    /// How much was found wrong.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// As `userErrors`.
     pub(crate) fn into_vec(self) -> Vec<UserError> {
         self.0

@@ -5,7 +5,8 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use super::{finish, payload};
 use crate::auth::Scope;
 use crate::domain::conversation;
-use crate::domain::flow;
+use crate::domain::flow::Flow;
+use crate::domain::flow::check::{Finding, check};
 use crate::domain::id::{ConversationId, LineId, VersionId, new_key};
 use crate::domain::input::{Fault, MAX_NAME_BYTES, check_name};
 use crate::graphql::context::{ContextExt, Writes};
@@ -16,11 +17,14 @@ use crate::graphql::lazy::Lazy;
 use crate::graphql::place::Place;
 use crate::graphql::scalars::Json;
 use crate::graphql::types::conversation::{Conversation, Direction};
-use crate::graphql::user_error::{UserError, UserErrors};
+use crate::graphql::user_error::{UserError, UserErrorCode, UserErrors};
 use crate::storage::{conversations, lines};
 
 #[derive(Default)]
 pub(crate) struct ConversationMutation;
+
+/// The most findings about a flow that are told at once.
+const MAX_FINDINGS: usize = 100;
 
 /// A conversation to create, with its first version.
 #[derive(Debug, InputObject)]
@@ -31,10 +35,10 @@ pub(crate) struct CreateConversationInput {
     direction: Direction,
     /// The line it runs on. It may be omitted if the workspace has exactly one line.
     line_id: Option<ID>,
-    /// The flow of the first version. It must have `start`, the name of a step, and `steps`, an object of steps by
-    /// name. The first step of an OUTBOUND conversation must have a `template` with `name`, `language` and
-    /// `parameters`, a list of strings in which `{{name}}` stands for the value of a variable. Everything else is
-    /// stored unchanged. At most 256 KiB.
+    /// The flow of the first version: `start`, the name of a step, and `steps`, an object of steps by name, as
+    /// `flow.schema.json` describes them. The first step of an OUTBOUND conversation needs a `template`. The whole graph
+    /// is checked, and each fault has its place in the flow. A flow of a single step that names no way onward is not run:
+    /// its template is sent, and what follows is reported by `recordFacts`. At most 256 KiB.
     flow: Json,
 }
 
@@ -97,8 +101,8 @@ async fn create(
     let place = Place::of("input");
     let direction = input.direction.into();
     errors.check(place.field("name"), check_name(&input.name, MAX_NAME_BYTES));
-    let flow = errors.check(place.field("flow"), read_flow(&input.flow, direction));
     let line = find_line(ctx, input.line_id.as_ref(), place.field("lineId"), errors).await?;
+    let flow = read_flow(ctx, &input.flow, (direction, line), &place.field("flow"), errors).await?;
     let Some((line, flow)) = line.zip(flow).filter(|_| errors.is_empty()) else { return Ok(None) };
     let request = ctx.request()?;
     let (conversation, version) = new(line, input.name, direction, flow, request.now());
@@ -153,8 +157,54 @@ async fn archive(ctx: &Context<'_>, id: &ID) -> Result<Option<ConversationId>> {
     Ok(archived.then_some(id))
 }
 
-/// The written flow, where it can be published.
-pub(crate) fn read_flow(flow: &Json, direction: conversation::Direction) -> std::result::Result<String, Fault> {
-    flow::check(&flow.value()?, direction)?;
-    flow.text()
+/// A flow as it is to be published. What is wrong with it is refused, each at its place.
+pub(crate) async fn read_flow(
+    ctx: &Context<'_>,
+    given: &Json,
+    (direction, line): (conversation::Direction, Option<LineId>),
+    place: &Place,
+    errors: &mut UserErrors,
+) -> Result<Option<String>> {
+    let Some(value) = errors.check(place.clone(), given.value()) else { return Ok(None) };
+    let flow = match check(&value, direction) {
+        Ok(flow) => flow,
+        Err(findings) => {
+            for Finding { path, fault } in findings.into_iter().take(MAX_FINDINGS) {
+                let place = path.iter().fold(place.clone(), |place, part| place.field(part));
+                errors.refuse(place, UserErrorCode::Invalid, &fault);
+            }
+            return Ok(None);
+        }
+    };
+    let (before, flow) = (errors.len(), flow.as_ref());
+    if let Some((flow, line)) = flow.zip(line) {
+        check_jumps(ctx, flow, line, place, errors).await?;
+    }
+    let text = errors.check(place.clone(), given.text());
+    Ok(text.filter(|_| errors.len() == before))
+}
+
+/// Refuses jumps to what is no conversation of the line, or is archived.
+async fn check_jumps(
+    ctx: &Context<'_>,
+    flow: &Flow,
+    line: LineId,
+    place: &Place,
+    errors: &mut UserErrors,
+) -> Result<()> {
+    for (name, step) in &flow.steps {
+        let Some(id) = step.jumps_to() else { continue };
+        let place = place.field("steps").field(name).field("jump");
+        let found = ctx.loaders()?.conversations().load(id).await?;
+        let Some(conversation) = errors.found(place.clone(), "conversation", found) else { continue };
+        let fault = match &*conversation {
+            one if one.line != line => Some("names a conversation of another line"),
+            one if one.archived_at.is_some() => Some("names an archived conversation"),
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            errors.refuse(place, UserErrorCode::Invalid, &Fault::new(fault));
+        }
+    }
+    Ok(())
 }

@@ -77,7 +77,8 @@ async fn publish(
         None => None,
     };
     let Some(conversation) = errors.found(id_place, "conversation", conversation) else { return Ok(None) };
-    let flow = errors.check(place.field("flow"), read_flow(&input.flow, conversation.direction));
+    let (direction, line) = (conversation.direction, Some(conversation.line));
+    let flow = read_flow(ctx, &input.flow, (direction, line), &place.field("flow"), errors).await?;
     let Some(flow) = flow else { return Ok(None) };
     let request = ctx.request()?;
     let published = conversations::publish(&request.tenant, conversation.id, &flow, request.now()).await?;

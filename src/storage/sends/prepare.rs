@@ -13,7 +13,7 @@ use super::staging::remove_some;
 use crate::domain::book::{Book, DeploymentEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
-use crate::domain::flow::Template;
+use crate::domain::flow::Start;
 use crate::domain::id::{ContactId, DeploymentId, SendId, WorkspaceId};
 use crate::domain::merge::{VariableValue, Variables};
 use crate::domain::opening::Opening;
@@ -35,7 +35,7 @@ pub struct Plan {
     /// What its deployments have in common.
     pub order: Order,
     /// The template of the first messages; `None` if another system sends.
-    pub template: Option<Template>,
+    pub template: Option<Start>,
 }
 
 /// What became of a chunk.
