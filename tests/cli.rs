@@ -36,7 +36,7 @@ tests! {
         a_list_is_carried_again_when_the_connection_breaks,
     ],
     without_database: [
-        the_schema_is_printed_as_it_is_committed,
+        the_schemas_are_printed_as_they_are_committed,
         every_command_explains_itself,
         an_unknown_or_wrong_setting_is_refused_by_its_name,
         a_secret_that_is_at_fault_is_not_shown,
@@ -306,11 +306,13 @@ async fn output(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-async fn the_schema_is_printed_as_it_is_committed() {
-    let committed = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql")).unwrap();
-    let printed = bare(&["schema"]).output().unwrap();
-    assert!(printed.status.success() && printed.stderr.is_empty());
-    assert!(printed.stdout == committed, "cargo run -- schema > schema.graphql");
+async fn the_schemas_are_printed_as_they_are_committed() {
+    for (file, arguments) in [("schema.graphql", &["schema"][..]), ("flow.schema.json", &["schema", "--flow"])] {
+        let committed = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let printed = bare(arguments).output().unwrap();
+        assert!(printed.status.success() && printed.stderr.is_empty());
+        assert!(printed.stdout == committed, "cargo run -- {} > {file}", arguments.join(" "));
+    }
 }
 
 async fn every_command_explains_itself() {

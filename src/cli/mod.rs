@@ -39,8 +39,8 @@ struct Arguments {
 enum Command {
     #[command(flatten)]
     Running(Running),
-    /// Prints the GraphQL schema.
-    Schema,
+    /// Prints the GraphQL schema, or the JSON Schema of flows.
+    Schema(schema::Options),
 }
 
 /// Commands that run by the settings.
@@ -76,7 +76,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         // Printing the schema must not depend on the settings.
-        Command::Schema => Ok(schema::run()),
+        Command::Schema(options) => Ok(schema::run(&options)),
         Command::Running(command) => run_with_settings(command, arguments.config.as_deref()),
     }
 }

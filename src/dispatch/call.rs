@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
 use tracing::Instrument;
 
 use super::backoff;
@@ -18,11 +17,12 @@ use crate::domain::failure::{FailureReason, ProviderFailure};
 use crate::domain::id::{MessageId, WorkspaceId};
 use crate::domain::line::LineStop;
 use crate::domain::merge::MessageFacts;
+use crate::domain::outgoing::Outgoing;
 use crate::recorder::Recorded;
 use crate::storage::outbox::{Claimed, LineToServe};
 use crate::telemetry::{metrics, traces};
 use crate::whatsapp::answer::{Accepted, Action, Answer, Rejected, Trouble};
-use crate::whatsapp::template::{OutgoingTemplate, Recipient};
+use crate::whatsapp::outgoing::{OutgoingMessage, Recipient};
 
 /// A call that has ended.
 #[derive(Debug)]
@@ -61,15 +61,6 @@ pub(super) enum News {
     Stopped(LineStop),
 }
 
-/// The template as it is stored with the message.
-#[derive(Deserialize)]
-struct Payload {
-    name: String,
-    language: String,
-    #[serde(default)]
-    parameters: Vec<String>,
-}
-
 /// Why a message is not sent at all, if there is a reason that is known before the call.
 pub(super) fn refusal(claimed: &Claimed) -> Option<FailureReason> {
     match claimed {
@@ -89,10 +80,10 @@ pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed
     if !deadline.leaves(Duration::ZERO, &*parts.clock) {
         return Finished { claimed, outcome: Outcome::Uncalled(Duration::ZERO), news: News::Silent };
     }
-    let Some(template) = outgoing(&claimed) else {
+    let Some(message) = outgoing(&claimed) else {
         return Finished { claimed, outcome: Outcome::Open, news: News::Silent };
     };
-    let calling = parts.api.send_template(&line.phone_number_id, &template);
+    let calling = parts.api.send(&line.phone_number_id, &message);
     let answer = calling.instrument(traces::call(line.id)).await;
     metrics::provider_call(answer.word());
     let now = parts.clock.now();
@@ -118,17 +109,11 @@ pub(super) fn status(message: MessageId, facts: MessageFacts) -> Fact {
     Fact::Status(StatusFact { of: Target::own(message), facts, recipient: None })
 }
 
-fn outgoing(claimed: &Claimed) -> Option<OutgoingTemplate> {
-    let payload: Payload = serde_json::from_str(claimed.payload.as_ref()?).ok()?;
+fn outgoing(claimed: &Claimed) -> Option<OutgoingMessage> {
+    let content = Outgoing::read(claimed.kind, claimed.text.as_deref(), claimed.payload.as_deref())?;
     let by_phone = claimed.phone.clone().map(Recipient::Phone);
     let recipient = by_phone.or_else(|| claimed.provider_user_id.clone().map(Recipient::User))?;
-    Some(OutgoingTemplate {
-        recipient,
-        name: payload.name,
-        language: payload.language,
-        parameters: payload.parameters,
-        callback: claimed.message,
-    })
+    Some(OutgoingMessage { recipient, content, callback: claimed.message })
 }
 
 fn outcome(answer: &Answer, claimed: &Claimed) -> Outcome {

@@ -17,6 +17,7 @@ use super::{Database, StorageError, dialect, reached};
 use crate::domain::clock::Timestamp;
 use crate::domain::code::Coded;
 use crate::domain::id::{ContactId, LineId, MessageId, SendId, WorkspaceId};
+use crate::domain::message::MessageKind;
 use crate::domain::phone::Phone;
 use crate::domain::standing::SessionStatus;
 
@@ -73,7 +74,11 @@ pub struct Claimed {
     pub at: Timestamp,
     /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// The template and its parameters, as JSON text.
+    /// The kind of message.
+    pub kind: MessageKind,
+    /// Its text, if the kind has one.
+    pub text: Option<String>,
+    /// What the kind carries beyond its text, as JSON text.
     pub payload: Option<String>,
     /// The contact to send to.
     pub contact: ContactId,
@@ -354,8 +359,8 @@ async fn calls(db: &impl ConnectionTrait, ids: &[MessageId], terms: &Terms) -> R
     let agent = SessionStatus::Agent.code();
     // A session has begun, so that the index of begun deployments finds it.
     let sql = format!(
-        "SELECT o.message_id, o.claimed_at, o.attempt, m.payload, k.id, k.phone, k.provider_user_id, \
-           k.opted_out_at IS NOT NULL, coalesce(k.blocked_at >= {blocked}, FALSE), c.archived_at IS NOT NULL, \
+        "SELECT o.message_id, o.claimed_at, o.attempt, m.kind, m.text, m.payload, k.id, k.phone, \
+           k.provider_user_id, k.opted_out_at IS NOT NULL, coalesce(k.blocked_at >= {blocked}, FALSE), c.archived_at IS NOT NULL, \
            EXISTS (SELECT 1 FROM deployments a JOIN users u ON u.id = a.user_id WHERE a.contact_id = k.id \
              AND a.line_id = o.line_id AND a.began_at IS NOT NULL AND a.session_status = {agent} \
              AND (a.session_at >= {agents} OR u.activity_at >= {agents})) \
@@ -379,6 +384,8 @@ fn claimed(row: &mut Row<'_>) -> Result<Claimed, StorageError> {
         message: row.id()?,
         at: row.time()?,
         attempt: u32::try_from(row.value::<i32>()?).map_err(|_| StorageError::Corrupt("attempt"))?,
+        kind: row.code()?,
+        text: row.value()?,
         payload: row.value()?,
         contact: row.id()?,
         phone: row.value::<Option<String>>()?.map(Phone::stored),

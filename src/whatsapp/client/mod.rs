@@ -11,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, R
 use reqwest::{Client, Error, Response, Url};
 
 use super::answer::{Action, Answer, Rejected, retry_after};
-use super::template::OutgoingTemplate;
+use super::outgoing::OutgoingMessage;
 use super::transport::{self, TransportError};
 use crate::config::Secret;
 
@@ -91,9 +91,9 @@ impl CloudApi {
         })
     }
 
-    /// Sends a template on the line with the provider's id `phone_number_id`, by exactly one call. Without an access token
+    /// Sends a message on the line with the provider's id `phone_number_id`, by exactly one call. Without an access token
     /// for the line there is no call, and the answer is the one that a call without a valid token gets.
-    pub async fn send_template(&self, phone_number_id: &str, message: &OutgoingTemplate) -> Answer {
+    pub async fn send(&self, phone_number_id: &str, message: &OutgoingMessage) -> Answer {
         let Some(authorization) = self.authorization_on(phone_number_id) else { return unauthorized() };
         let call = self.http.post(self.messages_url(phone_number_id));
         let call = call.header(AUTHORIZATION, authorization.clone()).json(&message.body());

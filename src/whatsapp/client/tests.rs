@@ -14,9 +14,10 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::domain::id::{MessageId, new_key};
+use crate::domain::outgoing::{FilledTemplate, Outgoing};
 use crate::domain::phone::Phone;
 use crate::whatsapp::answer::{Accepted, Action, Trouble};
-use crate::whatsapp::template::Recipient;
+use crate::whatsapp::outgoing::Recipient;
 
 /// A stand-in for the provider: its address, and the tasks that end with it.
 struct Stub {
@@ -74,7 +75,7 @@ impl Stub {
     }
 
     async fn call(&self) -> Answer {
-        api(&self.base_url).send_template("1065", &message()).await
+        api(&self.base_url).send("1065", &message()).await
     }
 }
 
@@ -86,12 +87,16 @@ fn settings(base_url: &str, token: &str) -> CloudApiSettings {
     CloudApiSettings::new(base_url, Secret::new(token))
 }
 
-fn message() -> OutgoingTemplate {
-    OutgoingTemplate {
-        recipient: Recipient::Phone(Phone::of_whatsapp_id("573001234567").unwrap()),
+fn message() -> OutgoingMessage {
+    let template = FilledTemplate {
         name: "welcome".into(),
         language: "es".into(),
         parameters: vec!["Ana".into()],
+        replies: Vec::new(),
+    };
+    OutgoingMessage {
+        recipient: Recipient::Phone(Phone::of_whatsapp_id("573001234567").unwrap()),
+        content: Outgoing::Template(template),
         callback: MessageId(new_key()),
     }
 }
@@ -109,7 +114,7 @@ async fn an_accepted_call_went_to_the_line_with_token_and_message() {
         provider_user_id: None,
         held: false,
     };
-    assert_eq!(api.send_template("10/65", &message).await, Answer::Accepted(accepted));
+    assert_eq!(api.send("10/65", &message).await, Answer::Accepted(accepted));
     let (uri, headers, sent) = calls.lock().unwrap().pop().unwrap();
     assert_eq!(uri.path(), "/v25.0/10%2F65/messages");
     assert_eq!(headers["authorization"], "Bearer EAAB-secret");
@@ -184,7 +189,7 @@ async fn an_answer_that_takes_too_long_is_an_unknown_outcome() {
         let impatient =
             CloudApiSettings { call_timeout: Duration::from_millis(100), ..settings(&stub.base_url, "token") };
         let api = CloudApi::new(&impatient).unwrap();
-        assert_eq!(api.send_template("1065", &message()).await, Answer::Unknown);
+        assert_eq!(api.send("1065", &message()).await, Answer::Unknown);
     }
 }
 
@@ -200,11 +205,11 @@ async fn a_connection_that_was_never_made_sent_nothing() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let not_sent = Answer::NotSent { retry_after: None };
-    assert_eq!(api(&format!("http://{address}")).send_template("1065", &message()).await, not_sent);
+    assert_eq!(api(&format!("http://{address}")).send("1065", &message()).await, not_sent);
     // A server that does not speak TLS ends the handshake before anything of the call is written.
     let stub = Stub::writing(b"HTTP/1.1 400 Bad Request\r\n\r\n", End::HangUp).await;
     let tls = stub.base_url.replace("http:", "https:");
-    assert_eq!(api(&tls).send_template("1065", &message()).await, not_sent);
+    assert_eq!(api(&tls).send("1065", &message()).await, not_sent);
 }
 
 #[tokio::test]
@@ -219,7 +224,7 @@ async fn each_line_is_called_with_its_own_token_or_else_with_the_common_one() {
     ] {
         let settings = CloudApiSettings::new(&stub.base_url, common.map(Secret::new));
         let api = CloudApi::new(&CloudApiSettings { line_tokens: of_lines(), ..settings }).unwrap();
-        let answer = api.send_template(line, &message()).await;
+        let answer = api.send(line, &message()).await;
         let called = calls.lock().unwrap().pop().map(|(_, headers, _)| headers["authorization"].clone());
         assert_eq!(called.as_ref().map(|header| header.to_str().unwrap()), expected, "{line}");
         let stopped = matches!(&answer, Answer::Rejected(rejected) if rejected.action == Action::StopLine);

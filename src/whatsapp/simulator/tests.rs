@@ -16,10 +16,11 @@ use crate::config::Secret;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageName, Target};
 use crate::domain::id::{LineId, MessageId};
+use crate::domain::outgoing::{FilledTemplate, Outgoing};
 use crate::domain::phone::Phone;
 use crate::whatsapp::answer::{Action, Answer, Trouble};
 use crate::whatsapp::client::{self, CloudApi};
-use crate::whatsapp::template::{OutgoingTemplate, Recipient};
+use crate::whatsapp::outgoing::{OutgoingMessage, Recipient};
 use crate::whatsapp::{signature, webhook};
 
 const LINE: &str = "106540352242922";
@@ -118,12 +119,16 @@ async fn start(settings: SimulatorSettings) -> (Simulator, CloudApi) {
     (simulator, CloudApi::new(&settings).unwrap())
 }
 
-fn message(number: u32) -> OutgoingTemplate {
-    OutgoingTemplate {
-        recipient: Recipient::Phone(Phone::of_whatsapp_id(&format!("57300{number:07}")).unwrap()),
+fn message(number: u32) -> OutgoingMessage {
+    let template = FilledTemplate {
         name: "welcome".into(),
         language: "es".into(),
         parameters: vec!["Ana".into()],
+        replies: Vec::new(),
+    };
+    OutgoingMessage {
+        recipient: Recipient::Phone(Phone::of_whatsapp_id(&format!("57300{number:07}")).unwrap()),
+        content: Outgoing::Template(template),
         callback: MessageId(Uuid::from_u128(u128::from(number))),
     }
 }
@@ -131,7 +136,7 @@ fn message(number: u32) -> OutgoingTemplate {
 async fn send(api: &CloudApi, numbers: std::ops::Range<u32>) -> Vec<Answer> {
     let mut answers = Vec::new();
     for number in numbers {
-        answers.push(api.send_template(LINE, &message(number)).await);
+        answers.push(api.send(LINE, &message(number)).await);
     }
     answers
 }
@@ -140,7 +145,7 @@ async fn send(api: &CloudApi, numbers: std::ops::Range<u32>) -> Vec<Answer> {
 async fn an_accepted_message_is_sent_delivered_read_and_answered() {
     let sink = Sink::start(0).await;
     let (simulator, api) = start(settings(&sink)).await;
-    let Answer::Accepted(accepted) = api.send_template(LINE, &message(7)).await else { panic!() };
+    let Answer::Accepted(accepted) = api.send(LINE, &message(7)).await else { panic!() };
     assert_eq!(accepted.wa_id.as_deref(), Some("573000000007"));
     assert!(!accepted.held);
     simulator.settled().await;
@@ -180,7 +185,7 @@ async fn the_same_seed_gives_the_same_webhooks_in_whatever_order_calls_come() {
             numbers.reverse();
         }
         for number in numbers {
-            api.send_template(LINE, &message(number)).await;
+            api.send(LINE, &message(number)).await;
         }
         simulator.settled().await;
         runs.push(sink.changes());
@@ -215,7 +220,7 @@ async fn silence_is_an_unknown_outcome_and_ends_with_the_simulator() {
     let faults = Faults { silent: 1.0, accepted_anyway: 1.0, ..Faults::default() };
     let (simulator, api) = start(SimulatorSettings { faults, ..settings(&sink) }).await;
     let mut calls = JoinSet::new();
-    calls.spawn(async move { api.send_template(LINE, &message(1)).await });
+    calls.spawn(async move { api.send(LINE, &message(1)).await });
     // The webhooks of the accepted message come although its call is still waiting.
     while sink.changes().len() < 5 {
         tokio::task::yield_now().await;
@@ -236,7 +241,7 @@ async fn refusals_carry_their_codes() {
     ] {
         let faults = Faults { refused: 1.0, refusal_codes: vec![code], ..Faults::default() };
         let (simulator, api) = start(SimulatorSettings { faults, ..settings(&sink) }).await;
-        let Answer::Rejected(rejected) = api.send_template(LINE, &message(1)).await else { panic!("{code}") };
+        let Answer::Rejected(rejected) = api.send(LINE, &message(1)).await else { panic!("{code}") };
         assert_eq!((rejected.code, rejected.action), (code, action));
         assert!(!rejected.text.is_empty());
         assert_eq!(simulator.counters().accepted, 0);
@@ -250,7 +255,7 @@ async fn a_held_message_is_told_to_be_held_and_goes_on_later() {
     let plain = settings(&sink);
     let outcomes = Outcomes { held: 1.0, ..plain.outcomes.clone() };
     let (simulator, api) = start(SimulatorSettings { outcomes, ..plain }).await;
-    let Answer::Accepted(accepted) = api.send_template(LINE, &message(1)).await else { panic!() };
+    let Answer::Accepted(accepted) = api.send(LINE, &message(1)).await else { panic!() };
     assert!(accepted.held);
     simulator.settled().await;
     assert_eq!(sink.changes().len(), 5);
@@ -262,7 +267,7 @@ async fn calls_that_the_provider_would_refuse_are_refused() {
     let mut settings = settings(&sink);
     settings.access_token = Some(Secret::new("another"));
     let (simulator, api) = start(settings).await;
-    let Answer::Rejected(rejected) = api.send_template(LINE, &message(1)).await else { panic!() };
+    let Answer::Rejected(rejected) = api.send(LINE, &message(1)).await else { panic!() };
     assert_eq!((rejected.code, rejected.action), (190, Action::StopLine));
 
     let http = transport::client(CONNECT_TIMEOUT, POST_TIMEOUT).unwrap();
@@ -334,8 +339,8 @@ async fn calls_are_refused_while_too_many_updates_wait() {
     let plain = settings(&sink);
     let webhooks = Webhooks { backlog: 5, ..plain.webhooks.clone() };
     let (simulator, api) = start(SimulatorSettings { speed: 1e-6, webhooks, ..without_answer_delay(plain) }).await;
-    assert!(matches!(api.send_template(LINE, &message(1)).await, Answer::Accepted(_)));
-    let Answer::Rejected(rejected) = api.send_template(LINE, &message(2)).await else { panic!() };
+    assert!(matches!(api.send(LINE, &message(1)).await, Answer::Accepted(_)));
+    let Answer::Rejected(rejected) = api.send(LINE, &message(2)).await else { panic!() };
     assert_eq!(rejected.action, Action::Retry(Trouble::Throttled));
     simulator.shutdown().await;
 }
