@@ -37,6 +37,8 @@ pub struct Model {
     pub resumed_at: Option<i64>,
     /// The inbound conversation that messages without another begin; null for the newest.
     pub default_conversation_id: Option<Uuid>,
+    /// The rules that choose other inbound conversations, as JSON text; null where there are none.
+    pub inbound_rules: Option<String>,
 }
 
 /// None: storage writes its joins by column.

@@ -31,6 +31,7 @@ mod m0019_personal_scope;
 mod m0020_erasure;
 mod m0021_audit;
 mod m0022_stream_tokens;
+mod m0023_inbound_rules;
 mod step;
 
 use sea_orm_migration::prelude::*;
@@ -70,6 +71,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_erasure::STEP),
             Box::new(m0021_audit::STEP),
             Box::new(m0022_stream_tokens::STEP),
+            Box::new(m0023_inbound_rules::STEP),
         ]
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 use super::contact::{ContactKey, ProfileName};
 use super::id::{DeploymentId, LineId, MessageId};
+use super::inbound::Referral;
 use super::merge::{MessageFacts, Session, keep_greatest};
 use super::message::{MessageKind, Sender};
 use super::preference::Preference;
@@ -107,6 +108,9 @@ pub struct MessageFact {
     pub in_reply_to: Option<String>,
     /// What it says, and when it was written.
     pub content: Content,
+    /// What the user tapped to write it, if the provider tells. (Facts that were parked before this was read lack it.)
+    #[serde(default)]
+    pub referral: Option<Referral>,
 }
 
 /// What a message says, and when it was written. Of two reports of the same message the lesser is kept, hence the earlier.

@@ -2,6 +2,7 @@
 
 use super::clock::Timestamp;
 use super::id::{ConversationId, LineId};
+use super::inbound::InboundRules;
 use super::phone::Phone;
 
 /// A WhatsApp business number.
@@ -23,7 +24,9 @@ pub struct Line {
     pub stop: Option<LineStop>,
     /// Since when it is stopped, or sends again, or exists.
     pub state_since: Timestamp,
-    /// The inbound conversation that messages begin if they belong to no other; `None` for the newest.
+    /// The rules by which messages that belong to no conversation choose the one that they begin.
+    pub inbound_rules: InboundRules,
+    /// The inbound conversation that messages begin if no rule chooses another; `None` for the newest.
     pub default_conversation: Option<ConversationId>,
 }
 

@@ -18,6 +18,7 @@ pub mod failure;
 pub mod filter;
 pub mod flow;
 pub mod id;
+pub mod inbound;
 pub mod input;
 pub mod line;
 pub mod merge;

@@ -39,7 +39,7 @@ impl PreferenceWords {
 }
 
 /// A text without surrounding space, letter by letter in lower case. Nothing is allocated, since every text passes here.
-fn folded(text: &str) -> impl Iterator<Item = char> {
+pub(super) fn folded(text: &str) -> impl Iterator<Item = char> {
     text.trim().chars().flat_map(char::to_lowercase)
 }
 

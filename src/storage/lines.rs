@@ -9,6 +9,7 @@ use super::source::Source;
 use super::{Database, Found, StorageError, Tenant, dialect};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{LineId, WorkspaceId};
+use crate::domain::inbound::InboundRules;
 use crate::domain::line::{Line, LineStop};
 use crate::domain::phone::Phone;
 
@@ -16,7 +17,7 @@ const LINES: Source<Line> = Source {
     table: "lines",
     columns: "lines.id, lines.phone, lines.phone_number_id, lines.name, lines.messages_per_second, lines.external, \
               lines.stop_text, lines.stop_code, coalesce(lines.stopped_at, lines.resumed_at, lines.created_at), \
-              lines.default_conversation_id",
+              lines.inbound_rules, lines.default_conversation_id",
     joins: "",
     read,
 };
@@ -39,15 +40,17 @@ pub async fn create(tenant: &Tenant, line: &Line, now: Timestamp) -> Result<bool
     Ok(matches!(inserted, TryInsertResult::Inserted(1)))
 }
 
-/// Changes what an operator may change of a line: its name, rate and default conversation. `false` if there is no such line.
+/// Changes what an operator may change of a line: its name, rate, inbound rules and default conversation. `false` if there is
+/// no such line.
 pub async fn update(tenant: &Tenant, line: &Line) -> Result<bool, StorageError> {
     let mut query = Query::on(tenant.database().writer());
     let (workspace, id) = (query.bind(tenant.workspace().0), query.bind(line.id.0));
     let (name, rate) = (query.bind(line.name.as_str()), query.bind(rate(line)));
+    let rules = query.bind(write_rules(&line.inbound_rules)?);
     let conversation = query.bind(line.default_conversation.map(|conversation| conversation.0));
     let sql = format!(
-        "UPDATE lines SET name = {name}, messages_per_second = {rate}, default_conversation_id = {conversation} \
-         WHERE workspace_id = {workspace} AND id = {id}"
+        "UPDATE lines SET name = {name}, messages_per_second = {rate}, inbound_rules = {rules}, \
+         default_conversation_id = {conversation} WHERE workspace_id = {workspace} AND id = {id}"
     );
     Ok(query.execute(sql).await? == 1)
 }
@@ -139,8 +142,21 @@ fn read(row: &mut Row<'_>) -> Result<Line, StorageError> {
         external: row.value()?,
         stop: read_stop(row)?,
         state_since: row.time()?,
+        inbound_rules: read_rules(row.value::<Option<String>>()?.as_deref())?,
         default_conversation: row.optional_id()?,
     })
+}
+
+/// Rules as they are stored; null if there are none.
+pub(super) fn read_rules(stored: Option<&str>) -> Result<InboundRules, StorageError> {
+    let rules = stored.map(serde_json::from_str).transpose();
+    Ok(rules.map_err(|_| StorageError::Corrupt("inbound rules"))?.unwrap_or_default())
+}
+
+fn write_rules(rules: &InboundRules) -> Result<Option<String>, StorageError> {
+    let rules = Some(rules).filter(|rules| !rules.0.is_empty());
+    let written = rules.map(serde_json::to_string).transpose();
+    written.map_err(|_| StorageError::Corrupt("inbound rules"))
 }
 
 fn read_stop(row: &mut Row<'_>) -> Result<Option<LineStop>, StorageError> {

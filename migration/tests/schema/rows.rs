@@ -95,6 +95,7 @@ pub(crate) fn line() -> lines::Model {
         probes: 3,
         resumed_at: Some(AT),
         default_conversation_id: None,
+        inbound_rules: Some("[]".to_owned()),
     }
 }
 

@@ -5,10 +5,19 @@ use super::{Book, MessageEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact, MessageName, Person, StatusFact, Target};
 use crate::domain::failure::FailureReason;
-use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, WorkspaceId, reported_message_key};
+use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, VersionId, WorkspaceId, reported_message_key};
 use crate::domain::merge::{ContactFacts, DeploymentFacts, MessageFacts, VariableValue, merge_variable};
 use crate::domain::message::Sender;
 use crate::domain::user::ChangeKind;
+
+/// What was looked up for a fact before it is applied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The user side of a message, or the person of a preference; other facts have none.
+    pub contact: Option<ContactId>,
+    /// The version that a user's message begins if it belongs to no deployment; `None` if there is none to begin.
+    pub begins: Option<VersionId>,
+}
 
 /// The result of applying a fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +33,13 @@ pub enum Applied {
 }
 
 impl Book {
-    /// Applies a fact. `contact` is the user side of a message, or the person of a preference; other facts do not need it.
-    pub fn apply(&mut self, workspace: WorkspaceId, fact: &Fact, contact: Option<ContactId>) -> Applied {
+    /// Applies a fact.
+    pub fn apply(&mut self, workspace: WorkspaceId, fact: &Fact, resolved: Resolved) -> Applied {
+        let Resolved { contact, begins } = resolved;
         match fact {
             Fact::Status(status) => self.apply_status(status),
             Fact::Message(message) => match contact {
-                Some(contact) => self.apply_message(workspace, message, contact),
+                Some(contact) => self.apply_message(workspace, message, contact, begins),
                 None => Applied::Nowhere("message_of_nobody"),
             },
             Fact::Session { of, session } => {
@@ -81,7 +91,13 @@ impl Book {
         self.learn(contact, status.recipient.as_ref(), &facts);
     }
 
-    fn apply_message(&mut self, workspace: WorkspaceId, message: &MessageFact, contact: ContactId) -> Applied {
+    fn apply_message(
+        &mut self,
+        workspace: WorkspaceId,
+        message: &MessageFact,
+        contact: ContactId,
+        begins: Option<VersionId>,
+    ) -> Applied {
         let by_user = message.sender == Sender::User;
         let preference = self.words.said(&message.content).filter(|_| by_user);
         self.learn(Some(contact), Some(&message.person), &ContactFacts { preference, blocked: None });
@@ -89,7 +105,7 @@ impl Book {
             self.merge_content(known, message);
             return Applied::Merged;
         }
-        match self.attribute(message, contact) {
+        match self.attribute(message, contact, begins) {
             Attribution::To(deployment) => {
                 self.add_message(reported_message_key(workspace, &message.provider_message_id), deployment, message);
                 Applied::Merged

@@ -3,7 +3,7 @@
 use super::{Book, DeploymentEntry, UserEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::MessageFact;
-use crate::domain::id::{ContactId, DeploymentId, LineId, inbound_deployment_key, user_key};
+use crate::domain::id::{ContactId, DeploymentId, LineId, VersionId, inbound_deployment_key, user_key};
 use crate::domain::merge::{DeploymentFacts, Variables};
 use crate::domain::message::Sender;
 use crate::domain::user::ChangeKind;
@@ -25,8 +25,13 @@ pub(super) fn contact_awaited(line: LineId, contact: ContactId) -> String {
 }
 
 impl Book {
-    /// Finds the deployment of a message, or begins one.
-    pub(super) fn attribute(&mut self, message: &MessageFact, contact: ContactId) -> Attribution {
+    /// Finds the deployment of a message, or begins one in the version `begins`.
+    pub(super) fn attribute(
+        &mut self,
+        message: &MessageFact,
+        contact: ContactId,
+        begins: Option<VersionId>,
+    ) -> Attribution {
         if let Some(answered) = &message.in_reply_to {
             return match self.names.get(answered).and_then(|id| self.messages.get(id)) {
                 Some(answered) => Attribution::To(answered.deployment),
@@ -44,7 +49,12 @@ impl Book {
         if !by_user {
             return Attribution::Waits(contact_awaited(message.line, contact));
         }
-        self.begin(message.line, contact, at).map_or(Attribution::Nowhere, Attribution::To)
+        let begun = self.begun(message.line, contact);
+        if let Some(deployment) = begun {
+            self.begin_earlier(deployment, at);
+        }
+        let deployment = begun.or_else(|| Some(self.begin(begins?, message.line, contact, at)));
+        deployment.map_or(Attribution::Nowhere, Attribution::To)
     }
 
     /// The contact's latest deployment on the line that did not begin after `at`, compared in whole seconds as the provider
@@ -55,16 +65,14 @@ impl Book {
         begun.filter(|(began, _)| began.seconds() <= at.seconds()).max().map(|(_, id)| id)
     }
 
-    /// Begins the single deployment that the contact's own messages begin on the line, or moves its beginning to the earlier
-    /// time `at`. `None` if the line has no inbound conversation.
-    fn begin(&mut self, line: LineId, contact: ContactId, at: Timestamp) -> Option<DeploymentId> {
-        let begun =
-            self.deployments.values().filter(|one| one.line == line && one.contact == contact && one.send.is_none());
-        if let Some(id) = begun.map(|one| one.id).min() {
-            self.begin_earlier(id, at);
-            return Some(id);
-        }
-        let version = self.lines.get(&line)?.inbound?;
+    /// The single deployment that the contact's own messages began on the line, in whichever version.
+    fn begun(&self, line: LineId, contact: ContactId) -> Option<DeploymentId> {
+        let on_line = self.deployments.values().filter(|one| one.line == line && one.contact == contact);
+        on_line.filter(|one| one.send.is_none()).map(|one| one.id).min()
+    }
+
+    /// Begins the deployment of the contact's own messages on the line.
+    fn begin(&mut self, version: VersionId, line: LineId, contact: ContactId, at: Timestamp) -> DeploymentId {
         let id = inbound_deployment_key(version, contact);
         let user = user_key(version, contact);
         self.enter_user(UserEntry {
@@ -100,7 +108,7 @@ impl Book {
         self.touched.standing.insert(id);
         self.touched.known.insert(contact_awaited(line, contact));
         self.touch_user(user).add(ChangeKind::Deployed);
-        Some(id)
+        id
     }
 
     /// Moves the beginning of a deployment that the contact's own messages began to `at`, if that is earlier. This happens

@@ -27,7 +27,7 @@ use super::preference::PreferenceWords;
 use super::standing::Cell;
 use super::user::ChangeKinds;
 
-pub use apply::Applied;
+pub use apply::{Applied, Resolved};
 pub use deploy::NewDeployment;
 pub use settle::{Said, SendMove, Settlement, UserMove};
 
@@ -37,8 +37,6 @@ const EXPIRY_BUFFER: Duration = Duration::from_mins(1);
 /// The rows that a batch affects. The fields are public for storage, which fills them and reads them back.
 #[derive(Debug, Default)]
 pub struct Book {
-    /// The lines of messages.
-    pub lines: HashMap<LineId, LineEntry>,
     /// The users of the deployments below.
     pub users: HashMap<UserId, UserEntry>,
     /// The deployments to which facts refer, directly or by a message, and those to which a contact's message may belong.
@@ -55,13 +53,6 @@ pub struct Book {
     failures: HashMap<DeploymentId, Failure>,
     users_by_contact: HashMap<(VersionId, ContactId), UserId>,
     touched: Touched,
-}
-
-/// What applying messages requires of a line.
-#[derive(Debug, Clone, Copy)]
-pub struct LineEntry {
-    /// The current version of the line's inbound conversation, if it has one.
-    pub inbound: Option<VersionId>,
 }
 
 /// What is known of a contact.

@@ -10,6 +10,7 @@ use crate::domain;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Direction;
 use crate::domain::id::{ConversationId, LineId, new_key};
+use crate::domain::inbound::InboundRules;
 use crate::domain::input::{Fault, MAX_NAME_BYTES, check_name};
 use crate::graphql::context::{ContextExt, RequestContext, Writes};
 use crate::graphql::error::Result;
@@ -239,6 +240,7 @@ impl CreateLineInput {
             external: self.external.unwrap_or(false),
             stop: None,
             state_since: now,
+            inbound_rules: InboundRules::default(),
             default_conversation: None,
         }))
     }

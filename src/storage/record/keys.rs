@@ -1,14 +1,12 @@
 //! The keys that a batch of facts names, and the lock on the versions that those keys lead to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::Offered;
 use crate::domain::clock::Timestamp;
-use crate::domain::code::Coded;
 use crate::domain::contact::ContactKey;
-use crate::domain::conversation::Direction;
 use crate::domain::fact::{Fact, StatusFact, Target};
 use crate::domain::failure::ProviderFailure;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, VersionId, WorkspaceId};
@@ -107,33 +105,12 @@ impl Keys {
         }
     }
 
-    /// The current version of the inbound conversation of each line with messages: of those that are not archived, the line's
-    /// default, or else the newest.
-    pub(super) async fn inbound_versions(&self, tenant: &Tenant) -> Result<HashMap<LineId, VersionId>, StorageError> {
-        if self.lines.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let db = tenant.database().reader();
-        let mut query = Query::on(db);
-        let workspace = query.bind(tenant.workspace().0);
-        let lines = query.among("c.line_id", &self.lines.iter().copied().collect::<Vec<_>>());
-        let direction = query.bind(Direction::Inbound.code());
-        let sql = format!(
-            "SELECT c.line_id, v.id FROM conversations c \
-             JOIN versions v ON v.conversation_id = c.id AND v.number = c.versions JOIN lines l ON l.id = c.line_id \
-             WHERE c.workspace_id = {workspace} AND {lines} AND c.direction = {direction} AND c.archived_at IS NULL \
-             ORDER BY coalesce(c.id = l.default_conversation_id, FALSE), c.created_at, c.id"
-        );
-        let versions = query.all(sql, |row| Ok((row.id()?, row.id()?))).await?;
-        Ok(versions.into_iter().collect())
-    }
-
-    /// Locks the versions to which the keys lead.
+    /// Locks the versions to which the keys lead, and those that messages may begin.
     pub(super) async fn lock(
         &self,
         db: &DatabaseTransaction,
         workspace: WorkspaceId,
-        inbound: &HashMap<LineId, VersionId>,
+        inbound: &BTreeSet<VersionId>,
     ) -> Result<Locked, StorageError> {
         let mut query = Query::on(db);
         let workspace = query.bind(workspace.0);
@@ -164,7 +141,7 @@ impl Keys {
         }
         let mut condition = format!("id IN ({})", ways.join(" UNION "));
         if !inbound.is_empty() {
-            let inbound = query.among("id", &inbound.values().copied().collect::<Vec<_>>());
+            let inbound = query.among("id", &inbound.iter().copied().collect::<Vec<_>>());
             condition = format!("({condition} OR {inbound})");
         }
         Locked::lock(query, &format!("workspace_id = {workspace} AND {condition}")).await

@@ -3,6 +3,7 @@
 //! Rows are read and written in sets, so a batch of a thousand facts takes about fifteen statements. Missing contacts are created
 //! beforehand, in a short transaction of their own. What became known about contacts is written last, in the order of ids.
 
+mod inbound;
 mod keys;
 pub(super) mod open;
 pub(super) mod write;
@@ -11,13 +12,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use self::inbound::Inbound;
 use self::keys::{Keys, People};
 use super::ledger::Revisions;
 use super::{StorageError, Tenant, contacts, outbox, parked};
-use crate::domain::book::{Applied, Book};
+use crate::domain::book::{Applied, Book, Resolved};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact};
-use crate::domain::id::{ContactId, WorkspaceId};
+use crate::domain::id::WorkspaceId;
 use crate::domain::preference::PreferenceWords;
 
 /// What applies to facts whatever workspace they belong to.
@@ -56,25 +58,26 @@ pub async fn batch(tenant: &Tenant, offered: &[Offered], rules: &Rules, now: Tim
     let workspace = tenant.workspace();
     let people = People::of(tenant, offered, now).await?;
     let keys = Keys::of(offered, &people);
-    let inbound = keys.inbound_versions(tenant).await?;
+    let inbound = Inbound::of(tenant, offered).await?;
+    let resolved = resolve(offered, &people, &inbound);
     let db = tenant.database().begin().await?;
-    let mut locked = keys.lock(&db, workspace, &inbound).await?;
+    let mut locked = keys.lock(&db, workspace, &inbound.versions(&resolved)).await?;
     let claims = outbox::held_claims(&db, &keys.claims).await?;
-    let mut book = open::book(&db, workspace, &keys, &inbound).await?;
+    let mut book = open::book(&db, workspace, &keys).await?;
     book.words = Arc::clone(&rules.words);
     if book.deployments.values().any(|deployment| !locked.holds(deployment.version)) {
         // Another node made something known after the versions were locked: retry, and lock more versions.
         return Err(StorageError::Overtaken);
     }
-    let apply = |(one, contact): (&Offered, &_)| match &one.fact {
+    let apply = |(one, resolved): (&Offered, &_)| match &one.fact {
         Fact::Dispatched { message, epoch, .. } | Fact::Withdrawn { message, epoch }
             if !claims.contains(&(*message, *epoch)) =>
         {
             Applied::Refused
         }
-        _ => apply(&mut book, workspace, one, *contact),
+        _ => apply(&mut book, workspace, one, *resolved),
     };
-    let applied: Vec<_> = offered.iter().zip(&people.contacts).map(apply).collect();
+    let applied: Vec<_> = offered.iter().zip(&resolved).map(apply).collect();
     open::find_answers(&db, workspace, &mut book).await?;
     let settlement = book.settle();
     let revisions = write::book(&db, workspace, &mut locked, &mut book, &settlement, now).await?;
@@ -84,13 +87,19 @@ pub async fn batch(tenant: &Tenant, offered: &[Offered], rules: &Rules, now: Tim
     Ok(Batch { applied, revisions, known: settlement.known.into_iter().collect() })
 }
 
+/// What each fact needs to be applied.
+fn resolve(offered: &[Offered], people: &People, inbound: &Inbound) -> Vec<Resolved> {
+    let resolve = |(one, contact): (&Offered, &_)| Resolved { contact: *contact, begins: inbound.begun_by(&one.fact) };
+    offered.iter().zip(&people.contacts).map(resolve).collect()
+}
+
 /// Applies a fact. A reply whose time is up, and whose quoted message is still unknown, is attributed by time.
-fn apply(book: &mut Book, workspace: WorkspaceId, one: &Offered, contact: Option<ContactId>) -> Applied {
-    let applied = book.apply(workspace, &one.fact, contact);
+fn apply(book: &mut Book, workspace: WorkspaceId, one: &Offered, resolved: Resolved) -> Applied {
+    let applied = book.apply(workspace, &one.fact, resolved);
     match (&applied, &one.fact) {
         (Applied::Waits(_), Fact::Message(message)) if one.expired && message.in_reply_to.is_some() => {
             let by_time = MessageFact { in_reply_to: None, ..message.clone() };
-            book.apply(workspace, &Fact::Message(by_time), contact)
+            book.apply(workspace, &Fact::Message(by_time), resolved)
         }
         _ => applied,
     }

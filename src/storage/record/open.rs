@@ -7,9 +7,9 @@ use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
 use super::keys::Keys;
-use crate::domain::book::{Book, LineEntry};
+use crate::domain::book::Book;
 use crate::domain::code::Coded;
-use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, UserId, VersionId, WorkspaceId};
+use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, WorkspaceId};
 use crate::domain::merge::VariableValue;
 use crate::domain::message::Sender;
 use crate::storage::query::Query;
@@ -17,16 +17,8 @@ use crate::storage::rows::{self, DeploymentRow};
 use crate::storage::{StorageError, contacts, row};
 
 /// Reads the rows that the batch affects.
-pub(super) async fn book(
-    db: &DatabaseTransaction,
-    workspace: WorkspaceId,
-    keys: &Keys,
-    inbound: &HashMap<LineId, VersionId>,
-) -> Result<Book, StorageError> {
+pub(super) async fn book(db: &DatabaseTransaction, workspace: WorkspaceId, keys: &Keys) -> Result<Book, StorageError> {
     let mut book = Book::default();
-    for line in &keys.lines {
-        book.lines.insert(*line, LineEntry { inbound: inbound.get(line).copied() });
-    }
     named_messages(db, workspace, keys, &mut book).await?;
     let deployments = named_deployments(db, workspace, keys, &book).await?;
     first_messages(db, workspace, &deployments, &mut book).await?;

@@ -13,6 +13,7 @@ use crate::domain::code::Coded;
 use crate::domain::conversation::{Conversation, Direction, Version};
 use crate::domain::failure::FailureReason;
 use crate::domain::id::{ConversationId, DeploymentId, LineId, SendId, UserId, VersionId, new_key};
+use crate::domain::inbound::InboundRules;
 use crate::domain::line::Line;
 use crate::domain::phone::Phone;
 use crate::domain::standing::{Cell, SessionStatus, Stage};
@@ -301,6 +302,7 @@ pub(super) fn line(phone_number_id: &str) -> Line {
         external: false,
         stop: None,
         state_since: Timestamp::MIN,
+        inbound_rules: InboundRules::default(),
         default_conversation: None,
     }
 }

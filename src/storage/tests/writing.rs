@@ -140,6 +140,7 @@ fn reply(line: LineId, wa_id: &str, id: &str, in_reply_to: Option<&str>, seconds
         provider_message_id: id.to_owned(),
         in_reply_to: in_reply_to.map(str::to_owned),
         content: Content { at: at(seconds), kind: MessageKind::Text, text: Some("hola".into()), payload: None },
+        referral: None,
     })
 }
 

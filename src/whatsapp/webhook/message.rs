@@ -13,7 +13,8 @@ use super::reason;
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Content, MessageFact, Person};
 use crate::domain::id::LineId;
-use crate::domain::input::{MAX_JSON_BYTES, MAX_TEXT_BYTES, check_json, check_text};
+use crate::domain::inbound::{MAX_REFERRAL_BYTES, Referral};
+use crate::domain::input::{MAX_JSON_BYTES, MAX_TEXT_BYTES, check_json, check_name, check_text};
 use crate::domain::message::{MessageKind, Sender};
 use crate::domain::phone::Phone;
 use crate::whatsapp::ids::provider_id;
@@ -45,6 +46,7 @@ pub(super) fn read(
         provider_message_id: message.text("id").as_deref().and_then(provider_id).ok_or(reason::BAD_ID)?,
         in_reply_to: in_reply_to(message),
         content: Body::read(message, &given_type).content(at)?,
+        referral: referral(message),
     })
 }
 
@@ -124,6 +126,14 @@ fn in_reply_to(message: &Object<'_>) -> Option<String> {
     let quoted = message.object("context").and_then(|context| context.text("id"));
     let reacted_to = || message.object("reaction").and_then(|reaction| reaction.text("message_id"));
     provider_id(&quoted.or_else(reacted_to)?)
+}
+
+/// What the user tapped to write the message. What is no text, or longer than a rule may be, is left out.
+fn referral(message: &Object<'_>) -> Option<Referral> {
+    let referral = message.object("referral")?;
+    let source = |name| referral.text(name).filter(|source| check_name(source, MAX_REFERRAL_BYTES).is_ok());
+    let (source_id, source_url) = (source("source_id"), source("source_url"));
+    (source_id.is_some() || source_url.is_some()).then_some(Referral { source_id, source_url })
 }
 
 /// Whether a payload can be stored and returned as JSON. It is stored as it arrived, since serializing it again might change

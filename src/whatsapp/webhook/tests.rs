@@ -9,6 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, Kept, MessageFact, MessageName, StatusFact, Target};
 use crate::domain::failure::{FailureReason, ProviderFailure};
 use crate::domain::id::{LineId, MessageId};
+use crate::domain::inbound::Referral;
 use crate::domain::input::{MAX_JSON_BYTES, MAX_TEXT_BYTES};
 use crate::domain::merge::MessageFacts;
 use crate::domain::message::{MessageKind, Sender};
@@ -115,6 +116,21 @@ fn a_status_names_its_message_and_its_recipient() {
     assert_eq!(person.key.provider_user_id.as_deref(), Some("CO.13491208655302741918"));
     let name = person.name.unwrap();
     assert_eq!((name.name.as_str(), name.at), ("Ana", at(SECOND)));
+}
+
+#[test]
+fn a_message_may_tell_what_it_was_referred_by() {
+    let referral = |given: Value| message(&json!({"type": "text", "text": {"body": "Hi"}, "referral": given})).referral;
+    let (id, url) = (Some("1234".to_owned()), Some("https://fb.me/ad".to_owned()));
+    let given = json!({"source_id": "1234", "source_url": "https://fb.me/ad", "source_type": "ad", "headline": "Ad"});
+    assert_eq!(referral(given), Some(Referral { source_id: id.clone(), source_url: url }));
+    for other in [json!(7), json!(null), json!(""), json!("a\0b"), json!("a".repeat(2_049))] {
+        let expected = Some(Referral { source_id: id.clone(), source_url: None });
+        assert_eq!(referral(json!({"source_id": "1234", "source_url": other})), expected);
+        assert_eq!(referral(json!({"source_id": other})), None);
+    }
+    assert_eq!(referral(json!([])), None);
+    assert_eq!(message(&json!({"type": "text", "text": {"body": "Hi"}})).referral, None);
 }
 
 #[test]

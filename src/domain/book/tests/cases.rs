@@ -40,6 +40,7 @@ impl Talk {
             provider_message_id: name.to_owned(),
             in_reply_to: None,
             content: Content { at: instant(at), kind: MessageKind::Text, text: None, payload: None },
+            referral: None,
         });
         self.workspace.record(&[(fact, Some(self.contact))]);
     }

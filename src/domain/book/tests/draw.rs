@@ -292,6 +292,7 @@ impl Cast {
                 provider_message_id: told_name(number),
                 in_reply_to: message.answered.map(|answered| self.name(answered.index(self.messages()))),
                 content: content.clone(),
+                referral: None,
             })
         })
     }

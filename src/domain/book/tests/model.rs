@@ -132,7 +132,7 @@ impl Workspace {
     pub(super) fn commit(&mut self, batch: &[Offer]) -> Settlement {
         let mut book = self.open(batch);
         for (fact, contact) in batch {
-            if let Applied::Waits(key) = book.apply(WORKSPACE, fact, *contact) {
+            if let Applied::Waits(key) = book.apply(WORKSPACE, fact, self.resolve(fact, *contact)) {
                 let written = serde_json::to_string(fact).unwrap();
                 self.parked.insert((key, written), (fact.clone(), *contact));
             }

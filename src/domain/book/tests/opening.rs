@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::model::{Offer, Workspace};
 use super::preferences::words;
-use crate::domain::book::{Book, DeploymentEntry, LineEntry, MessageEntry};
+use crate::domain::book::{Book, DeploymentEntry, MessageEntry, Resolved};
 use crate::domain::fact::{Fact, StatusFact, Target};
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId};
 
@@ -63,9 +63,6 @@ impl Workspace {
             }
         }
         let mut book = Book { words: words(), ..Book::default() };
-        for (line, _) in &named.pairs {
-            book.lines.insert(*line, LineEntry { inbound: self.lines[line] });
-        }
         let is_named = |message: &&MessageEntry| {
             named.own.contains(&message.id)
                 || message.provider_message_id.as_ref().is_some_and(|name| named.provider.contains(name))
@@ -84,6 +81,15 @@ impl Workspace {
         let contacts = named.contacts.into_iter().chain(book.deployments.values().map(|one| one.contact));
         book.contacts = contacts.map(|id| (id, self.contacts[&id].clone())).collect();
         book
+    }
+
+    /// What is looked up for a fact before it is applied.
+    pub(super) fn resolve(&self, fact: &Fact, contact: Option<ContactId>) -> Resolved {
+        let begins = match fact {
+            Fact::Message(message) => self.lines[&message.line],
+            _ => None,
+        };
+        Resolved { contact, begins }
     }
 
     fn enter(&self, book: &mut Book, deployment: &DeploymentEntry, variables: &BTreeSet<String>) {

@@ -57,6 +57,7 @@ impl MessageFact {
             provider_message_id: self.provider_message_id,
             in_reply_to: self.in_reply_to,
             content: Content { at, kind: self.kind.into(), text: self.text, payload },
+            referral: None,
         })))
     }
 

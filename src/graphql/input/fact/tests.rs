@@ -8,6 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::fact::{StatusFact, Target};
 use crate::domain::failure::{FailureReason, OwnFailure, ProviderFailure};
 use crate::domain::id::new_key;
+use crate::domain::inbound::InboundRules;
 use crate::domain::line::Line;
 use crate::domain::merge::MessageFacts;
 use crate::domain::phone::Phone;
@@ -36,6 +37,7 @@ impl World {
             external: true,
             stop: None,
             state_since: Timestamp::MIN,
+            inbound_rules: InboundRules::default(),
             default_conversation: None,
         };
         Known { deployments: [self.deployment].into(), lines: [(self.line, line.into())].into() }
