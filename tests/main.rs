@@ -35,6 +35,7 @@ mod erasure;
 mod events;
 mod history;
 mod hostile;
+mod inbound;
 mod limits;
 mod lines;
 mod live;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         events::trials(),
         history::trials(),
         hostile::trials(),
+        inbound::trials(),
         limits::trials(),
         lines::trials(),
         live::trials(),

@@ -24,6 +24,12 @@ pub struct Model {
     pub claimed_at: Option<i64>,
     /// The epoch of the lease under which it was claimed; null exactly where `claimed_at` is.
     pub epoch: Option<i64>,
+    /// When the call was announced, just before it was made; null while it certainly was not.
+    pub announced_at: Option<i64>,
+    /// The deployment in whose session it is said; null for the message of a send.
+    pub deployment_id: Option<Uuid>,
+    /// When it was said, which decides the order within the session; null exactly where `deployment_id` is.
+    pub said_at: Option<i64>,
 }
 
 /// None: storage writes its joins by column.

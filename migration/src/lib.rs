@@ -32,6 +32,7 @@ mod m0020_erasure;
 mod m0021_audit;
 mod m0022_stream_tokens;
 mod m0023_inbound_rules;
+mod m0024_sessions;
 mod step;
 
 use sea_orm_migration::prelude::*;
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_audit::STEP),
             Box::new(m0022_stream_tokens::STEP),
             Box::new(m0023_inbound_rules::STEP),
+            Box::new(m0024_sessions::STEP),
         ]
     }
 }

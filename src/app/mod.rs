@@ -28,6 +28,7 @@ use crate::http::operation::Operations;
 use crate::http::{self, Services, Shutdown, Sockets, Webhooks};
 use crate::live::{Hub, Trimmer};
 use crate::recorder::{Recorder, RecorderSettings, Retention};
+use crate::storage::flows::Flows;
 use crate::storage::parked::Parking;
 use crate::storage::record::Rules;
 use crate::storage::{Database, StorageError};
@@ -133,8 +134,8 @@ impl Parts {
     fn services(&self, end: Shutdown) -> Result<Services, StartError> {
         let Self { settings, clock, database, .. } = self;
         let hub = Hub::new(database.clone());
-        let recorder = self.recorder(&hub);
         let nudges = dispatch::Nudges::default();
+        let recorder = self.recorder(&hub, &nudges);
         self.start_dispatcher(&recorder, &nudges)?;
         self.start_chores(&recorder, &nudges);
         let uploads = self.start_uploads(&recorder, &nudges);
@@ -166,11 +167,12 @@ impl Parts {
         Some(exposition)
     }
 
-    fn recorder(&self, hub: &Hub) -> Recorder {
+    fn recorder(&self, hub: &Hub, nudges: &dispatch::Nudges) -> Recorder {
         let Settings { recorder, parking, contacts, .. } = &self.settings;
         let rules = Rules {
             parking: Parking { messages: parking.replies, others: parking.statuses },
             words: Arc::new(PreferenceWords::new(&contacts.stop_words, &contacts.resume_words)),
+            flows: Flows::default(),
         };
         let settings = RecorderSettings {
             queue_facts: recorder.queue_facts.get(),
@@ -178,7 +180,8 @@ impl Parts {
             rules,
             sweep_interval: SWEEP_INTERVAL,
         };
-        Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), self.tasks.clone(), settings)
+        let (tasks, said) = (self.tasks.clone(), Arc::clone(&nudges.work));
+        Recorder::new(self.database.clone(), hub.clone(), self.clock.clone(), tasks, said, settings)
     }
 
     /// What is to be done for all workspaces, whether or not this node sends.

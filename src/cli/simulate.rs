@@ -32,7 +32,8 @@ pub(super) struct Options {
     /// How many times faster than real time everything happens.
     #[arg(long)]
     speed: Option<f64>,
-    /// A TOML file with all its settings: shares of outcomes, delays, duplicates, faults. The options above take precedence.
+    /// A TOML file with all its settings: shares of outcomes, answers, delays, duplicates, faults. The options above
+    /// take precedence.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
 }

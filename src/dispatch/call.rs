@@ -68,6 +68,7 @@ pub(super) fn refusal(claimed: &Claimed) -> Option<FailureReason> {
         _ if claimed.opted_out => Some(FailureReason::OptedOut),
         _ if claimed.blocked => Some(FailureReason::BlockedContact),
         _ if claimed.with_agent => Some(FailureReason::OpenAgentSession),
+        _ if claimed.out_of_window => Some(FailureReason::Policy),
         _ if claimed.over_capacity => Some(FailureReason::TierCapacity),
         _ if outgoing(claimed).is_none() => Some(FailureReason::TemplateParameters),
         _ => None,

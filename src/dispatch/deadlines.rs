@@ -1,6 +1,7 @@
-//! Deadlines: messages whose time to live has passed without a delivery, and calls whose outcome nobody reported.
+//! Deadlines: messages whose time to live has passed without a delivery, calls whose outcome nobody reported, and sessions in
+//! which nothing was said for too long.
 //!
-//! Both are found by partial indexes, by any node, and settled by facts, under the version's lock. Two nodes that find the
+//! All are found by partial indexes, by any node, and settled by facts, under the version's lock. Two nodes that find the
 //! same deadline record the same fact, whose time is that of the deadline. Whatever is reported later still counts: a
 //! delivery overrides both, and any evidence overrides an unknown outcome.
 
@@ -18,7 +19,7 @@ use crate::domain::id::{MessageId, WorkspaceId};
 use crate::domain::merge::MessageFacts;
 use crate::recorder::{RecordError, Recorded, Recorder};
 use crate::rounds::Rounds;
-use crate::storage::{Database, StorageError, messages, outbox};
+use crate::storage::{Database, StorageError, messages, outbox, sessions};
 
 /// How often deadlines are looked for.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -61,7 +62,22 @@ impl Deadlines {
         let now = self.clock.now();
         while self.expire(now).await? == BATCH_SIZE as usize {}
         while self.give_up(now).await? == BATCH_SIZE as usize {}
+        while self.lapse(now).await? == BATCH_SIZE as usize {}
         Ok(())
+    }
+
+    /// Ends sessions in which nothing was said for too long, and tells how many.
+    async fn lapse(&self, now: Timestamp) -> Result<usize, DeadlineError> {
+        let lapsed = sessions::lapsed(&self.db, now, BATCH_SIZE).await?;
+        let mut by_workspace: HashMap<WorkspaceId, Vec<Fact>> = HashMap::new();
+        for one in &lapsed {
+            let fact = Fact::Lapsed { of: one.deployment, at: one.expires_at };
+            by_workspace.entry(one.workspace).or_default().push(fact);
+        }
+        for (workspace, facts) in by_workspace {
+            self.recorder.record(workspace, facts).await?;
+        }
+        Ok(lapsed.len())
     }
 
     /// Fails messages that were not delivered in time, and tells how many.

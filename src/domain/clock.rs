@@ -9,6 +9,13 @@ use chrono::{DateTime, SecondsFormat, Utc};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Timestamp(i64);
 
+impl Default for Timestamp {
+    /// The beginning of time.
+    fn default() -> Self {
+        Self::MIN
+    }
+}
+
 /// A source of time. It is passed in wherever time matters, so that tests control it.
 pub trait Clock: Send + Sync + 'static {
     /// The current time.

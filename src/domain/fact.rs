@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::contact::{ContactKey, ProfileName};
-use super::id::{DeploymentId, LineId, MessageId};
+use super::id::{ContactId, ConversationId, DeploymentId, LineId, MessageId};
 use super::inbound::Referral;
 use super::merge::{MessageFacts, Session, keep_greatest};
 use super::message::{MessageKind, Sender};
@@ -78,8 +78,55 @@ pub enum Fact {
         /// When the send was canceled.
         at: Timestamp,
     },
+    /// An agent takes over an open session. Like all that follows about sessions it is refused if the session is over.
+    Assigned {
+        /// The session's deployment.
+        of: DeploymentId,
+        /// The name by which the company knows the agent.
+        agent: String,
+    },
+    /// An agent writes to the user.
+    Said {
+        /// The session's deployment.
+        of: DeploymentId,
+        /// Our id of the message.
+        message: MessageId,
+        /// What the agent says.
+        content: Content,
+    },
+    /// An agent closes a session.
+    Closed {
+        /// The session's deployment.
+        of: DeploymentId,
+        /// Whether the user is asked for a rating first, if the flow has a step for that.
+        rating: bool,
+    },
+    /// Nothing was said in a session for as long as its flow waits.
+    Lapsed {
+        /// The session's deployment.
+        of: DeploymentId,
+        /// When its time was up.
+        at: Timestamp,
+    },
+    /// A flow leads a user to another conversation.
+    Jumped(Jump),
     /// Something that could not be understood. It is kept as it arrived, and counted.
     Kept(Kept),
+}
+
+/// A way from one conversation to another of the same line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jump {
+    /// The deployment that ended with it.
+    pub from: DeploymentId,
+    /// The user's contact.
+    pub contact: ContactId,
+    /// The line of both conversations.
+    pub line: LineId,
+    /// The conversation that begins.
+    pub to: ConversationId,
+    /// How many jumps there were since the user last said something.
+    pub hops: u8,
 }
 
 /// How far an outgoing message got.

@@ -86,6 +86,8 @@ ids! {
     UserId "user",
     /// Identifies a deployment.
     DeploymentId "dep",
+    /// Identifies a session, which is part of the deployment of the same key.
+    SessionId "sess",
     /// Identifies a message.
     MessageId "msg",
     /// Identifies an entry of the audit log.
@@ -146,6 +148,17 @@ pub fn kept_key(workspace: Option<WorkspaceId>, reason: &str, payload: &str) -> 
 /// The key of the single deployment of a version that a contact's own messages begin.
 pub fn inbound_deployment_key(version: VersionId, contact: ContactId) -> DeploymentId {
     DeploymentId(derived_key("inbound deployment", &[version.0.as_bytes(), contact.0.as_bytes()]))
+}
+
+/// The key of a deployment that a contact begins who was a user of the version before: the `number`th of that user.
+pub fn returning_deployment_key(version: VersionId, contact: ContactId, number: i32) -> DeploymentId {
+    let parts = [version.0.as_bytes(), contact.0.as_bytes(), &number.to_be_bytes()[..]];
+    DeploymentId(derived_key("returning deployment", &parts.map(|part| part as &[u8])))
+}
+
+/// The key of the deployment to which the flow of another one led.
+pub fn jump_deployment_key(from: DeploymentId) -> DeploymentId {
+    DeploymentId(derived_key("jump", &[from.0.as_bytes()]))
 }
 
 /// The key of a message that was reported to us rather than sent by us, from the provider's id.

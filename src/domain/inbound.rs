@@ -47,7 +47,7 @@ pub struct Referral {
 }
 
 impl InboundRules {
-    /// The conversation of the first rule that a message matches, by its text and its referral; `None` if it matches none.
+    /// The conversation of the first rule that a message matches by its text or its referral; `None` if there is none.
     pub fn choose(&self, text: Option<&str>, referral: Option<&Referral>) -> Option<ConversationId> {
         // Most lines have no rules, and then nothing is allocated.
         let text = text.filter(|_| !self.0.is_empty()).map(spaced);

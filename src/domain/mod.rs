@@ -17,6 +17,7 @@ pub mod fact;
 pub mod failure;
 pub mod filter;
 pub mod flow;
+pub mod funnel;
 pub mod id;
 pub mod inbound;
 pub mod input;

@@ -1,7 +1,7 @@
 //! What is sent to a person, apart from how any provider writes it.
 //!
-//! A message is stored as its kind, its text and its payload, which is what the history shows. [`Outgoing::read`] makes of
-//! these three again what is to be sent.
+//! A message is stored as its kind, its text and its payload, which is what the history shows. [`Outgoing::read`] makes
+//! of these three again what is to be sent.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,8 @@ pub struct FilledTemplate {
     /// The values of the body's parameters, in order.
     #[serde(default)]
     pub parameters: Vec<String>,
-    /// The ids with which the quick-reply buttons answer, in the order of the buttons; none if they keep the provider's own.
+    /// The ids with which the quick-reply buttons answer, in the order of the buttons; none if they keep the provider's
+    /// own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replies: Vec<String>,
 }

@@ -53,6 +53,13 @@ coded! {
     }
 }
 
+impl SessionStatus {
+    /// Whether the session has ended.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Expired)
+    }
+}
+
 /// A combination of status, stage, session status and failure reason: a user's standing, and a cell of the tally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cell {

@@ -65,6 +65,9 @@ impl Inner {
     /// Wakes the subscribers, and offers again the parked facts whose keys became known.
     async fn committed(&self, tenant: &Tenant, batch: Batch) {
         self.hub.wake(&batch.revisions);
+        if batch.replies {
+            self.said.notify_one();
+        }
         // The caller is draining the queue, so no task has to be started.
         self.offer_waiting(tenant, &batch.known).await;
     }

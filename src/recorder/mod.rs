@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -87,13 +87,23 @@ struct Inner {
     queues: Queues,
     /// One permit for each fact that may still be queued.
     capacity: Arc<Semaphore>,
+    /// Notified when a flow or an agent said something that is to be sent.
+    said: Arc<Notify>,
 }
 
 impl Recorder {
-    /// A recorder that writes to `db` and then wakes the subscribers of `hub`. Its work runs on `tasks`.
-    pub fn new(db: Database, hub: Hub, clock: Arc<dyn Clock>, tasks: TaskTracker, settings: RecorderSettings) -> Self {
+    /// A recorder that writes to `db` and then wakes the subscribers of `hub`. Its work runs on `tasks`. `said` is notified
+    /// when something is to be sent.
+    pub fn new(
+        db: Database,
+        hub: Hub,
+        clock: Arc<dyn Clock>,
+        tasks: TaskTracker,
+        said: Arc<Notify>,
+        settings: RecorderSettings,
+    ) -> Self {
         let capacity = Arc::new(Semaphore::new(settings.queue_facts));
-        Self(Arc::new(Inner { db, hub, clock, tasks, settings, queues: Queues::default(), capacity }))
+        Self(Arc::new(Inner { db, hub, clock, tasks, settings, queues: Queues::default(), capacity, said }))
     }
 
     /// Sweeps the parked facts regularly until `shutdown`.

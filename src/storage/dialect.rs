@@ -107,6 +107,14 @@ pub(super) fn contains(backend: DbBackend, column: &str, part: Place) -> String 
     }
 }
 
+/// A field of a JSON object that is stored as text, as a text.
+pub(super) fn json_text(backend: DbBackend, column: &str, field: &str) -> String {
+    match backend {
+        DbBackend::Sqlite => format!("{column} ->> '{field}'"),
+        _ => format!("{column}::json ->> '{field}'"),
+    }
+}
+
 /// Selects a page for each of many parents, without reading any of their lists beyond the page.
 pub(super) fn page_of_each(backend: DbBackend, parts: &Parts, parents: Place) -> String {
     match backend {

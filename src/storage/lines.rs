@@ -40,8 +40,8 @@ pub async fn create(tenant: &Tenant, line: &Line, now: Timestamp) -> Result<bool
     Ok(matches!(inserted, TryInsertResult::Inserted(1)))
 }
 
-/// Changes what an operator may change of a line: its name, rate, inbound rules and default conversation. `false` if there is
-/// no such line.
+/// Changes what an operator may change of a line: its name, rate, inbound rules and default conversation. `false` if
+/// there is no such line.
 pub async fn update(tenant: &Tenant, line: &Line) -> Result<bool, StorageError> {
     let mut query = Query::on(tenant.database().writer());
     let (workspace, id) = (query.bind(tenant.workspace().0), query.bind(line.id.0));

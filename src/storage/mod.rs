@@ -16,6 +16,8 @@ pub mod erasure;
 mod facts;
 mod fault;
 mod filter;
+pub mod flows;
+pub mod funnels;
 pub mod leases;
 pub mod ledger;
 pub mod lines;
@@ -31,6 +33,7 @@ pub mod record;
 mod row;
 mod rows;
 pub mod sends;
+pub mod sessions;
 mod source;
 pub mod stream_tokens;
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::leases::{self, Lease};
 use super::query::Query;
 use super::row::Row;
 use super::{Database, StorageError, dialect, reached};
+use crate::domain::book::{Reply, WINDOW};
 use crate::domain::clock::Timestamp;
 use crate::domain::code::Coded;
 use crate::domain::id::{ContactId, LineId, MessageId, SendId, WorkspaceId};
@@ -94,6 +95,10 @@ pub struct Claimed {
     pub archived: bool,
     /// Whether the contact has an open session with an agent on the line.
     pub with_agent: bool,
+    /// Whether it is said in a session, rather than by a send.
+    pub said: bool,
+    /// Whether it may not be sent because the contact has written nothing for a day.
+    pub out_of_window: bool,
     /// Whether the workspace has reached as many different contacts as it may.
     pub over_capacity: bool,
 }
@@ -128,6 +133,9 @@ struct State {
     may_send: bool,
 }
 
+/// After how long a call has surely ended, so that what was said next need not wait for it.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
+
 /// The most sends of a line that take turns; further ones wait until an older one is done.
 const MAX_TURNS: u32 = 1_000;
 
@@ -147,6 +155,28 @@ const REQUEUED: Bulk = Bulk {
     on_conflict: OnConflict::Overwrite,
 };
 
+const REPLIES: Bulk = Bulk {
+    table: "outbox",
+    columns: &[
+        ("message_id", Kind::Uuid),
+        ("workspace_id", Kind::Uuid),
+        ("line_id", Kind::Uuid),
+        ("due_at", Kind::BigInt),
+        ("attempt", Kind::Int),
+        ("deployment_id", Kind::Uuid),
+        ("said_at", Kind::BigInt),
+    ],
+    key: "message_id",
+    on_conflict: OnConflict::Keep,
+};
+
+const ANNOUNCED: Bulk = Bulk {
+    table: "outbox",
+    columns: &[("message_id", Kind::Uuid), ("announced_at", Kind::BigInt)],
+    key: "message_id",
+    on_conflict: OnConflict::Overwrite,
+};
+
 /// The lines on which something is due and that are not stopped, or are to be probed; and those whose last owner died.
 pub async fn lines_to_serve(db: &Database, now: Timestamp) -> Result<Vec<LineToServe>, StorageError> {
     let db = db.reader();
@@ -157,6 +187,8 @@ pub async fn lines_to_serve(db: &Database, now: Timestamp) -> Result<Vec<LineToS
          WHERE (l.stopped_at IS NULL OR l.probe_at <= {now}) AND NOT l.external AND l.id IN (SELECT c.line_id FROM sends s \
            JOIN conversations c ON c.id = s.conversation_id WHERE {OPEN} AND EXISTS (SELECT 1 FROM outbox o \
              WHERE o.send_id = s.id AND o.claimed_at IS NULL AND o.due_at <= {now})) \
+         OR (l.stopped_at IS NULL OR l.probe_at <= {now}) AND l.id IN (SELECT line_id FROM outbox \
+           WHERE said_at IS NOT NULL AND claimed_at IS NULL AND due_at <= {now}) \
          OR l.id IN (SELECT line_id FROM leases WHERE expires_at > 0 AND expires_at <= {clock})"
     );
     let line =
@@ -172,15 +204,22 @@ pub async fn claim(db: &Database, lease: Lease, terms: Terms) -> Result<Option<C
     }
     let State { messages_per_second, stopped, may_send } = state(&transaction, lease.line, terms.now).await?;
     let limit = if stopped { 1 } else { terms.limit };
-    let due = sends_due(&transaction, lease.line, terms.now).await?;
-    let sends = in_turn(due, terms.last_turn, limit as usize);
-    let messages = if sends.is_empty() || !may_send {
-        Vec::new()
-    } else {
-        take(&transaction, lease, &terms, (&sends, limit)).await?
-    };
+    let (mut taken, mut last_turn) = (Vec::new(), None);
+    if may_send {
+        taken = take_replies(&transaction, lease, terms.now, limit).await?;
+        let left = limit.saturating_sub(u32::try_from(taken.len()).unwrap_or(limit));
+        let sends = in_turn(sends_due(&transaction, lease.line, terms.now).await?, terms.last_turn, left as usize);
+        if !sends.is_empty() {
+            taken.extend(take(&transaction, lease, terms.now, (&sends, left)).await?);
+        }
+        last_turn = sends.last().copied();
+    }
+    let mut messages = calls(&transaction, &taken, &terms).await?;
+    if let Some(most) = terms.daily_contacts {
+        reached::count(&transaction, lease.line, &mut messages, (most, terms.now)).await?;
+    }
     transaction.commit().await?;
-    Ok(Some(Claim { messages_per_second, stopped, last_turn: sends.last().copied(), messages }))
+    Ok(Some(Claim { messages_per_second, stopped, last_turn, messages }))
 }
 
 /// Removes messages whose outcome is recorded, or is left to be reported by webhooks.
@@ -190,6 +229,35 @@ pub async fn settle(db: &Database, messages: &[MessageId]) -> Result<(), Storage
     let messages = query.among("message_id", messages);
     query.execute(format!("DELETE FROM outbox WHERE {messages}")).await?;
     Ok(())
+}
+
+/// Queues what is said in sessions.
+pub(super) async fn enqueue(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    replies: &[Reply],
+) -> Result<(), StorageError> {
+    let row = |reply: &Reply| {
+        vec![
+            Datum::id(reply.message),
+            Datum::id(workspace),
+            Datum::id(reply.line),
+            Datum::at(reply.at),
+            Datum::number(0),
+            Datum::id(reply.deployment),
+            Datum::at(reply.at),
+        ]
+    };
+    Ok(REPLIES.write(db, &replies.iter().map(row).collect::<Vec<_>>()).await?)
+}
+
+/// Notes which calls are about to be made, and which were not made after all.
+pub(super) async fn announce(
+    db: &DatabaseTransaction,
+    calls: &[(MessageId, Option<Timestamp>)],
+) -> Result<(), StorageError> {
+    let row = |(message, at): &(MessageId, Option<Timestamp>)| vec![Datum::id(*message), Datum::optional_time(*at)];
+    Ok(ANNOUNCED.overwrite(db, &calls.iter().map(row).collect::<Vec<_>>()).await?)
 }
 
 /// Which of these messages are claimed, each with the epoch of its claim. Their rows stay locked, so that nobody takes a
@@ -253,9 +321,8 @@ pub async fn take_back(db: &Database, lease: Lease) -> Result<(), StorageError> 
     let claimed = query.among("message_id", &claimed);
     let sql = format!(
         "UPDATE outbox SET claimed_at = NULL, epoch = NULL, attempt = attempt - 1 WHERE {claimed} \
-         AND EXISTS (SELECT 1 FROM messages m JOIN deployments d ON d.id = m.deployment_id \
-           WHERE m.id = outbox.message_id AND d.dispatched_at IS NULL AND m.refused_at IS NULL AND m.failed_at IS NULL \
-           AND m.unknown_at IS NULL)"
+         AND announced_at IS NULL AND EXISTS (SELECT 1 FROM messages m WHERE m.id = outbox.message_id \
+           AND m.refused_at IS NULL AND m.failed_at IS NULL AND m.unknown_at IS NULL)"
     );
     query.execute(sql).await?;
     Ok(transaction.commit().await?)
@@ -276,9 +343,8 @@ pub async fn unanswered(db: &Database, since: Timestamp, limit: u32) -> Result<V
     let mut query = Query::anywhere(db);
     let since = query.bind(since.micros());
     let sql = format!(
-        "SELECT o.workspace_id, o.message_id, o.claimed_at FROM outbox o JOIN messages m ON m.id = o.message_id \
-         JOIN deployments d ON d.id = m.deployment_id WHERE o.claimed_at <= {since} AND d.dispatched_at IS NOT NULL \
-         ORDER BY o.claimed_at LIMIT {limit}"
+        "SELECT workspace_id, message_id, claimed_at FROM outbox WHERE claimed_at <= {since} \
+         AND announced_at IS NOT NULL ORDER BY claimed_at LIMIT {limit}"
     );
     query.all(sql, |row| Ok(Unanswered { workspace: row.id()?, message: row.id()?, claimed_at: row.time()? })).await
 }
@@ -326,15 +392,38 @@ fn in_turn(mut sends: Vec<SendId>, last: Option<SendId>, limit: usize) -> Vec<Se
     sends
 }
 
+/// Takes what is said in sessions, which comes before all sends: the user is waiting. Of a session only the oldest message is
+/// taken, and the next once that one's call has ended.
+async fn take_replies(
+    db: &DatabaseTransaction,
+    lease: Lease,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<MessageId>, StorageError> {
+    let mut query = Query::on(db);
+    let (line, epoch) = (query.bind(lease.line.0), query.bind(lease.epoch));
+    let (under_way, now) = (query.bind(now.minus(LONGEST_CALL).micros()), query.bind(now.micros()));
+    let sql = format!(
+        "UPDATE outbox SET claimed_at = {now}, epoch = {epoch}, attempt = attempt + 1 WHERE message_id IN ( \
+           SELECT o.message_id FROM outbox o WHERE o.line_id = {line} AND o.said_at IS NOT NULL \
+           AND o.claimed_at IS NULL AND o.due_at <= {now} AND NOT EXISTS (SELECT 1 FROM outbox b \
+             WHERE b.deployment_id = o.deployment_id AND b.said_at < o.said_at \
+             AND (b.claimed_at IS NULL OR b.claimed_at > {under_way})) \
+           ORDER BY o.due_at, o.message_id LIMIT {limit}) \
+         AND claimed_at IS NULL RETURNING message_id"
+    );
+    query.ids(sql).await
+}
+
 async fn take(
     db: &DatabaseTransaction,
     lease: Lease,
-    terms: &Terms,
+    now: Timestamp,
     (sends, limit): (&[SendId], u32),
-) -> Result<Vec<Claimed>, StorageError> {
+) -> Result<Vec<MessageId>, StorageError> {
     let turns = u32::try_from(sends.len()).unwrap_or(MAX_TURNS);
     let mut query = Query::on(db);
-    let (sends, now, epoch) = (query.bind_ids(sends), query.bind(terms.now.micros()), query.bind(lease.epoch));
+    let (sends, now, epoch) = (query.bind_ids(sends), query.bind(now.micros()), query.bind(lease.epoch));
     let rows = format!(
         "WHERE send_id = parent.id AND claimed_at IS NULL AND due_at <= {now} ORDER BY due_at, message_id LIMIT {}",
         limit / turns.max(1)
@@ -344,30 +433,30 @@ async fn take(
         "UPDATE outbox SET claimed_at = {now}, epoch = {epoch}, attempt = attempt + 1 \
          WHERE message_id IN ({due}) AND claimed_at IS NULL RETURNING message_id"
     );
-    let ids: Vec<MessageId> = query.ids(sql).await?;
-    let mut claimed = calls(db, &ids, terms).await?;
-    if let Some(most) = terms.daily_contacts {
-        reached::count(db, lease.line, &mut claimed, (most, terms.now)).await?;
-    }
-    Ok(claimed)
+    query.ids(sql).await
 }
 
 async fn calls(db: &impl ConnectionTrait, ids: &[MessageId], terms: &Terms) -> Result<Vec<Claimed>, StorageError> {
     let mut query = Query::on(db);
     let ids = query.among("o.message_id", ids);
     let (agents, blocked) = (query.bind(terms.agents_since.micros()), query.bind(terms.blocked_since.micros()));
-    let agent = SessionStatus::Agent.code();
+    let window = query.bind(terms.now.minus(WINDOW).micros());
+    let (agent, template) = (SessionStatus::Agent.code(), MessageKind::Template.code());
     // A session has begun, so that the index of begun deployments finds it.
+    let begun = "SELECT 1 FROM deployments a JOIN users u ON u.id = a.user_id WHERE a.contact_id = k.id \
+                 AND a.line_id = o.line_id AND a.began_at IS NOT NULL";
     let sql = format!(
         "SELECT o.message_id, o.claimed_at, o.attempt, m.kind, m.text, m.payload, k.id, k.phone, \
-           k.provider_user_id, k.opted_out_at IS NOT NULL, coalesce(k.blocked_at >= {blocked}, FALSE), c.archived_at IS NOT NULL, \
-           EXISTS (SELECT 1 FROM deployments a JOIN users u ON u.id = a.user_id WHERE a.contact_id = k.id \
-             AND a.line_id = o.line_id AND a.began_at IS NOT NULL AND a.session_status = {agent} \
-             AND (a.session_at >= {agents} OR u.activity_at >= {agents})) \
+           k.provider_user_id, k.opted_out_at IS NOT NULL, coalesce(k.blocked_at >= {blocked}, FALSE), \
+           o.said_at IS NULL AND c.archived_at IS NOT NULL, \
+           o.said_at IS NULL AND EXISTS ({begun} AND a.session_status = {agent} \
+             AND (a.session_at >= {agents} OR u.activity_at >= {agents})), \
+           o.said_at IS NOT NULL, o.said_at IS NOT NULL AND m.kind <> {template} \
+             AND NOT EXISTS ({begun} AND u.activity_at >= {window}) \
          FROM outbox o JOIN messages m ON m.id = o.message_id \
          JOIN deployments d ON d.id = m.deployment_id JOIN contacts k ON k.id = d.contact_id \
          JOIN versions v ON v.id = d.version_id JOIN conversations c ON c.id = v.conversation_id \
-         WHERE {ids} ORDER BY o.due_at, o.message_id"
+         WHERE {ids} ORDER BY o.said_at IS NULL, o.due_at, o.message_id"
     );
     query.all(sql, claimed).await
 }
@@ -394,6 +483,8 @@ fn claimed(row: &mut Row<'_>) -> Result<Claimed, StorageError> {
         blocked: row.value()?,
         archived: row.value()?,
         with_agent: row.value()?,
+        said: row.value()?,
+        out_of_window: row.value()?,
         over_capacity: false,
     })
 }

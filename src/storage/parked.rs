@@ -12,8 +12,8 @@ use super::record::Offered;
 use super::{Database, StorageError, Tenant};
 use crate::domain::book::Applied;
 use crate::domain::clock::Timestamp;
-use crate::domain::fact::{Fact, Kept};
-use crate::domain::id::{LineId, WorkspaceId, kept_key, new_key};
+use crate::domain::fact::{Fact, Jump, Kept};
+use crate::domain::id::{DeploymentId, LineId, WorkspaceId, kept_key, new_key};
 
 /// How long facts wait for something unknown to which they refer.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +85,22 @@ pub(super) async fn set_aside<'a>(
     clear(db, workspace, &settled).await
 }
 
+/// Parks where flows lead, to be done in the next batch: the versions that begin are not locked yet. Returns the keys by
+/// which they are found.
+pub(super) async fn lead_on(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    jumps: Vec<Jump>,
+    parking: Parking,
+    now: Timestamp,
+) -> Result<Vec<String>, StorageError> {
+    let keys: Vec<String> = jumps.iter().map(|jump| jump.from.to_string()).collect();
+    let park = |(key, jump): (&String, Jump)| park(workspace, key, &Fact::from(jump), parking, now);
+    let rows = keys.iter().zip(jumps).map(park).collect::<Result<Vec<_>, _>>()?;
+    PARKED.write(db, &rows).await?;
+    Ok(keys)
+}
+
 /// Keeps payloads that cannot be assigned to a workspace.
 pub async fn keep_unknown(db: &Database, kept: &[Kept], now: Timestamp) -> Result<(), StorageError> {
     let rows: Vec<_> = kept.iter().map(|one| keep(None, &one.reason, &one.payload, now)).collect();
@@ -113,7 +129,7 @@ pub async fn expired(db: &Database, now: Timestamp, limit: usize) -> Result<Vec<
 }
 
 /// Facts in any workspace that were parked at or after `since` and may be applicable now: the message that they wait for is
-/// known, or they wait for a deployment of their contact, which only an attempt can find out. In the order of their rows' ids,
+/// known, or they wait for a deployment of their contact, which only an attempt can find out, or for nothing. In the order of their rows' ids,
 /// after the id `behind`, at most `limit`.
 pub async fn placeable(
     db: &Database,
@@ -125,10 +141,11 @@ pub async fn placeable(
     let db = db.reader();
     let mut query = Query::on(db);
     let (since, behind) = (query.bind(since.micros()), query.bind(behind));
-    let (line, limit) =
-        (query.bind(format!("{}%", LineId::PREFIX)), query.bind(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let (line, led) =
+        (query.bind(format!("{}%", LineId::PREFIX)), query.bind(format!("{}%", DeploymentId::PREFIX)));
+    let limit = query.bind(i64::try_from(limit).unwrap_or(i64::MAX));
     let sql = format!(
-        "SELECT p.* FROM parked p WHERE p.parked_at >= {since} AND p.id > {behind} AND (p.key LIKE {line} OR EXISTS \
+        "SELECT p.* FROM parked p WHERE p.parked_at >= {since} AND p.id > {behind} AND (p.key LIKE {line} OR p.key LIKE {led} OR EXISTS \
          (SELECT 1 FROM messages m WHERE m.workspace_id = p.workspace_id AND m.provider_message_id = p.key)) \
          ORDER BY p.id LIMIT {limit}"
     );

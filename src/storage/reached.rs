@@ -23,7 +23,7 @@ const REACHED: Bulk = Bulk {
 };
 
 /// Counts the contacts of claimed messages as reached, and marks the messages for which the workspace has no capacity left.
-/// Somebody who was reached within the window already takes up none.
+/// Somebody who was reached within the window already takes up none, and so does an answer to somebody who wrote.
 pub(super) async fn count(
     db: &DatabaseTransaction,
     line: LineId,
@@ -34,7 +34,7 @@ pub(super) async fn count(
     let (total, mut known) = read(db, workspace, claimed, now.minus(WINDOW)).await?;
     let mut left = i64::from(most) - total;
     for one in claimed.iter_mut() {
-        if one.is_barred() || known.contains(&one.contact) {
+        if one.said || one.is_barred() || known.contains(&one.contact) {
             continue;
         }
         one.over_capacity = left <= 0;
@@ -43,7 +43,7 @@ pub(super) async fn count(
             known.insert(one.contact);
         }
     }
-    let reached = claimed.iter().filter(|one| !one.is_barred() && !one.over_capacity);
+    let reached = claimed.iter().filter(|one| !one.said && !one.is_barred() && !one.over_capacity);
     let contacts: HashSet<ContactId> = reached.map(|one| one.contact).collect();
     let row = |contact| vec![Datum::id(workspace), Datum::id(contact), Datum::at(now)];
     Ok(REACHED.write(db, &contacts.into_iter().map(row).collect::<Vec<_>>()).await?)

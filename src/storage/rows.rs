@@ -1,17 +1,19 @@
 //! Conversions between the rows of the database and the entries of a book.
 
-use entity::{deployments, messages, users};
+use entity::{deployments, messages, sessions, users};
 use sea_orm::FromQueryResult;
 
 use super::StorageError;
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
 use super::facts::{self, fact_list, facts_of_model, write_facts};
 use super::row::{self, Row};
-use crate::domain::book::{DeploymentEntry, MessageEntry, Said, UserEntry};
+use crate::domain::book::{DeploymentEntry, MessageEntry, Said, SessionEntry, UserEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::code::Coded;
 use crate::domain::fact::Content;
-use crate::domain::id::WorkspaceId;
+use crate::domain::flow::engine::State;
+use crate::domain::flow::steps::Steps;
+use crate::domain::id::{DeploymentId, WorkspaceId};
 use crate::domain::merge::{DeploymentFacts, Session, Variables};
 use crate::domain::message::MessageKind;
 use crate::domain::standing::Cell;
@@ -284,4 +286,58 @@ pub(super) fn user_standing(entry: &UserEntry) -> Vec<Datum> {
         Datum::optional(cell.failure_reason.map(Coded::code)),
         Datum::at(entry.activity.unwrap_or(Timestamp::MIN)),
     ]
+}
+
+/// The sessions table, as a batch writes it.
+pub(super) const SESSIONS: Bulk = Bulk {
+    table: "sessions",
+    columns: &[
+        ("deployment_id", Kind::Uuid),
+        ("workspace_id", Kind::Uuid),
+        ("step", Kind::Text),
+        ("step_at", Kind::BigInt),
+        ("invalid", Kind::SmallInt),
+        ("ended", Kind::Bool),
+        ("entered", Kind::Text),
+        ("answered", Kind::Text),
+        ("agent", Kind::Text),
+        ("agent_at", Kind::BigInt),
+        ("expires_at", Kind::BigInt),
+    ],
+    key: "deployment_id",
+    on_conflict: OnConflict::Overwrite,
+};
+
+/// A row of [`SESSIONS`].
+pub(super) fn session_row(workspace: WorkspaceId, deployment: DeploymentId, entry: &SessionEntry) -> Vec<Datum> {
+    let (state, agent) = (entry.state.as_ref(), entry.agent.as_ref());
+    vec![
+        Datum::id(deployment),
+        Datum::id(workspace),
+        Datum::Text(state.map(|state| state.step.clone())),
+        Datum::optional_time(state.map(|state| state.since)),
+        Datum::number(state.map_or(0, |state| state.invalid)),
+        Datum::Bool(state.is_some_and(|state| state.ended)),
+        Datum::text(state.map(|state| state.entered.written()).unwrap_or_default()),
+        Datum::text(state.map(|state| state.answered.written()).unwrap_or_default()),
+        Datum::Text(agent.map(|(_, agent)| agent.clone())),
+        Datum::optional_time(agent.map(|(at, _)| *at)),
+        Datum::optional_time(entry.expires),
+    ]
+}
+
+/// A session as a batch finds it.
+pub(super) fn session_entry(row: sessions::Model) -> Result<(DeploymentId, SessionEntry), StorageError> {
+    let steps = |text: &str| Steps::read(text).ok_or(StorageError::Corrupt("steps of a session"));
+    let (entered, answered) = (steps(&row.entered)?, steps(&row.answered)?);
+    let state = match (row.step, row.step_at) {
+        (Some(step), Some(since)) => {
+            let invalid = u8::try_from(row.invalid).map_err(|_| StorageError::Corrupt("invalid answers"))?;
+            Some(State { step, since: row::time(since)?, invalid, entered, answered, ended: row.ended })
+        }
+        _ => None,
+    };
+    let agent = row.agent_at.map(row::time).transpose()?.zip(row.agent);
+    let expires = row.expires_at.map(row::time).transpose()?;
+    Ok((row.deployment_id.into(), SessionEntry { state, agent, expires, ..SessionEntry::default() }))
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use entity::{
-    audit, changes, contacts, conversations, deployments, kept, leases, lines, messages, outbox, parked, reached,
-    send_tally, sends, staged, stream_tokens, tally, tokens, uploads, users, variable_names, variables, versions,
-    workspaces,
+    audit, changes, contacts, conversations, deployments, funnel, funnel_times, kept, leases, lines, messages, outbox,
+    parked, reached, send_tally, sends, sessions, staged, stream_tokens, tally, tokens, uploads, users, variable_names,
+    variables, versions, workspaces,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, Statement,
@@ -54,6 +54,9 @@ fn columns_of_entities() -> BTreeSet<String> {
         columns_of::<audit::Entity>(),
         columns_of::<changes::Entity>(),
         columns_of::<outbox::Entity>(),
+        columns_of::<sessions::Entity>(),
+        columns_of::<funnel::Entity>(),
+        columns_of::<funnel_times::Entity>(),
         columns_of::<uploads::Entity>(),
         columns_of::<staged::Entity>(),
         columns_of::<reached::Entity>(),

@@ -4,8 +4,9 @@
 use std::fmt::Debug;
 
 use entity::{
-    changes, contacts, conversations, deployments, kept, leases, lines, messages, outbox, parked, reached, send_tally,
-    sends, staged, tally, tokens, uploads, users, variable_names, variables, versions, workspaces,
+    changes, contacts, conversations, deployments, funnel, funnel_times, kept, leases, lines, messages, outbox, parked,
+    reached, send_tally, sends, sessions, staged, tally, tokens, uploads, users, variable_names, variables, versions,
+    workspaces,
 };
 use sea_orm::prelude::Uuid;
 use sea_orm::{ActiveModelTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel, ModelTrait};
@@ -42,6 +43,9 @@ pub(crate) async fn store_one_of_each(db: &DatabaseConnection) -> Result<(), DbE
     store_and_read(db, send_tally()).await?;
     store_and_read(db, change()).await?;
     store_and_read(db, outbox()).await?;
+    store_and_read(db, session()).await?;
+    store_and_read(db, funnel()).await?;
+    store_and_read(db, funnel_time()).await?;
     store_and_read(db, upload()).await?;
     store_and_read(db, staged()).await?;
     store_and_read(db, reached()).await?;
@@ -311,7 +315,36 @@ pub(crate) fn outbox() -> outbox::Model {
         attempt: 1,
         claimed_at: Some(AT),
         epoch: Some(1),
+        announced_at: Some(AT),
+        deployment_id: Some(id(10)),
+        said_at: Some(AT),
     }
+}
+
+pub(crate) fn session() -> sessions::Model {
+    sessions::Model {
+        deployment_id: id(10),
+        workspace_id: id(1),
+        step: Some("ask".to_owned()),
+        step_at: Some(AT),
+        invalid: 1,
+        ended: false,
+        entered: "3".to_owned(),
+        answered: "1".to_owned(),
+        agent: Some("Ana".to_owned()),
+        agent_at: Some(AT),
+        expires_at: Some(AT),
+    }
+}
+
+pub(crate) fn funnel() -> funnel::Model {
+    let (version_id, workspace_id) = (id(7), id(1));
+    funnel::Model { version_id, step: "ask".to_owned(), workspace_id, entered: 3, answered: 2, left_here: 1 }
+}
+
+pub(crate) fn funnel_time() -> funnel_times::Model {
+    let (version_id, workspace_id) = (id(7), id(1));
+    funnel_times::Model { version_id, step: "ask".to_owned(), seconds: 7, workspace_id, answers: 2 }
 }
 
 pub(crate) fn upload() -> uploads::Model {

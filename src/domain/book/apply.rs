@@ -61,6 +61,11 @@ impl Book {
             Fact::Dispatched { message, at, .. } => self.apply_dispatched(*message, *at),
             Fact::Withdrawn { message, .. } => self.apply_withdrawn(*message),
             Fact::Canceled { message, at } => self.apply_canceled(*message, *at),
+            Fact::Assigned { of, agent } => self.apply_assigned(*of, agent),
+            Fact::Said { of, message, content } => self.apply_said(*of, *message, content),
+            Fact::Closed { of, rating } => self.apply_closed(*of, *rating),
+            Fact::Lapsed { of, at } => self.apply_lapsed(*of, *at),
+            Fact::Jumped(jump) => self.apply_jumped(jump, begins),
             Fact::Kept(_) => Applied::Merged,
         }
     }
@@ -107,7 +112,12 @@ impl Book {
         }
         match self.attribute(message, contact, begins) {
             Attribution::To(deployment) => {
-                self.add_message(reported_message_key(workspace, &message.provider_message_id), deployment, message);
+                let id = reported_message_key(workspace, &message.provider_message_id);
+                self.add_message(id, deployment, message);
+                // Who asks not to be written to, or to be written to again, says nothing to the flow.
+                if by_user && preference.is_none() {
+                    self.hear(id);
+                }
                 Applied::Merged
             }
             Attribution::Waits(key) => Applied::Waits(key),
@@ -133,12 +143,16 @@ impl Book {
             // It is a person's who is not to be known any more.
             return Applied::Merged;
         }
+        self.set_variable(id, name, value);
+        Applied::Merged
+    }
+
+    pub(super) fn set_variable(&mut self, id: DeploymentId, name: &str, value: &VariableValue) {
         let news = self.deployments.get_mut(&id).is_some_and(|one| merge_variable(&mut one.variables, name, value));
         if news {
             self.touched.variables.insert((id, name.to_owned()));
             self.note_on_latest(id, ChangeKind::Variable);
         }
-        Applied::Merged
     }
 
     fn apply_dispatched(&mut self, id: MessageId, at: Timestamp) -> Applied {
@@ -149,6 +163,11 @@ impl Book {
         if message.facts.own_failure.is_some_and(|failure| failure.reason == FailureReason::Canceled) {
             return Applied::Refused;
         }
+        if message.sender != Sender::Company {
+            // What is said in a session begins nothing.
+            return Applied::Merged;
+        }
+        let deployment_id = deployment.id;
         if deployment.facts.dispatched.is_none_or(|known| at < known) {
             deployment.facts.dispatched = Some(at);
             deployment.began = Some(at);
@@ -160,6 +179,7 @@ impl Book {
                 self.touched.answers_moved.insert(message.deployment);
             }
         }
+        self.close_others(deployment_id);
         Applied::Merged
     }
 
@@ -168,7 +188,7 @@ impl Book {
         let Some(deployment) = self.deployments.get_mut(&message.deployment) else {
             return Applied::Nowhere("unknown_deployment");
         };
-        if deployment.facts.dispatched.take().is_some() {
+        if message.sender == Sender::Company && deployment.facts.dispatched.take().is_some() {
             deployment.began = None;
             message.content.at = deployment.queued_at;
             self.touched.progressed.insert(id);
@@ -263,7 +283,7 @@ impl Book {
         }
     }
 
-    fn reconsider_first(&mut self, message: &MessageEntry) {
+    pub(super) fn reconsider_first(&mut self, message: &MessageEntry) {
         let Some(deployment) = self.deployments.get_mut(&message.deployment) else { return };
         let first = deployment.first.and_then(|id| self.messages.get(&id));
         if deployment.made || first.is_some_and(|first| first.id != message.id && first.place() <= message.place()) {
@@ -333,7 +353,7 @@ impl Book {
         }
     }
 
-    fn note_on_latest(&mut self, id: DeploymentId, kind: ChangeKind) {
+    pub(super) fn note_on_latest(&mut self, id: DeploymentId, kind: ChangeKind) {
         if let Some(deployment) = self.deployments.get(&id)
             && self.is_latest(deployment)
         {

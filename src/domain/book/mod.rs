@@ -9,6 +9,7 @@ mod attribution;
 mod cancel;
 mod deploy;
 mod erase;
+mod session;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -18,8 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Timestamp;
-use super::fact::{Content, Person};
+use super::fact::{Content, Jump, Person};
 use super::failure::Failure;
+use super::flow::Flow;
+use super::flow::engine::State;
+use super::funnel::Contribution;
 use super::id::{ContactId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId};
 use super::merge::{ContactFacts, DeploymentFacts, MessageFacts, Variables};
 use super::message::Sender;
@@ -29,6 +33,7 @@ use super::user::ChangeKinds;
 
 pub use apply::{Applied, Resolved};
 pub use deploy::NewDeployment;
+pub use session::WINDOW;
 pub use settle::{Said, SendMove, Settlement, UserMove};
 
 /// Added to a message's time to live, since the provider's clock and its last attempt may be a little behind.
@@ -47,8 +52,14 @@ pub struct Book {
     pub names: HashMap<String, MessageId>,
     /// The senders and recipients of messages, and whoever else a fact is about.
     pub contacts: HashMap<ContactId, ContactEntry>,
+    /// What is kept of the sessions of the deployments above.
+    pub sessions: HashMap<DeploymentId, SessionEntry>,
+    /// The flows that run in the versions of the deployments above, and in those that may begin.
+    pub flows: HashMap<VersionId, Arc<Flow>>,
     /// The words by which contacts opt out and in again.
     pub words: Arc<PreferenceWords>,
+    /// The time of the batch, at which flows answer.
+    pub now: Timestamp,
     /// The failures of deployments at the time when the book was opened.
     failures: HashMap<DeploymentId, Failure>,
     users_by_contact: HashMap<(VersionId, ContactId), UserId>,
@@ -147,6 +158,32 @@ pub struct MessageEntry {
     pub revision: Option<i64>,
 }
 
+/// What is kept of a session beyond its status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionEntry {
+    /// Where the user is in the flow; `None` if no flow runs.
+    pub state: Option<State>,
+    /// The agent to whom it was last assigned, and when.
+    pub agent: Option<(Timestamp, String)>,
+    /// When it expires unless something is said before; `None` once it is over.
+    pub expires: Option<Timestamp>,
+    /// What it adds to the funnel of its version, as it is stored.
+    pub contribution: Contribution,
+}
+
+/// A message of ours that is said in a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reply {
+    /// The message.
+    pub message: MessageId,
+    /// The deployment in whose session it is said.
+    pub deployment: DeploymentId,
+    /// The line to send it on.
+    pub line: LineId,
+    /// When it is said, which decides the order within the session.
+    pub at: Timestamp,
+}
+
 /// What became dirty, in ordered sets so that settling is deterministic.
 #[derive(Debug, Default)]
 struct Touched {
@@ -167,6 +204,13 @@ struct Touched {
     answers_moved: BTreeSet<DeploymentId>,
     /// Keys that became known and for which facts may be parked.
     known: BTreeSet<String>,
+    sessions: BTreeSet<DeploymentId>,
+    /// What is to be sent besides first messages.
+    replies: Vec<Reply>,
+    /// Steps that were answered, with the rounded seconds that it took.
+    answers: Vec<(VersionId, String, i64)>,
+    /// Where flows lead from here.
+    jumps: Vec<Jump>,
 }
 
 impl Book {
@@ -189,6 +233,15 @@ impl Book {
     pub fn enter_user(&mut self, user: UserEntry) {
         self.users_by_contact.insert((user.version, user.contact), user.id);
         self.users.insert(user.id, user);
+    }
+
+    /// Adds what is kept of a session, as it is before the batch. Its deployment and flow must have been added already.
+    pub fn enter_session(&mut self, id: DeploymentId, session: SessionEntry) {
+        self.sessions.insert(id, session);
+        let contribution = self.contribution(id).unwrap_or_default();
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.contribution = contribution;
+        }
     }
 
     fn touch_user(&mut self, id: UserId) -> &mut ChangeKinds {

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Book, DeploymentEntry, MessageEntry, UserEntry};
+use super::{Book, DeploymentEntry, MessageEntry, Reply, UserEntry};
 use crate::domain::clock::Timestamp;
+use crate::domain::fact::Jump;
 use crate::domain::failure::Failure;
-use crate::domain::id::{ContactId, DeploymentId, MessageId, SendId, UserId};
+use crate::domain::funnel::Funnels;
+use crate::domain::id::{ContactId, DeploymentId, MessageId, SendId, UserId, VersionId};
 use crate::domain::message::Sender;
 use crate::domain::standing::Cell;
 use crate::domain::user::{ChangeKind, ChangeKinds};
@@ -31,6 +33,16 @@ pub struct Settlement {
     pub contacts: BTreeSet<ContactId>,
     /// Keys that became known and for which facts may be parked.
     pub known: BTreeSet<String>,
+    /// Deployments of which what is kept of the session changed.
+    pub sessions: Vec<DeploymentId>,
+    /// What is to be sent besides first messages.
+    pub replies: Vec<Reply>,
+    /// By how much the figures of funnels change.
+    pub funnels: Funnels,
+    /// Steps that were answered, with the rounded seconds that it took.
+    pub answers: Vec<(VersionId, String, i64)>,
+    /// Where flows lead from here.
+    pub jumps: Vec<Jump>,
 }
 
 /// A user's net change.
@@ -105,6 +117,7 @@ impl Book {
     pub fn settle(&mut self) -> Settlement {
         self.cancel_needless_retries();
         self.unqueue_decided();
+        let funnels = self.funnel_moves();
         let touched = std::mem::take(&mut self.touched);
         let sends = touched.standing.iter().filter_map(|id| self.send_move(*id)).collect();
         let latest = self.latest();
@@ -120,6 +133,11 @@ impl Book {
             variables: touched.variables,
             contacts: touched.contacts,
             known: touched.known,
+            sessions: touched.sessions.into_iter().collect(),
+            replies: touched.replies,
+            funnels,
+            answers: touched.answers,
+            jumps: touched.jumps,
         }
     }
 

@@ -4,9 +4,12 @@ use std::str::FromStr;
 
 use chrono::NaiveDate;
 use email_address::EmailAddress;
+use serde_json::Value;
 
 use super::{Answer, Capture, CaptureType, Choice, Match, Range, SEPARATOR, Step};
+use crate::domain::fact::Content;
 use crate::domain::input::MAX_VARIABLE_VALUE_BYTES;
+use crate::domain::message::MessageKind;
 
 /// What the user said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +18,20 @@ pub struct Said {
     pub text: Option<String>,
     /// The id of the pressed button or row, as it was sent to the provider.
     pub pressed: Option<String>,
+}
+
+impl Said {
+    /// From the content of a message.
+    pub fn of(content: &Content) -> Self {
+        let payload = content.payload.as_deref().and_then(|payload| serde_json::from_str::<Value>(payload).ok());
+        let pressed = payload.filter(|_| matches!(content.kind, MessageKind::Button | MessageKind::List));
+        // An interactive message answers with the id of the choice, a template with what its button carries.
+        let id = pressed.and_then(|pressed| {
+            let id = pressed.get("id").or_else(|| pressed.get("payload"))?;
+            id.as_str().map(str::to_owned)
+        });
+        Self { text: content.text.clone(), pressed: id }
+    }
 }
 
 /// What a step makes of an answer.
@@ -132,7 +149,7 @@ impl Range {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

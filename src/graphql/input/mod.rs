@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod conversation;
 pub(crate) mod fact;
 pub(crate) mod id;
+pub(crate) mod inbound;
 pub(crate) mod order;
 pub(crate) mod phone;
 pub(crate) mod time;

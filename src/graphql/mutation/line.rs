@@ -8,15 +8,16 @@ use super::{finish, payload};
 use crate::auth::Scope;
 use crate::domain;
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::Direction;
+use crate::domain::conversation::{Conversation, Direction};
 use crate::domain::id::{ConversationId, LineId, new_key};
-use crate::domain::inbound::InboundRules;
+use crate::domain::inbound::{InboundRule, InboundRules, MAX_INBOUND_RULES};
 use crate::domain::input::{Fault, MAX_NAME_BYTES, check_name};
 use crate::graphql::context::{ContextExt, RequestContext, Writes};
 use crate::graphql::error::Result;
 use crate::graphql::fresh::Fresh;
 use crate::graphql::given::Given;
 use crate::graphql::input::id::{read_conversation_id, read_line_id};
+use crate::graphql::input::inbound::InboundRuleInput;
 use crate::graphql::input::phone::read_phone;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::place::Place;
@@ -64,7 +65,11 @@ pub(crate) struct UpdateLineInput {
     name: Option<String>,
     /// The most messages sent in any second: 1 to 1,000. It takes effect within a second, also on what is queued.
     messages_per_second: Option<Given<i32>>,
-    /// The INBOUND conversation of this line that a user's message begins if it belongs to no other; null for the newest.
+    /// The rules by which a user's message that belongs to no other conversation chooses the one that it begins, at
+    /// most 50; the first that matches counts. They replace all that there are; null removes them.
+    inbound_rules: MaybeUndefined<Vec<InboundRuleInput>>,
+    /// The INBOUND conversation of this line that a user's message begins if it belongs to no other and no rule chooses
+    /// one; null for the newest.
     default_conversation_id: MaybeUndefined<ID>,
 }
 
@@ -104,7 +109,7 @@ impl LineMutation {
         finish(ctx, payload).await
     }
 
-    /// Changes a line's name, rate or default conversation. It requires a token with the scope ADMIN.
+    /// Changes a line's name, rate, inbound rules or default conversation. It requires a token with the scope ADMIN.
     #[graphql(guard = "Writes(Scope::Admin)")]
     async fn update_line(
         &self,
@@ -146,9 +151,13 @@ async fn update(request: &RequestContext, input: UpdateLineInput, errors: &mut U
     };
     let mut line = line;
     input.lay_on(&mut line, &place, errors)?;
+    if let MaybeUndefined::Value(rules) = input.inbound_rules {
+        line.inbound_rules = inbound_rules(request, &line, (rules, place.field("inboundRules")), errors).await?;
+    }
     if let MaybeUndefined::Value(id) = &input.default_conversation_id {
-        let place = place.field("defaultConversationId");
-        line.default_conversation = default_conversation(request, &line, (id, place), errors).await?;
+        let asked = [(id, place.field("defaultConversationId"))];
+        let found = inbound_conversations(request, &line, &asked, errors).await?;
+        line.default_conversation = found.into_iter().next().flatten();
     }
     if errors.is_empty() {
         lines::update(&request.tenant, &line).await?;
@@ -161,31 +170,57 @@ async fn find(request: &RequestContext, id: Option<LineId>) -> Result<Option<dom
     Ok(lines::find_many(&request.tenant, &[id]).await?.remove(&id))
 }
 
-/// The inbound conversation of a line that an id names.
-async fn default_conversation(
+/// The rules of a line, as far as they are not refused.
+async fn inbound_rules(
     request: &RequestContext,
     line: &domain::line::Line,
-    (id, place): (&ID, Place),
+    (rules, place): (Vec<InboundRuleInput>, Place),
     errors: &mut UserErrors,
-) -> Result<Option<ConversationId>> {
-    let id = read_conversation_id(id, &place)?;
-    let found = match id {
-        Some(id) => conversations::find_many(&request.tenant, &[id]).await?.remove(&id),
-        None => None,
-    };
-    let Some(conversation) = errors.found(place.clone(), "conversation", found) else { return Ok(None) };
-    let fault = match conversation {
-        _ if conversation.line != line.id => Some("names a conversation of another line"),
-        _ if conversation.direction == Direction::Outbound => {
-            Some("names an OUTBOUND conversation, which users cannot start")
-        }
-        _ if conversation.archived_at.is_some() => Some("names an archived conversation"),
-        _ => None,
-    };
-    if let Some(fault) = fault {
-        errors.refuse(place, UserErrorCode::Invalid, &Fault::new(fault));
+) -> Result<InboundRules> {
+    if rules.len() > MAX_INBOUND_RULES {
+        let fault = Fault(format!("has {} rules; the maximum is {MAX_INBOUND_RULES}", rules.len()));
+        errors.refuse(place, UserErrorCode::TooMany, &fault);
+        return Ok(InboundRules::default());
     }
-    Ok(Some(conversation.id))
+    let place_of = |index| place.item(index).field("conversationId");
+    let asked = rules.iter().enumerate().map(|(index, rule)| (&rule.conversation_id, place_of(index)));
+    let asked: Vec<_> = asked.collect();
+    let conversations = inbound_conversations(request, line, &asked, errors).await?;
+    let read = |(index, (rule, conversation)): (usize, (InboundRuleInput, Option<ConversationId>))| {
+        let trigger = rule.read_trigger(&place.item(index), errors);
+        trigger.zip(conversation).map(|(trigger, conversation)| InboundRule { trigger, conversation })
+    };
+    Ok(InboundRules(rules.into_iter().zip(conversations).enumerate().filter_map(read).collect()))
+}
+
+/// The inbound conversations of a line that ids name; `None` for those that were refused.
+async fn inbound_conversations(
+    request: &RequestContext,
+    line: &domain::line::Line,
+    asked: &[(&ID, Place)],
+    errors: &mut UserErrors,
+) -> Result<Vec<Option<ConversationId>>> {
+    let ids = asked.iter().map(|(id, place)| read_conversation_id(id, place)).collect::<Result<Vec<_>>>()?;
+    let known: Vec<_> = ids.iter().flatten().copied().collect();
+    let known = conversations::find_many(&request.tenant, &known).await?;
+    let find = |(id, (_, place)): (Option<ConversationId>, &(&ID, Place))| {
+        let found = errors.found(place.clone(), "conversation", id.and_then(|id| known.get(&id)))?;
+        errors.check(place.clone(), check_begun_by_users(found, line)).map(|()| found.id)
+    };
+    Ok(ids.into_iter().zip(asked).map(find).collect())
+}
+
+/// Refuses a conversation that users' messages on a line cannot begin.
+fn check_begun_by_users(conversation: &Conversation, line: &domain::line::Line) -> std::result::Result<(), Fault> {
+    let fault = match conversation {
+        _ if conversation.line != line.id => "names a conversation of another line",
+        _ if conversation.direction == Direction::Outbound => {
+            "names an OUTBOUND conversation, which users cannot start"
+        }
+        _ if conversation.archived_at.is_some() => "names an archived conversation",
+        _ => return Ok(()),
+    };
+    Err(Fault::new(fault))
 }
 
 impl UpdateLineInput {
@@ -198,6 +233,9 @@ impl UpdateLineInput {
         if let Some(rate) = Given::read_field(self.messages_per_second.as_ref(), place, "messagesPerSecond")? {
             let rate = errors.check(place.field("messagesPerSecond"), check_rate(rate));
             line.messages_per_second = rate.unwrap_or(line.messages_per_second);
+        }
+        if self.inbound_rules.is_null() {
+            line.inbound_rules = InboundRules::default();
         }
         if self.default_conversation_id.is_null() {
             line.default_conversation = None;

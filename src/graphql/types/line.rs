@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_graphql::{Context, Description, Enum, ID, Object};
 
 use super::conversation::Conversation;
+use super::inbound::InboundRule;
 use crate::domain;
 use crate::domain::line::LineStop;
 use crate::graphql::connection::int;
 use crate::graphql::error::Result;
+use crate::graphql::items::Items;
 use crate::graphql::lazy::Lazy;
 use crate::graphql::scalars::{DateTime, PhoneNumber};
 
@@ -77,8 +79,15 @@ impl Line {
         Ok(self.0.row(ctx).await?.state_since.into())
     }
 
-    /// The INBOUND conversation that a user's message begins if it belongs to no other. Null if none was chosen; it is
-    /// then the line's newest that is not archived.
+    /// The rules by which a user's message that belongs to no other conversation chooses the one that it begins. The
+    /// first that matches counts; if none does, or its conversation is archived, the default is begun.
+    async fn inbound_rules(&self, ctx: &Context<'_>) -> Result<Items<InboundRule>> {
+        let row = self.0.row(ctx).await?;
+        Ok(Items(row.inbound_rules.0.iter().map(InboundRule::from).collect()))
+    }
+
+    /// The INBOUND conversation that a user's message begins if it belongs to no other and no rule chooses one. Null if
+    /// no default was chosen; it is then the line's newest that is not archived.
     async fn default_conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
         let conversation = |row: Arc<domain::line::Line>| row.default_conversation.map(|id| Conversation(Lazy::Id(id)));
         self.0.row(ctx).await.map(conversation).transpose()

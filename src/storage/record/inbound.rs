@@ -16,7 +16,11 @@ use crate::storage::{StorageError, Tenant};
 
 /// What the lines of users' messages begin. A line without an inbound conversation that is not archived is absent.
 #[derive(Default)]
-pub(super) struct Inbound(HashMap<LineId, LineInbound>);
+pub(super) struct Inbound {
+    lines: HashMap<LineId, LineInbound>,
+    /// The current versions of the conversations to which flows lead.
+    jumps: HashMap<ConversationId, VersionId>,
+}
 
 /// The inbound conversations of a line that are not archived.
 struct LineInbound {
@@ -34,28 +38,32 @@ impl Inbound {
     /// Reads what the users' messages of a batch may begin, in one statement; none if there are no such messages.
     pub(super) async fn of(tenant: &Tenant, offered: &[Offered]) -> Result<Self, StorageError> {
         let lines: BTreeSet<LineId> = offered.iter().filter_map(|one| of_user(&one.fact)).map(|one| one.line).collect();
+        let mut inbound = Self { jumps: current(tenant, offered).await?, ..Self::default() };
         if lines.is_empty() {
-            return Ok(Self::default());
+            return Ok(inbound);
         }
-        let mut inbound = Self::default();
         for (line, conversation, version, rules) in find(tenant, lines).await? {
             let first = || LineInbound { rules, fallback: version, current: HashMap::new() };
-            inbound.0.entry(line).or_insert_with(first).current.insert(conversation, version);
+            inbound.lines.entry(line).or_insert_with(first).current.insert(conversation, version);
         }
         Ok(inbound)
     }
 
-    /// The version that a user's message begins if it belongs to no deployment; `None` for other facts.
+    /// The version that a user's message begins if it belongs to no deployment, or to which a flow leads; `None` for other
+    /// facts.
     pub(super) fn begun_by(&self, fact: &Fact) -> Option<VersionId> {
+        if let Fact::Jumped(jump) = fact {
+            return self.jumps.get(&jump.to).copied();
+        }
         let message = of_user(fact)?;
-        self.0.get(&message.line).map(|line| line.begun_by(message))
+        self.lines.get(&message.line).map(|line| line.begun_by(message))
     }
 
     /// The versions to lock: those that messages may begin, and those that the lines begin without their rules. All who
     /// record a message of the same line lock the latter, so no contact begins two conversations of a line at once.
     pub(super) fn versions(&self, resolved: &[Resolved]) -> BTreeSet<VersionId> {
         let begun = resolved.iter().filter_map(|one| one.begins);
-        self.0.values().map(|line| line.fallback).chain(begun).collect()
+        self.lines.values().map(|line| line.fallback).chain(begun).collect()
     }
 }
 
@@ -84,6 +92,22 @@ async fn find(tenant: &Tenant, lines: BTreeSet<LineId>) -> Result<Vec<Found>, St
     );
     let read_text = |rules: Option<String>| read_rules(rules.as_deref());
     query.all(sql, |row| Ok((row.id()?, row.id()?, row.id()?, read_text(row.value()?)?))).await
+}
+
+/// The current versions of the conversations to which flows lead; none of those that were archived meanwhile.
+async fn current(tenant: &Tenant, offered: &[Offered]) -> Result<HashMap<ConversationId, VersionId>, StorageError> {
+    let led = |one: &Offered| match &one.fact {
+        Fact::Jumped(jump) => Some(jump.to),
+        _ => None,
+    };
+    let led: BTreeSet<ConversationId> = offered.iter().filter_map(led).collect();
+    let mut query = Query::on(tenant.database().reader());
+    let (workspace, led) = (query.bind(tenant.workspace().0), query.among("c.id", &led.into_iter().collect::<Vec<_>>()));
+    let sql = format!(
+        "SELECT c.id, v.id FROM conversations c JOIN versions v ON v.conversation_id = c.id AND v.number = c.versions \
+         WHERE c.workspace_id = {workspace} AND {led} AND c.archived_at IS NULL"
+    );
+    Ok(query.all(sql, |row| Ok((row.id()?, row.id()?))).await?.into_iter().collect())
 }
 
 fn of_user(fact: &Fact) -> Option<&MessageFact> {

@@ -6,11 +6,16 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::Offered;
 use crate::domain::clock::Timestamp;
+use crate::domain::code::Coded;
 use crate::domain::contact::ContactKey;
 use crate::domain::fact::{Fact, StatusFact, Target};
 use crate::domain::failure::ProviderFailure;
-use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, VersionId, WorkspaceId};
+use crate::domain::id::{
+    ContactId, DeploymentId, LineId, MessageId, VersionId, WorkspaceId, jump_deployment_key,
+};
 use crate::domain::merge::ContactFacts;
+use crate::domain::message::Sender;
+use crate::domain::standing::SessionStatus;
 use crate::storage::contacts;
 use crate::storage::ledger::Locked;
 use crate::storage::query::Query;
@@ -41,6 +46,12 @@ pub(super) struct Keys {
     pub(super) lines: BTreeSet<LineId>,
     /// Whether any fact tells anything about a person.
     pub(super) people: bool,
+    /// Messages whose calls begin. Of sends they end the open sessions of their contacts.
+    pub(super) dispatched: Vec<MessageId>,
+    /// The contacts whom flows led to another conversation.
+    pub(super) led: BTreeSet<ContactId>,
+    /// Whether a flow may have something to say or a session may end.
+    pub(super) running: bool,
 }
 
 impl People {
@@ -72,7 +83,11 @@ impl Keys {
                 self.people |= recipient.is_some() || facts.failed.as_ref().is_some_and(tells_of_recipient);
                 self.add_target(of);
             }
-            Fact::Session { of, .. } | Fact::Finished { of, .. } => self.add_target(of),
+            Fact::Session { of, .. } => {
+                self.running = true;
+                self.add_target(of);
+            }
+            Fact::Finished { of, .. } => self.add_target(of),
             Fact::Variable { of, name, .. } => {
                 // Of somebody whose data was erased it is not recorded.
                 self.people = true;
@@ -81,14 +96,32 @@ impl Keys {
             }
             Fact::Message(message) => {
                 self.people = true;
+                self.running |= message.sender == Sender::User;
                 self.provider_ids.insert(message.provider_message_id.clone());
                 self.provider_ids.extend(message.in_reply_to.clone());
                 self.lines.insert(message.line);
             }
             Fact::Preference { .. } => self.people = true,
-            Fact::Dispatched { message, .. } | Fact::Withdrawn { message, .. } => {
+            Fact::Dispatched { message, .. } => {
                 self.messages.push(*message);
                 self.claims.push(*message);
+                self.dispatched.push(*message);
+                self.running = true;
+            }
+            Fact::Withdrawn { message, .. } => {
+                self.messages.push(*message);
+                self.claims.push(*message);
+            }
+            Fact::Assigned { of, .. } | Fact::Said { of, .. } | Fact::Closed { of, .. } | Fact::Lapsed { of, .. } => {
+                self.running = true;
+                self.deployments.push(*of);
+            }
+            Fact::Jumped(jump) => {
+                // The deployment that the jump begins exists already if it was begun before.
+                self.deployments.extend([jump.from, jump_deployment_key(jump.from)]);
+                self.led.insert(jump.contact);
+                self.lines.insert(jump.line);
+                (self.running, self.people) = (true, true);
             }
             Fact::Canceled { message, .. } => self.messages.push(*message),
             Fact::Kept(_) => {}
@@ -133,8 +166,11 @@ impl Keys {
         if !self.deployments.is_empty() {
             ways.push(of_deployments(query.among("id", &self.deployments)));
         }
-        if !self.contacts.is_empty() && !self.lines.is_empty() {
+        if self.reaches() {
             ways.push(of_deployments(self.reached(&mut query)));
+        }
+        if !self.dispatched.is_empty() {
+            ways.push(of_deployments(format!("id IN ({})", self.interrupted(&mut query))));
         }
         if ways.is_empty() {
             return Ok(Locked::default());
@@ -147,11 +183,28 @@ impl Keys {
         Locked::lock(query, &format!("workspace_id = {workspace} AND {condition}")).await
     }
 
+    /// Whether messages may belong to whatever deployment their contacts have.
+    pub(super) fn reaches(&self) -> bool {
+        !(self.contacts.is_empty() && self.led.is_empty() || self.lines.is_empty())
+    }
+
     /// The condition that messages of these contacts on these lines may belong to a deployment.
     pub(super) fn reached<C: ConnectionTrait>(&self, query: &mut Query<'_, C>) -> String {
-        let contacts = query.among("contact_id", &self.contacts.iter().copied().collect::<Vec<_>>());
+        let contacts = query.among("contact_id", &self.contacts.union(&self.led).copied().collect::<Vec<_>>());
         let lines = query.among("line_id", &self.lines.iter().copied().collect::<Vec<_>>());
         format!("{contacts} AND {lines} AND began_at IS NOT NULL")
+    }
+
+    /// The deployments whose open sessions end when messages are dispatched to their contacts on their lines.
+    pub(super) fn interrupted<C: ConnectionTrait>(&self, query: &mut Query<'_, C>) -> String {
+        let messages = query.among("m.id", &self.dispatched);
+        let open = SessionStatus::ALL.iter().filter(|status| !status.is_over()).map(|status| status.code().to_string());
+        let open = open.collect::<Vec<_>>().join(", ");
+        format!(
+            "SELECT o.id FROM messages m JOIN deployments d ON d.id = m.deployment_id JOIN deployments o \
+             ON o.contact_id = d.contact_id AND o.line_id = d.line_id AND o.began_at IS NOT NULL \
+             WHERE {messages} AND m.first AND o.session_status IN ({open})"
+        )
     }
 
     /// The provider's ids of messages, as string slices.

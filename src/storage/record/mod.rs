@@ -6,6 +6,7 @@
 mod inbound;
 mod keys;
 pub(super) mod open;
+mod running;
 pub(super) mod write;
 
 use std::sync::Arc;
@@ -14,12 +15,13 @@ use uuid::Uuid;
 
 use self::inbound::Inbound;
 use self::keys::{Keys, People};
+use super::flows::Flows;
 use super::ledger::Revisions;
 use super::{StorageError, Tenant, contacts, outbox, parked};
 use crate::domain::book::{Applied, Book, Resolved};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact};
-use crate::domain::id::WorkspaceId;
+use crate::domain::id::{MessageId, WorkspaceId};
 use crate::domain::preference::PreferenceWords;
 
 /// What applies to facts whatever workspace they belong to.
@@ -29,6 +31,8 @@ pub struct Rules {
     pub parking: parked::Parking,
     /// The words by which contacts opt out and in again.
     pub words: Arc<PreferenceWords>,
+    /// The flows of versions.
+    pub flows: Flows,
 }
 
 /// A fact that is offered to a batch.
@@ -51,6 +55,8 @@ pub struct Batch {
     pub revisions: Revisions,
     /// Keys that became known and for which facts may be parked.
     pub known: Vec<String>,
+    /// Whether something was said that is to be sent.
+    pub replies: bool,
 }
 
 /// Records facts in one transaction.
@@ -61,10 +67,12 @@ pub async fn batch(tenant: &Tenant, offered: &[Offered], rules: &Rules, now: Tim
     let inbound = Inbound::of(tenant, offered).await?;
     let resolved = resolve(offered, &people, &inbound);
     let db = tenant.database().begin().await?;
-    let mut locked = keys.lock(&db, workspace, &inbound.versions(&resolved)).await?;
+    let begins = inbound.versions(&resolved);
+    let mut locked = keys.lock(&db, workspace, &begins).await?;
     let claims = outbox::held_claims(&db, &keys.claims).await?;
     let mut book = open::book(&db, workspace, &keys).await?;
-    book.words = Arc::clone(&rules.words);
+    (book.words, book.now) = (Arc::clone(&rules.words), now);
+    running::open(&db, workspace, (&keys, &begins), &rules.flows, &mut book).await?;
     if book.deployments.values().any(|deployment| !locked.holds(deployment.version)) {
         // Another node made something known after the versions were locked: retry, and lock more versions.
         return Err(StorageError::Overtaken);
@@ -82,15 +90,29 @@ pub async fn batch(tenant: &Tenant, offered: &[Offered], rules: &Rules, now: Tim
     let settlement = book.settle();
     let revisions = write::book(&db, workspace, &mut locked, &mut book, &settlement, now).await?;
     contacts::check_known(&db, workspace, &keys.contacts).await?;
+    outbox::announce(&db, &announced(offered, &applied)).await?;
     parked::set_aside(&db, workspace, offered.iter().zip(&applied), rules.parking, now).await?;
+    let led = parked::lead_on(&db, workspace, settlement.jumps, rules.parking, now).await?;
     db.commit().await?;
-    Ok(Batch { applied, revisions, known: settlement.known.into_iter().collect() })
+    let known = settlement.known.into_iter().chain(led).collect();
+    Ok(Batch { applied, revisions, known, replies: !settlement.replies.is_empty() })
 }
 
 /// What each fact needs to be applied.
 fn resolve(offered: &[Offered], people: &People, inbound: &Inbound) -> Vec<Resolved> {
     let resolve = |(one, contact): (&Offered, &_)| Resolved { contact: *contact, begins: inbound.begun_by(&one.fact) };
     offered.iter().zip(&people.contacts).map(resolve).collect()
+}
+
+/// The messages whose calls a batch announces, each with the time of its call, or of which it tells that none was made.
+fn announced(offered: &[Offered], applied: &[Applied]) -> Vec<(MessageId, Option<Timestamp>)> {
+    let merged = offered.iter().zip(applied).filter(|(_, applied)| **applied == Applied::Merged);
+    let announced = merged.filter_map(|(one, _)| match &one.fact {
+        Fact::Dispatched { message, at, .. } => Some((*message, Some(*at))),
+        Fact::Withdrawn { message, .. } => Some((*message, None)),
+        _ => None,
+    });
+    announced.collect()
 }
 
 /// Applies a fact. A reply whose time is up, and whose quoted message is still unknown, is attributed by time.

@@ -113,8 +113,11 @@ async fn named_deployments(
     if !ids.is_empty() {
         ways.push(query.among("d.id", &ids.into_iter().collect::<Vec<_>>()));
     }
-    if !keys.contacts.is_empty() && !keys.lines.is_empty() {
+    if keys.reaches() {
         ways.push(format!("({})", keys.reached(&mut query)));
+    }
+    if !keys.dispatched.is_empty() {
+        ways.push(format!("d.id IN ({})", keys.interrupted(&mut query)));
     }
     if ways.is_empty() {
         return Ok(Vec::new());

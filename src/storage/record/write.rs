@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{DeploymentId, MessageId, UserId, VersionId, WorkspaceId};
 use crate::storage::bulk::{Bulk, Datum, Kind, OnConflict};
 use crate::storage::ledger::{self, Locked, Revisions};
-use crate::storage::{StorageError, contacts, outbox, rows};
+use crate::storage::{StorageError, contacts, funnels, outbox, rows};
 
 /// The variables table, as a batch writes it.
 pub(in crate::storage) const VARIABLES: Bulk = Bulk {
@@ -51,7 +51,9 @@ pub(in crate::storage) async fn book(
     messages(db, workspace, book, settlement).await?;
     variables(db, workspace, book, settlement).await?;
     people(db, workspace, book, settlement).await?;
+    sessions(db, workspace, book, settlement).await?;
     outbox::cancel(db, &settlement.canceled).await?;
+    outbox::enqueue(db, workspace, &settlement.replies).await?;
     ledger::move_sends(db, workspace, &settlement.sends, now).await?;
     locked.append(db, workspace, &moves, &begun(book, settlement), now).await
 }
@@ -155,6 +157,19 @@ pub(in crate::storage) async fn variable_names(
 ) -> Result<(), StorageError> {
     let row = |(version, name): &(VersionId, &str)| vec![Datum::id(*version), Datum::text(*name), Datum::id(workspace)];
     Ok(VARIABLE_NAMES.write(db, &names.iter().map(row).collect::<Vec<_>>()).await?)
+}
+
+/// Writes sessions, and what they change of funnels.
+async fn sessions(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    book: &Book,
+    settlement: &Settlement,
+) -> Result<(), StorageError> {
+    let changed = settlement.sessions.iter().filter_map(|id| Some((*id, book.sessions.get(id)?)));
+    let changed: Vec<_> = changed.map(|(id, session)| rows::session_row(workspace, id, session)).collect();
+    rows::SESSIONS.write(db, &changed).await?;
+    funnels::move_figures(db, workspace, &settlement.funnels, &settlement.answers).await
 }
 
 async fn people(

@@ -22,6 +22,7 @@ use crate::domain::phone::Phone;
 use crate::domain::preference::{Preference, PreferenceWords};
 use crate::domain::send::Send;
 use crate::domain::standing::DeploymentStatus;
+use crate::storage::flows::Flows;
 use crate::storage::parked::Parking;
 use crate::storage::record::{Batch, Offered, Rules, batch};
 use crate::storage::sends::Order;
@@ -39,7 +40,7 @@ on_both_databases!(
 fn rules() -> Rules {
     let words = PreferenceWords::new(&["stop".to_owned()], &["start".to_owned()]);
     let parking = Parking { messages: Duration::from_mins(10), others: Duration::from_hours(168) };
-    Rules { parking, words: Arc::new(words) }
+    Rules { parking, words: Arc::new(words), flows: Flows::default() }
 }
 
 fn at(seconds: i64) -> Timestamp {

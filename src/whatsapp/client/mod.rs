@@ -91,8 +91,8 @@ impl CloudApi {
         })
     }
 
-    /// Sends a message on the line with the provider's id `phone_number_id`, by exactly one call. Without an access token
-    /// for the line there is no call, and the answer is the one that a call without a valid token gets.
+    /// Sends a message on the line with the provider's id `phone_number_id`, by exactly one call. Without an access
+    /// token for the line there is no call, and the answer is the one that a call without a valid token gets.
     pub async fn send(&self, phone_number_id: &str, message: &OutgoingMessage) -> Answer {
         let Some(authorization) = self.authorization_on(phone_number_id) else { return unauthorized() };
         let call = self.http.post(self.messages_url(phone_number_id));

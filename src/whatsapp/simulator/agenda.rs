@@ -102,6 +102,7 @@ mod tests {
             person: Person::behind(&Recipient::User("CO.7".into()), 1),
             wamid: "wamid.A".into(),
             callback: None,
+            quoted: None,
         });
         Posting::first(due, Update { subject, event: Event::Failed(code), at: Timestamp::MIN })
     }

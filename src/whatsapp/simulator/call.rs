@@ -1,15 +1,14 @@
 //! Calls to send a message, validated as the provider does.
-//!
-//! Only templates are accepted: the simulator has no notion of a customer service window in which other messages may be sent.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use serde_json::Value;
 
+use super::content::Content;
 use super::error_answer::ErrorAnswer;
 use crate::whatsapp::ids::{provider_id, wa_id};
 
-/// A call to send a template.
+/// A call to send a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Call {
     /// The recipient as it was given.
@@ -18,6 +17,8 @@ pub(super) struct Call {
     pub(super) recipient: Recipient,
     /// The caller's opaque callback data.
     pub(super) callback: Option<String>,
+    /// What is to be sent.
+    pub(super) content: Content,
 }
 
 /// The recipient of a message: a WhatsApp account, or a user whose number is hidden.
@@ -29,9 +30,6 @@ pub(super) enum Recipient {
 
 const INVALID_PARAMETER: i32 = 100;
 const INVALID_TOKEN: i32 = 190;
-const MISSING: i32 = 131_008;
-const INVALID_VALUE: i32 = 131_009;
-const UNSUPPORTED_TYPE: i32 = 131_051;
 
 /// The maximum length of callback data, in characters.
 const MAX_CALLBACK_CHARS: usize = 512;
@@ -53,8 +51,8 @@ impl Call {
             return Err(ErrorAnswer::new(INVALID_PARAMETER, "messaging_product must be whatsapp"));
         }
         let (input, recipient) = recipient(&body)?;
-        check_template(&body)?;
-        Ok(Self { input, recipient, callback: callback(&body)? })
+        let (content, callback) = (Content::read(&body)?, callback(&body)?);
+        Ok(Self { input, recipient, callback, content })
     }
 }
 
@@ -71,11 +69,11 @@ pub(super) fn check_token(headers: &HeaderMap, expected: Option<&str>) -> Result
 
 fn recipient(body: &Value) -> Result<(String, Recipient), ErrorAnswer> {
     let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let invalid = || ErrorAnswer::new(INVALID_VALUE, "The recipient is not valid");
+    let invalid = || ErrorAnswer::invalid("The recipient is not valid");
     let (input, recipient) = match (text("to"), text("recipient")) {
         (Some(to), _) => (to, wa_id(&digits(to)).map(Recipient::Account)),
         (None, Some(user)) => (user, provider_id(user).map(Recipient::User)),
-        (None, None) => return Err(ErrorAnswer::new(MISSING, "to or recipient is missing")),
+        (None, None) => return Err(ErrorAnswer::missing("to or recipient")),
     };
     Ok((input.to_owned(), recipient.ok_or_else(invalid)?))
 }
@@ -84,36 +82,11 @@ fn digits(phone: &str) -> String {
     phone.chars().filter(|letter| !matches!(letter, '+' | ' ' | '-' | '(' | ')')).collect()
 }
 
-fn check_template(body: &Value) -> Result<(), ErrorAnswer> {
-    if body.get("type").and_then(Value::as_str) != Some("template") {
-        return Err(ErrorAnswer::new(UNSUPPORTED_TYPE, "Only templates can be sent here"));
-    }
-    for path in ["/template/name", "/template/language/code"] {
-        require_text(body.pointer(path), path)?;
-    }
-    let components = body.pointer("/template/components").and_then(Value::as_array);
-    components.into_iter().flatten().try_for_each(check_component)
-}
-
-fn check_component(component: &Value) -> Result<(), ErrorAnswer> {
-    require_text(component.get("type"), "a component's type")?;
-    let parameters = component.get("parameters").and_then(Value::as_array);
-    let texts = parameters.into_iter().flatten().filter(|parameter| parameter.get("type") == Some(&"text".into()));
-    texts.map(|parameter| parameter.get("text")).try_for_each(|text| require_text(text, "a parameter's text"))
-}
-
-fn require_text(value: Option<&Value>, name: &str) -> Result<(), ErrorAnswer> {
-    let given = value.and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    if given { Ok(()) } else { Err(ErrorAnswer::new(MISSING, format!("{name} is missing"))) }
-}
-
 fn callback(body: &Value) -> Result<Option<String>, ErrorAnswer> {
     match body.get("biz_opaque_callback_data") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.chars().count() <= MAX_CALLBACK_CHARS => Ok(Some(text.clone())),
-        Some(_) => {
-            Err(ErrorAnswer::new(INVALID_VALUE, "biz_opaque_callback_data is not a string of at most 512 characters"))
-        }
+        Some(_) => Err(ErrorAnswer::invalid("biz_opaque_callback_data is not a string of at most 512 characters")),
     }
 }
 
@@ -160,7 +133,8 @@ mod tests {
             (body(&json!({"messaging_product": "sms"})), 100),
             (body(&json!({"to": null})), 131_008),
             (body(&json!({"to": "nobody"})), 131_009),
-            (body(&json!({"type": "text"})), 131_051),
+            (body(&json!({"type": "text"})), 131_008),
+            (body(&json!({"type": "order"})), 131_051),
             (body(&json!({"template": null})), 131_008),
             (template(json!({"name": "x", "language": {}})), 131_008),
             (template(json!({"name": "x", "language": {"code": "es"}, "components": empty})), 131_008),

@@ -1,9 +1,12 @@
-//! The course of a message: how its call is answered, and what happens to it then. A pure function of settings and chance.
+//! The course of a message: how its call is answered, and what happens to it then. A pure function of settings, chance
+//! and the message.
 
 use std::time::Duration;
 
 use super::chance::Chance;
-use super::settings::{Faults, SimulatorSettings, Span};
+use super::content::{Content, Offer};
+use super::settings::{Faults, Reply, SimulatorSettings, Span};
+use crate::domain::outgoing::Choice;
 
 /// How a call is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +33,21 @@ pub(super) enum Event {
         text: String,
         quoting: bool,
     },
-    /// The user presses a button of the message.
-    Button(String),
+    /// The user begins with a text, having come from an advertisement.
+    FromAd {
+        text: String,
+        source_id: String,
+    },
+    /// The user presses a button of a template.
+    Button {
+        payload: String,
+        text: String,
+    },
+    /// The user presses a reply button, or chooses from a list.
+    Choice {
+        list: bool,
+        choice: Choice,
+    },
     /// The user reacts to the message.
     Reaction(&'static str),
     /// The user asks WhatsApp for no more messages of the business.
@@ -49,6 +65,9 @@ pub(super) struct Planned {
 /// A story under construction: its events, and the current time in simulated seconds.
 struct Story<'a> {
     settings: &'a SimulatorSettings,
+    content: &'a Content,
+    /// How users answer this message, if not in the usual way.
+    reply: Option<&'a Reply>,
     chance: Chance,
     now: f64,
     events: Vec<(Event, f64)>,
@@ -57,6 +76,9 @@ struct Story<'a> {
 const UNDELIVERABLE: i32 = 131_026;
 const WITHHELD: i32 = 131_049;
 const UNKNOWN_ERROR: i32 = 131_000;
+
+/// How many times as long slow answers take.
+const SLOWNESS: f64 = 10.0;
 
 const EMOJIS: [&str; 4] = ["👍", "❤️", "😂", "🙏"];
 
@@ -86,8 +108,8 @@ pub(super) fn accepts(verdict: Verdict, faults: &Faults, chance: Chance) -> bool
 }
 
 /// The updates to be posted about an accepted message, including duplicates and late ones, without lost ones.
-pub(super) fn plan(settings: &SimulatorSettings, chance: Chance) -> Vec<Planned> {
-    let events = Story::tell(settings, chance).into_iter().enumerate();
+pub(super) fn plan(settings: &SimulatorSettings, chance: Chance, content: &Content) -> Vec<Planned> {
+    let events = Story::tell(settings, chance, content).into_iter().enumerate();
     events.flat_map(|(index, (event, seconds))| posts(settings, chance.part(index), &event, seconds)).collect()
 }
 
@@ -108,10 +130,36 @@ fn held(settings: &SimulatorSettings, chance: Chance) -> bool {
     chance.happens("held", settings.outcomes.held)
 }
 
+impl Event {
+    /// The provider's type of the message with which a user does this; `None` if it is no message of a user.
+    pub(super) const fn message_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Text { .. } | Self::FromAd { .. } => Some("text"),
+            Self::Button { .. } => Some("button"),
+            Self::Choice { .. } => Some("interactive"),
+            Self::Reaction(_) => Some("reaction"),
+            Self::Sent | Self::Delivered | Self::Read | Self::Failed(_) | Self::OptedOut => None,
+        }
+    }
+
+    /// A button of a template whose payload is its label.
+    fn own_button(text: String) -> Self {
+        Self::Button { payload: text.clone(), text }
+    }
+
+    /// A button of a template, by its payload. Its label is what follows the last colon, by a convention of ours: the
+    /// call does not tell the labels.
+    fn payload(payload: String) -> Self {
+        let text = payload.rsplit_once(':').map_or(payload.as_str(), |(_, text)| text).to_owned();
+        Self::Button { payload, text }
+    }
+}
+
 impl<'a> Story<'a> {
     /// All events of the message, with their times in simulated seconds since the call.
-    fn tell(settings: &'a SimulatorSettings, chance: Chance) -> Vec<(Event, f64)> {
-        let mut story = Self { settings, chance, now: 0.0, events: Vec::new() };
+    fn tell(settings: &'a SimulatorSettings, chance: Chance, content: &'a Content) -> Vec<(Event, f64)> {
+        let reply = settings.outcomes.reply_to(&content.text);
+        let mut story = Self { settings, content, reply, chance, now: 0.0, events: Vec::new() };
         if held(settings, chance) {
             story.now = chance.seconds("held for", settings.delays.held);
         }
@@ -146,7 +194,7 @@ impl<'a> Story<'a> {
             self.then(Event::Read, settings.delays.read);
         }
         self.react(outcomes.contradicted, "contradicted", |_| Event::Failed(UNDELIVERABLE));
-        self.react(outcomes.answered, "answered", Self::answer);
+        self.answer();
         self.react(outcomes.reacted, "reacted", |story| {
             Event::Reaction(story.chance.pick("emoji", &EMOJIS).copied().unwrap_or_default())
         });
@@ -161,13 +209,42 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn answer(&self) -> Event {
-        let outcomes = &self.settings.outcomes;
-        let said = |what: &str, words: &[String]| self.chance.pick(what, words).cloned().unwrap_or_default();
-        if self.chance.happens("by button", outcomes.by_button) {
-            return Event::Button(said("button", &outcomes.buttons));
+    /// Adds the user's answer, if there is one.
+    fn answer(&mut self) {
+        let (outcomes, delay) = (&self.settings.outcomes, self.settings.delays.answered);
+        let answered = self.reply.and_then(|reply| reply.answered).unwrap_or(outcomes.answered);
+        if self.chance.happens("answered", answered) {
+            let slow = self.chance.happens("slow", outcomes.slow);
+            self.then(self.answered(), if slow { delay.times(SLOWNESS) } else { delay });
         }
-        Event::Text { text: said("text", &outcomes.texts), quoting: self.chance.happens("quoting", outcomes.quoting) }
+    }
+
+    fn answered(&self) -> Event {
+        let by_button = self.reply.and_then(|reply| reply.by_button).unwrap_or(self.settings.outcomes.by_button);
+        let pressed = self.chance.happens("by button", by_button).then(|| self.pressed()).flatten();
+        pressed.unwrap_or_else(|| self.written())
+    }
+
+    /// The user presses one of the offered buttons, or chooses one of the offered rows; `None` if nothing is offered.
+    fn pressed(&self) -> Option<Event> {
+        let choice = |choices: &[Choice]| self.chance.pick("button", choices).cloned();
+        match &self.content.offer {
+            Offer::Nothing => None,
+            Offer::OwnButtons => self.pick("button", &self.settings.outcomes.buttons).map(Event::own_button),
+            Offer::Payloads(payloads) => self.pick("button", payloads).map(Event::payload),
+            Offer::Buttons(buttons) => Some(Event::Choice { list: false, choice: choice(buttons)? }),
+            Offer::Rows(rows) => Some(Event::Choice { list: true, choice: choice(rows)? }),
+        }
+    }
+
+    fn written(&self) -> Event {
+        let own = self.reply.map(|reply| &reply.texts).filter(|texts| !texts.is_empty());
+        let text = self.pick("text", own.unwrap_or(&self.settings.outcomes.texts)).unwrap_or_default();
+        Event::Text { text, quoting: self.chance.happens("quoting", self.settings.outcomes.quoting) }
+    }
+
+    fn pick(&self, what: &str, words: &[String]) -> Option<String> {
+        self.chance.pick(what, words).cloned()
     }
 
     fn then(&mut self, event: Event, delay: Span) {
@@ -185,9 +262,33 @@ mod tests {
         (0..1_500_u32).map(|n| Chance::of(1, &["line", &n.to_string(), "0"]))
     }
 
+    fn template() -> Content {
+        Content { text: "welcome".into(), offer: Offer::OwnButtons, free_form: false }
+    }
+
+    fn question(offer: Offer) -> Content {
+        Content { text: "Which?".into(), offer, free_form: true }
+    }
+
     fn stories(outcomes: Outcomes) -> Vec<Vec<(Event, f64)>> {
+        stories_of(&template(), outcomes)
+    }
+
+    fn stories_of(content: &Content, outcomes: Outcomes) -> Vec<Vec<(Event, f64)>> {
         let settings = SimulatorSettings { outcomes, ..SimulatorSettings::default() };
-        chances().map(|chance| Story::tell(&settings, chance)).collect()
+        chances().map(|chance| Story::tell(&settings, chance, content)).collect()
+    }
+
+    /// What users answer, each answer once, by messages and without reactions.
+    fn answers(stories: &[Vec<(Event, f64)>]) -> Vec<Event> {
+        let mut answers = Vec::new();
+        for (event, _) in stories.iter().flatten() {
+            let answer = event.message_type().is_some() && !matches!(event, Event::Reaction(_));
+            if answer && !answers.contains(event) {
+                answers.push(event.clone());
+            }
+        }
+        answers
     }
 
     /// The percentage of stories with a matching event.
@@ -223,6 +324,54 @@ mod tests {
     }
 
     #[test]
+    fn users_press_what_is_offered() {
+        let choices = || vec![Choice::new("a", "A"), Choice::new("b", "B")];
+        let button = |payload: &str, text: &str| Event::Button { payload: payload.into(), text: text.into() };
+        let chosen = |list: bool| move |choice: Choice| Event::Choice { list, choice };
+        let payloads = ["1:hello:Yes", "No"].map(str::to_owned).to_vec();
+        for (offer, expected) in [
+            (Offer::OwnButtons, vec![button("Ok", "Ok")]),
+            (Offer::Payloads(payloads), vec![button("1:hello:Yes", "Yes"), button("No", "No")]),
+            (Offer::Buttons(choices()), choices().into_iter().map(chosen(false)).collect()),
+            (Offer::Rows(choices()), choices().into_iter().map(chosen(true)).collect()),
+        ] {
+            let outcomes = Outcomes { by_button: 1.0, buttons: vec!["Ok".into()], ..Outcomes::default() };
+            let answers = answers(&stories_of(&question(offer), outcomes));
+            assert_eq!(answers.len(), expected.len());
+            assert!(expected.iter().all(|answer| answers.contains(answer)), "{answers:?}");
+        }
+        let nothing = stories_of(&question(Offer::Nothing), Outcomes { by_button: 1.0, ..Outcomes::default() });
+        assert!(answers(&nothing).iter().all(|answer| matches!(answer, Event::Text { .. })));
+    }
+
+    #[test]
+    fn a_reply_decides_about_the_messages_that_it_fits_and_no_others() {
+        let reply =
+            Reply { contains: "WHICH".into(), texts: vec!["Blue".into()], by_button: Some(0.0), answered: Some(0.5) };
+        let outcomes = Outcomes { replies: vec![reply], answered: 0.0, quoting: 0.0, ..Outcomes::default() };
+        let buttons = Offer::Buttons(vec![Choice::new("a", "A")]);
+        let fitting = stories_of(&question(buttons), outcomes.clone());
+        assert_eq!(answers(&fitting), [Event::Text { text: "Blue".into(), quoting: false }]);
+        assert!((40..=50).contains(&percent(&fitting, |event| matches!(event, Event::Text { .. }))));
+        assert_eq!(answers(&stories(outcomes)), []);
+    }
+
+    #[test]
+    fn slow_answers_take_ten_times_as_long_and_change_nothing_else() {
+        let with = |slow| stories(Outcomes { slow, answered: 1.0, reacted: 0.0, ..Outcomes::default() });
+        let pause = |story: &[(Event, f64)]| match story {
+            [.., (_, before), (answer, at)] if answer.message_type().is_some() => Some(at - before),
+            _ => None,
+        };
+        for (quick, slow) in with(0.0).iter().zip(with(1.0)) {
+            let pauses = pause(quick).zip(pause(&slow));
+            assert!(pauses.is_none_or(|(quick, slow)| (slow - quick * SLOWNESS).abs() < 1e-6), "{pauses:?}");
+            let events = |story: &[(Event, f64)]| story.iter().map(|(event, _)| event.clone()).collect::<Vec<_>>();
+            assert_eq!(events(quick), events(&slow));
+        }
+    }
+
+    #[test]
     fn unreachable_users_get_one_tick_and_failures_no_second() {
         let unreachable =
             Outcomes { undeliverable: 0.0, withheld: 0.0, failed: 0.0, unreachable: 1.0, ..Outcomes::default() };
@@ -242,7 +391,7 @@ mod tests {
     fn updates_are_posted_once_twice_late_or_never() {
         let plans = |webhooks| {
             let settings = SimulatorSettings { webhooks, ..SimulatorSettings::default() };
-            chances().flat_map(|chance| plan(&settings, chance)).collect::<Vec<_>>()
+            chances().flat_map(|chance| plan(&settings, chance, &template())).collect::<Vec<_>>()
         };
         let plain = Webhooks { duplicated: 0.0, late: 0.0, lost: 0.0, ..Webhooks::default() };
         let once = plans(plain.clone());
@@ -261,8 +410,8 @@ mod tests {
             ..SimulatorSettings::default()
         };
         for chance in chances().take(200) {
-            let all = plan(&with(0.0), chance);
-            assert!(plan(&with(0.5), chance).iter().all(|planned| all.contains(planned)));
+            let all = plan(&with(0.0), chance, &template());
+            assert!(plan(&with(0.5), chance, &template()).iter().all(|planned| all.contains(planned)));
         }
     }
 

@@ -12,9 +12,22 @@ pub(super) struct ErrorAnswer {
     pub(super) details: String,
 }
 
+const MISSING: i32 = 131_008;
+const INVALID_VALUE: i32 = 131_009;
+
 impl ErrorAnswer {
     pub(super) fn new(code: i32, details: impl Into<String>) -> Self {
         Self { code, details: details.into() }
+    }
+
+    /// The error of a parameter that is missing.
+    pub(super) fn missing(name: &str) -> Self {
+        Self::new(MISSING, format!("{name} is missing"))
+    }
+
+    /// The error of a parameter whose value is not allowed.
+    pub(super) fn invalid(details: impl Into<String>) -> Self {
+        Self::new(INVALID_VALUE, details)
     }
 
     /// An error whose details are just the title of its code.
@@ -70,6 +83,7 @@ const fn title(code: i32) -> &'static str {
         131_016 => "The service is not available",
         131_026 => "The message cannot be delivered",
         131_042 => "There is a problem with the payment method",
+        131_047 => "More than 24 hours have passed since the user last wrote",
         131_049 => "Not delivered, to keep the ecosystem healthy",
         131_050 => "The user stopped marketing messages of this business",
         131_051 => "This type of message is not supported",

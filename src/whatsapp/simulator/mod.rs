@@ -1,14 +1,19 @@
 //! A simulator of the provider: a server that accepts messages like WhatsApp's Cloud API, and posts signed webhooks about what
 //! happens to them.
 //!
-//! The product talks to it over HTTP and cannot tell the difference. It is reproducible: what happens to a message depends only
-//! on the seed, its line, its recipient and the number of earlier messages to that recipient on that line, not on when or in
-//! which order calls arrive. (There is one exception: calls are rejected while too many updates are waiting.) It can also
-//! fail in all the ways in which the provider fails.
+//! The product talks to it over HTTP and cannot tell the difference. It is reproducible: what happens to a message
+//! depends only on the seed, its line, its recipient, the number of earlier messages to that recipient on that line,
+//! and what it says, not on when or in which order calls arrive. There are two exceptions: calls are rejected while too
+//! many updates are waiting, and free-form messages, which are all but templates, outside the customer service window.
+//! It can also fail in all the ways in which the provider fails.
+//!
+//! Users answer what they are asked: they press one of the buttons, choose one of the rows, or write one of the texts
+//! that the settings have for such a message.
 
 mod agenda;
 mod call;
 mod chance;
+mod content;
 mod course;
 mod endpoint;
 mod error_answer;
@@ -30,12 +35,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use self::course::Event;
 use self::poster::Poster;
-use self::provider::Provider;
+use self::provider::{Provider, Writer};
 pub use self::record::Counters;
-pub use self::settings::{Delays, Faults, Outcomes, SettingsFault, SimulatorSettings, Span, Webhooks};
+pub use self::settings::{Delays, Faults, Outcomes, Reply, SettingsFault, SimulatorSettings, Span, Webhooks};
 use super::transport::{self, TransportError};
 use crate::domain::clock::Clock;
+use crate::domain::outgoing::Choice;
 
 /// A running simulator. It stops when it is dropped; [`Simulator::shutdown`] also waits for it.
 pub struct Simulator {
@@ -103,7 +110,49 @@ impl Simulator {
     /// Lets a user write to a line, unprompted. `from` is the user's WhatsApp id. Returns the provider's id of the message;
     /// `None` if no webhooks are posted.
     pub async fn user_writes(&self, phone_number_id: &str, from: &str, name: &str, text: &str) -> Option<String> {
-        self.provider.user_writes(phone_number_id, from, name, text).await
+        let event = Event::Text { text: text.to_owned(), quoting: false };
+        self.provider.user_does(Writer { phone_number_id, from, name }, event, None).await
+    }
+
+    /// The same, quoting the message with the provider's id `quoted`.
+    pub async fn user_writes_quoting(
+        &self,
+        phone_number_id: &str,
+        from: &str,
+        name: &str,
+        quoted: &str,
+        text: &str,
+    ) -> Option<String> {
+        let event = Event::Text { text: text.to_owned(), quoting: true };
+        self.provider.user_does(Writer { phone_number_id, from, name }, event, Some(quoted)).await
+    }
+
+    /// Lets a user press a reply button of our message with the provider's id `quoted`. It is up to the caller that the
+    /// message has this button. Returns as `user_writes` does.
+    pub async fn user_presses(
+        &self,
+        phone_number_id: &str,
+        from: &str,
+        name: &str,
+        quoted: &str,
+        button: &Choice,
+    ) -> Option<String> {
+        let event = Event::Choice { list: false, choice: button.clone() };
+        self.provider.user_does(Writer { phone_number_id, from, name }, event, Some(quoted)).await
+    }
+
+    /// Lets a user write who has come from the advertisement with the provider's id `source_id`. Returns as
+    /// `user_writes` does.
+    pub async fn user_comes_from(
+        &self,
+        phone_number_id: &str,
+        from: &str,
+        name: &str,
+        text: &str,
+        source_id: &str,
+    ) -> Option<String> {
+        let event = Event::FromAd { text: text.to_owned(), source_id: source_id.to_owned() };
+        self.provider.user_does(Writer { phone_number_id, from, name }, event, None).await
     }
 
     /// Changes what goes wrong with calls from now on.

@@ -48,6 +48,10 @@ impl Poster {
         while self.has_room()
             && let Some(posting) = self.agenda.take_due(now, self.provider.settings.webhooks.updates_per_post)
         {
+            // What is posted again was written before.
+            if posting.failed == 0 {
+                self.provider.hear(&posting.updates, now);
+            }
             self.under_way.spawn(post(self.http.clone(), self.provider.clone(), posting));
         }
     }

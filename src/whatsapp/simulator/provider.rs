@@ -15,7 +15,7 @@ use super::course::{self, Event, Planned, Verdict};
 use super::error_answer::ErrorAnswer;
 use super::record::Record;
 use super::settings::{Faults, SimulatorSettings};
-use super::update::{Person, Subject, TEXT, Update, wamid};
+use super::update::{Person, Subject, Update, wamid};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::derived_key;
 
@@ -33,6 +33,15 @@ pub(super) struct Provider {
     postings: mpsc::Sender<Vec<Posting>>,
 }
 
+/// A user who writes, and to which line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Writer<'a> {
+    pub(super) phone_number_id: &'a str,
+    /// The user's WhatsApp id.
+    pub(super) from: &'a str,
+    pub(super) name: &'a str,
+}
+
 /// The result of a call.
 pub(super) struct Receipt {
     pub(super) verdict: Verdict,
@@ -43,6 +52,7 @@ pub(super) struct Receipt {
 
 const OVERLOADED: i32 = 130_429;
 const UNAVAILABLE: i32 = 2;
+const OUTSIDE_WINDOW: i32 = 131_047;
 
 type Room<'a> = Permit<'a, Vec<Posting>>;
 
@@ -62,18 +72,41 @@ impl Provider {
         let now = Instant::now();
         let room = self.postings.reserve().await.map_err(|SendError(())| ErrorAnswer::of_code(UNAVAILABLE))?;
         let nth = self.record().call(phone_number_id, call.recipient.id(), now);
-        if *self.waiting.borrow() >= self.settings.webhooks.backlog {
-            return Err(ErrorAnswer::of_code(OVERLOADED));
-        }
-        let chance = Chance::of(self.settings.seed, &[phone_number_id, call.recipient.id(), &nth.to_string()]);
         let subject = Arc::new(self.subject(phone_number_id, call, nth));
+        self.check(&subject, call, now)?;
+        let chance = Chance::of(self.settings.seed, &[phone_number_id, call.recipient.id(), &nth.to_string()]);
         let (verdict, accepted) = self.verdict(chance);
         if accepted {
             self.record().accept(call.callback.as_deref());
-            self.schedule(room, now, &subject, course::plan(&self.settings, chance));
+            self.schedule(room, now, &subject, course::plan(&self.settings, chance, &call.content));
         }
         let delay = self.settings.real(chance.seconds("answer", self.settings.delays.answer));
         Ok(Receipt { verdict, subject, delay })
+    }
+
+    /// Rejects what cannot be taken now: anything while too many updates wait, and a free-form message outside the
+    /// window.
+    fn check(&self, subject: &Subject, call: &Call, now: Instant) -> Result<(), ErrorAnswer> {
+        if *self.waiting.borrow() >= self.settings.webhooks.backlog {
+            return Err(ErrorAnswer::of_code(OVERLOADED));
+        }
+        if call.content.free_form && !self.is_open(subject, now) {
+            return Err(ErrorAnswer::of_code(OUTSIDE_WINDOW));
+        }
+        Ok(())
+    }
+
+    /// Whether the customer service window of the person is open.
+    fn is_open(&self, subject: &Subject, now: Instant) -> bool {
+        let silence = self.record().silence(&subject.phone_number_id, &subject.person.user_id, now);
+        silence.is_some_and(|silence| self.settings.simulated(silence) < self.settings.window)
+    }
+
+    /// Notes who wrote, of updates that are being posted.
+    pub(super) fn hear(&self, updates: &[Update], now: Instant) {
+        for Update { subject, .. } in updates.iter().filter(|update| update.event.message_type().is_some()) {
+            self.record().hear(&subject.phone_number_id, &subject.person.user_id, now);
+        }
     }
 
     /// Changes what goes wrong with calls.
@@ -88,25 +121,29 @@ impl Provider {
         (verdict, course::accepts(verdict, &faults, chance))
     }
 
-    /// Lets a user write without quoting a message. Returns the provider's id of the message; `None` if no webhooks are
-    /// posted.
-    pub(super) async fn user_writes(
-        &self,
-        phone_number_id: &str,
-        from: &str,
-        name: &str,
-        text: &str,
-    ) -> Option<String> {
+    /// Lets a user write, press or choose something, which may quote a message. Returns the provider's id of the user's
+    /// message; `None` if no webhooks are posted.
+    pub(super) async fn user_does(&self, writer: Writer<'_>, event: Event, quoted: Option<&str>) -> Option<String> {
         let room = self.postings.reserve().await.ok()?;
-        let now = Instant::now();
-        let nth = self.record().write(phone_number_id, from);
-        let person = Person { name: name.to_owned(), ..self.person(&Recipient::Account(from.to_owned())) };
-        let wamid = self.wamid("begun", phone_number_id, from, nth);
-        let phone_number_id = phone_number_id.to_owned();
-        let subject = Arc::new(Subject { phone_number_id, person, wamid, callback: None });
-        let event = Event::Text { text: text.to_owned(), quoting: false };
+        let (now, message_type) = (Instant::now(), event.message_type()?);
+        let subject = Arc::new(self.begun(writer, quoted));
+        // At once, not when it is posted, so that whoever called can send right away.
+        self.record().hear(writer.phone_number_id, &subject.person.user_id, now);
         let plan = vec![Planned { event, happens: Duration::ZERO, posted: Duration::ZERO }];
-        self.schedule(room, now, &subject, plan).then(|| subject.own_wamid(TEXT))
+        self.schedule(room, now, &subject, plan).then(|| subject.own_wamid(message_type))
+    }
+
+    /// The subject of a message that is no answer of the simulator's own.
+    fn begun(&self, writer: Writer<'_>, quoted: Option<&str>) -> Subject {
+        let Writer { phone_number_id, from, name } = writer;
+        let nth = self.record().write(phone_number_id, from);
+        Subject {
+            phone_number_id: phone_number_id.to_owned(),
+            person: Person { name: name.to_owned(), ..self.person(&Recipient::Account(from.to_owned())) },
+            wamid: self.wamid("begun", phone_number_id, from, nth),
+            callback: None,
+            quoted: quoted.map(str::to_owned),
+        }
     }
 
     /// Waits until nothing is left to be posted.
@@ -147,6 +184,7 @@ impl Provider {
             person: self.person(&call.recipient),
             wamid: self.wamid("sent", phone_number_id, call.recipient.id(), nth),
             callback: call.callback.clone(),
+            quoted: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the simulator has seen: counters for operators and tests.
 //!
 //! It remembers every recipient and all callback data by their hashes, at about fifty bytes per message, in order to detect
-//! duplicates.
+//! duplicates, and when each person last wrote, for the customer service window.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub(super) struct Record {
     /// The number of messages of each kind between a line and a person.
     numbers: HashMap<Uuid, u32>,
     callbacks: HashMap<Uuid, u32>,
+    /// When each person last wrote to each line.
+    written: HashMap<Uuid, Instant>,
     lines: HashMap<String, Window>,
 }
 
@@ -85,9 +87,19 @@ impl Record {
         self.callbacks.get(&callback_key(callback)).copied().unwrap_or_default()
     }
 
+    /// Notes that somebody with this user id wrote to a line.
+    pub(super) fn hear(&mut self, phone_number_id: &str, user_id: &str, now: Instant) {
+        self.written.insert(pair_key("written", phone_number_id, user_id), now);
+    }
+
+    /// How long ago the person last wrote to the line; `None` if the person never did.
+    pub(super) fn silence(&self, phone_number_id: &str, user_id: &str, now: Instant) -> Option<Duration> {
+        let last = self.written.get(&pair_key("written", phone_number_id, user_id))?;
+        Some(now.duration_since(*last))
+    }
+
     fn next_of(&mut self, kind: &str, phone_number_id: &str, person: &str) -> u32 {
-        let key = derived_key(kind, &[phone_number_id.as_bytes(), person.as_bytes()]);
-        let number = self.numbers.entry(key).or_default();
+        let number = self.numbers.entry(pair_key(kind, phone_number_id, person)).or_default();
         *number += 1;
         *number - 1
     }
@@ -102,6 +114,10 @@ impl Window {
         self.most = self.most.max(self.recent.len());
         self.most
     }
+}
+
+fn pair_key(kind: &str, phone_number_id: &str, person: &str) -> Uuid {
+    derived_key(kind, &[phone_number_id.as_bytes(), person.as_bytes()])
 }
 
 fn callback_key(callback: &str) -> Uuid {
@@ -129,6 +145,19 @@ mod tests {
         let now = Instant::now();
         let calls = [("1", "57"), ("1", "57"), ("2", "57"), ("1", "58"), ("1", "57")];
         assert_eq!(calls.map(|(line, recipient)| record.call(line, recipient, now)), [0, 1, 0, 0, 2]);
+    }
+
+    #[test]
+    fn silence_counts_from_the_last_message_to_the_line() {
+        let mut record = Record::default();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for (line, seconds) in [("1", 0), ("2", 3), ("1", 2)] {
+            record.hear(line, "US.7", at(seconds));
+        }
+        assert_eq!(record.silence("1", "US.7", at(10)), Some(Duration::from_secs(8)));
+        assert_eq!(record.silence("2", "US.7", at(10)), Some(Duration::from_secs(7)));
+        assert_eq!((record.silence("3", "US.7", at(10)), record.silence("1", "US.8", at(10))), (None, None));
     }
 
     #[test]

@@ -14,9 +14,10 @@ use uuid::Uuid;
 use super::*;
 use crate::config::Secret;
 use crate::domain::clock::Timestamp;
-use crate::domain::fact::{Fact, MessageName, Target};
+use crate::domain::fact::{Fact, MessageFact, MessageName, Target};
 use crate::domain::id::{LineId, MessageId};
-use crate::domain::outgoing::{FilledTemplate, Outgoing};
+use crate::domain::message::MessageKind;
+use crate::domain::outgoing::{FilledTemplate, MediaKind, Outgoing};
 use crate::domain::phone::Phone;
 use crate::whatsapp::answer::{Action, Answer, Trouble};
 use crate::whatsapp::client::{self, CloudApi};
@@ -368,6 +369,115 @@ async fn a_user_can_write_first() {
     assert_eq!(message.content.text.as_deref(), Some("Hola 👋"));
     assert_eq!((message.in_reply_to, message.person.name.unwrap().name.as_str()), (None, "Ana"));
     assert_eq!(message.person.key.phone.unwrap().as_str(), "+573001234567");
+}
+
+/// A user's message among the facts, by the provider's id.
+fn heard(sink: &Sink, id: &str) -> MessageFact {
+    let of = |fact| match fact {
+        Fact::Message(message) if message.provider_message_id == id => Some(message),
+        _ => None,
+    };
+    sink.facts().into_iter().find_map(of).unwrap()
+}
+
+#[tokio::test]
+async fn a_user_can_answer_a_message_of_ours_and_come_from_an_advertisement() {
+    let sink = Sink::start(0).await;
+    let (simulator, _) = start(settings(&sink)).await;
+    let (user, name) = ("573001234567", "Ana");
+    let button = Choice::new("yes", "Yes");
+    let pressed = simulator.user_presses(LINE, user, name, "wamid.A", &button).await.unwrap();
+    let again = simulator.user_presses(LINE, user, name, "wamid.A", &button).await.unwrap();
+    let quoting = simulator.user_writes_quoting(LINE, user, name, "wamid.B", "Hola").await.unwrap();
+    let referred = simulator.user_comes_from(LINE, user, name, "Precio", "1203").await.unwrap();
+    simulator.settled().await;
+    assert_ne!(pressed, again);
+    for (id, kind, text, quoted) in [
+        (&pressed, MessageKind::Button, "Yes", Some("wamid.A")),
+        (&again, MessageKind::Button, "Yes", Some("wamid.A")),
+        (&quoting, MessageKind::Text, "Hola", Some("wamid.B")),
+        (&referred, MessageKind::Text, "Precio", None),
+    ] {
+        let MessageFact { content, in_reply_to, .. } = heard(&sink, id);
+        assert_eq!((content.kind, content.text.as_deref(), in_reply_to.as_deref()), (kind, Some(text), quoted));
+    }
+}
+
+/// The code with which a message is rejected; `None` if it is accepted.
+fn code(answer: &Answer) -> Option<i32> {
+    match answer {
+        Answer::Accepted(_) => None,
+        Answer::Rejected(rejected) => Some(rejected.code),
+        answer => panic!("{answer:?}"),
+    }
+}
+
+fn saying(number: u32, content: Outgoing) -> OutgoingMessage {
+    OutgoingMessage { content, ..message(number) }
+}
+
+#[tokio::test]
+async fn free_form_messages_need_a_user_who_wrote_on_the_line() {
+    let sink = Sink::start(0).await;
+    let (simulator, api) = start(SimulatorSettings { window: f64::MAX, ..settings(&sink) }).await;
+    let text = || saying(1, Outgoing::Text("Hola".into()));
+    assert_eq!(code(&api.send(LINE, &text()).await), Some(131_047));
+    simulator.user_writes("another", "573000000001", "Ana", "Hola").await.unwrap();
+    assert_eq!(code(&api.send(LINE, &text()).await), Some(131_047));
+    simulator.user_writes(LINE, "573000000001", "Ana", "Hola").await.unwrap();
+    assert_eq!(code(&api.send(LINE, &text()).await), None);
+    assert_eq!(simulator.counters().accepted, 1);
+}
+
+#[tokio::test]
+async fn answers_open_the_window_and_time_closes_it() {
+    let sink = Sink::start(0).await;
+    for (window, expected) in [(f64::MAX, None), (0.0, Some(131_047))] {
+        let (simulator, api) = start(SimulatorSettings { window, ..settings(&sink) }).await;
+        send(&api, 1..2).await;
+        simulator.settled().await;
+        assert_eq!(code(&api.send(LINE, &saying(1, Outgoing::Text("Hola".into()))).await), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_the_client_sends_is_understood_and_answered_by_what_it_offers() {
+    let sink = Sink::start(0).await;
+    let plain = settings(&sink);
+    let outcomes = Outcomes { by_button: 1.0, reacted: 0.0, ..plain.outcomes.clone() };
+    let (simulator, api) = start(SimulatorSettings { window: f64::MAX, outcomes, ..plain }).await;
+    let (button, row) = (Choice::new("yes", "Yes"), Choice::new("blue", "Blue"));
+    let template = FilledTemplate {
+        name: "welcome".into(),
+        language: "es".into(),
+        parameters: Vec::new(),
+        replies: vec!["hello:Go on".into()],
+    };
+    let media = |kind| Outgoing::Media { kind, link: "https://a.example/a".into(), caption: None, filename: None };
+    let contents = [
+        (Outgoing::Template(template), Some((MessageKind::Button, "Go on"))),
+        (Outgoing::Buttons { text: "?".into(), buttons: vec![button] }, Some((MessageKind::Button, "Yes"))),
+        (
+            Outgoing::List { text: "?".into(), button: "See".into(), choices: vec![row] },
+            Some((MessageKind::List, "Blue")),
+        ),
+        (Outgoing::Text("?".into()), None),
+    ];
+    let files = MediaKind::ALL.map(|kind| (media(kind), None));
+    for (number, (content, expected)) in (1..).zip(contents.into_iter().chain(files)) {
+        simulator.user_writes(LINE, &format!("57300{number:07}"), "Ana", "Hola").await.unwrap();
+        let Answer::Accepted(accepted) = api.send(LINE, &saying(number, content)).await else { panic!("{number}") };
+        simulator.settled().await;
+        let Some(expected) = expected else { continue };
+        let answers = |fact: &Fact| match fact {
+            Fact::Message(message) if message.in_reply_to.as_ref() == Some(&accepted.provider_message_id) => {
+                Some((message.content.kind, message.content.text.clone().unwrap()))
+            }
+            _ => None,
+        };
+        let answer = sink.facts().iter().find_map(answers).unwrap();
+        assert_eq!((answer.0, answer.1.as_str()), expected);
+    }
 }
 
 #[tokio::test]

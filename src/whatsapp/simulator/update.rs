@@ -14,6 +14,7 @@ use super::course::Event;
 use super::error_answer::failure;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::derived_key;
+use crate::domain::outgoing::Choice;
 
 /// What updates are about: a message, or the conversation that a user began.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(super) struct Subject {
     pub(super) person: Person,
     pub(super) wamid: String,
     pub(super) callback: Option<String>,
+    /// The message that the user's message quotes, if that is another one.
+    pub(super) quoted: Option<String>,
 }
 
 /// Somebody on WhatsApp.
@@ -43,16 +46,14 @@ pub(super) struct Update {
 
 /// The field of webhooks about preferences, and the list in them.
 const PREFERENCES: &str = "user_preferences";
-/// The type of a plain text message.
-pub(super) const TEXT: &str = "text";
 
 const FIRST_NAMES: [&str; 8] = ["Ana", "Luis", "María José", "João", "Zoë", "Mehmet", "Aïcha", "Tom"];
 const LAST_NAMES: [&str; 8] = ["García", "Muñoz", "Okafor", "Silva", "Yılmaz", "Nguyễn", "Smith", "Díaz"];
 
 impl Subject {
-    /// The id of the message of a kind that the user writes about it; there is at most one of each kind.
-    pub(super) fn own_wamid(&self, kind: &str) -> String {
-        wamid(derived_key(kind, &[self.wamid.as_bytes()]))
+    /// The id of the message of a type that the user writes about it; there is at most one of each type.
+    pub(super) fn own_wamid(&self, message_type: &str) -> String {
+        wamid(derived_key(message_type, &[self.wamid.as_bytes()]))
     }
 }
 
@@ -80,24 +81,31 @@ impl Update {
             "messaging_product": "whatsapp",
             "metadata": { "display_phone_number": phone_number_id, "phone_number_id": phone_number_id },
         });
-        let (list, element) = match &self.event {
-            Event::Sent => ("statuses", self.status("sent")),
-            Event::Delivered => ("statuses", self.status("delivered")),
-            Event::Read => ("statuses", self.status("read")),
-            Event::Failed(code) => ("statuses", self.failed(*code)),
-            Event::Text { text, quoting } => ("messages", self.message(TEXT, &json!({ "body": text }), *quoting)),
-            Event::Button(text) => {
-                ("messages", self.message("button", &json!({ "payload": text, "text": text }), true))
-            }
-            Event::Reaction(emoji) => ("messages", self.message("reaction", &self.reaction(emoji), false)),
-            Event::OptedOut => (PREFERENCES, self.opt_out()),
-        };
+        let (list, element) = self.element();
         // The provider sends no contacts with a failure.
         if !matches!(self.event, Event::Failed(_)) {
             value = with(value, "contacts", Some(json!([person.contact()])));
         }
         let field = if list == PREFERENCES { PREFERENCES } else { "messages" };
         json!({ "field": field, "value": with(value, list, Some(json!([element]))) })
+    }
+
+    /// The list of a webhook in which the update stands, and what it says there.
+    fn element(&self) -> (&'static str, Value) {
+        match &self.event {
+            Event::Sent => ("statuses", self.status("sent")),
+            Event::Delivered => ("statuses", self.status("delivered")),
+            Event::Read => ("statuses", self.status("read")),
+            Event::Failed(code) => ("statuses", self.failed(*code)),
+            Event::Text { text, quoting } => ("messages", self.message(&json!({ "body": text }), *quoting)),
+            Event::FromAd { text, source_id } => ("messages", self.referred(text, source_id)),
+            Event::Button { payload, text } => {
+                ("messages", self.message(&json!({ "payload": payload, "text": text }), true))
+            }
+            Event::Choice { list, choice } => ("messages", self.message(&chosen(*list, choice), true)),
+            Event::Reaction(emoji) => ("messages", self.message(&self.reaction(emoji), false)),
+            Event::OptedOut => (PREFERENCES, self.opt_out()),
+        }
     }
 
     fn status(&self, status: &str) -> Value {
@@ -126,17 +134,24 @@ impl Update {
         with(status, "biz_opaque_callback_data", self.subject.callback.as_deref())
     }
 
-    fn message(&self, kind: &str, said: &Value, quoting: bool) -> Value {
-        let Subject { phone_number_id, person, wamid, .. } = &*self.subject;
+    fn message(&self, said: &Value, quoting: bool) -> Value {
+        let Subject { phone_number_id, person, wamid, quoted, .. } = &*self.subject;
+        let message_type = self.event.message_type().unwrap_or_default();
         let message = json!({
             "from_user_id": person.user_id,
-            "id": self.subject.own_wamid(kind),
+            "id": self.subject.own_wamid(message_type),
             "timestamp": self.timestamp(),
-            "type": kind,
-            kind: said,
+            "type": message_type,
+            message_type: said,
         });
-        let context = json!({ "from": phone_number_id, "id": wamid });
+        let context = json!({ "from": phone_number_id, "id": quoted.as_ref().unwrap_or(wamid) });
         with(with(message, "from", person.wa_id.as_deref()), "context", quoting.then_some(context))
+    }
+
+    fn referred(&self, text: &str, source_id: &str) -> Value {
+        let source_url = format!("https://fb.me/{source_id}");
+        let referral = json!({ "source_url": source_url, "source_id": source_id, "source_type": "ad" });
+        with(self.message(&json!({ "body": text }), false), "referral", Some(referral))
     }
 
     fn reaction(&self, emoji: &str) -> Value {
@@ -157,6 +172,12 @@ impl Update {
     fn timestamp(&self) -> String {
         self.at.seconds().to_string()
     }
+}
+
+/// The answer to an interactive message.
+fn chosen(list: bool, choice: &Choice) -> Value {
+    let name = if list { "list_reply" } else { "button_reply" };
+    json!({ "type": name, name: choice })
 }
 
 /// The body of a webhook with these updates.
@@ -216,6 +237,7 @@ mod tests {
             person: Person::behind(recipient, 1),
             wamid: "wamid.A".into(),
             callback: Some("msg_00000000000000000000000000000005".into()),
+            quoted: None,
         };
         Update { subject: Arc::new(subject), event, at: Timestamp::from_seconds(1_790_000_000).unwrap() }
     }
@@ -235,7 +257,9 @@ mod tests {
             Event::Read,
             Event::Failed(131_026),
             Event::Text { text: "Sí 😊".into(), quoting: true },
-            Event::Button("Yes".into()),
+            Event::Button { payload: "hello:Yes".into(), text: "Yes".into() },
+            Event::Choice { list: false, choice: Choice::new("yes", "Yes") },
+            Event::Choice { list: true, choice: described() },
             Event::Reaction("👍"),
             Event::OptedOut,
         ];
@@ -253,6 +277,52 @@ mod tests {
                 }
             }
         }
+    }
+
+    fn described() -> Choice {
+        Choice { description: Some("Soon".into()), ..Choice::new("blue", "Blue") }
+    }
+
+    #[test]
+    fn answers_to_what_was_offered_contain_what_was_chosen() {
+        let choice = |list, choice| Event::Choice { list, choice };
+        for (event, kind, text, payload) in [
+            (
+                Event::Button { payload: "hello:Yes".into(), text: "Yes".into() },
+                MessageKind::Button,
+                "Yes",
+                json!({ "payload": "hello:Yes", "text": "Yes" }),
+            ),
+            (
+                choice(false, Choice::new("yes", "Yes")),
+                MessageKind::Button,
+                "Yes",
+                json!({ "id": "yes", "title": "Yes" }),
+            ),
+            (
+                choice(true, described()),
+                MessageKind::List,
+                "Blue",
+                json!({ "id": "blue", "title": "Blue", "description": "Soon" }),
+            ),
+        ] {
+            let [Fact::Message(message)] = &facts(&[update(&Recipient::User("CO.7".into()), event)])[..] else {
+                panic!()
+            };
+            assert_eq!((message.content.kind, message.content.text.as_deref()), (kind, Some(text)));
+            let given: Value = serde_json::from_str(message.content.payload.as_deref().unwrap()).unwrap();
+            assert_eq!(given, payload);
+        }
+    }
+
+    #[test]
+    fn a_text_from_an_advertisement_tells_which_and_quotes_nothing() {
+        let event = Event::FromAd { text: "Hola".into(), source_id: "1203".into() };
+        let update = update(&Recipient::Account("573001234567".into()), event);
+        let referral = json!({ "source_url": "https://fb.me/1203", "source_id": "1203", "source_type": "ad" });
+        assert_eq!(update.change()["value"]["messages"][0]["referral"], referral);
+        let [Fact::Message(message)] = &facts(&[update])[..] else { panic!() };
+        assert_eq!((message.content.text.as_deref(), &message.in_reply_to), (Some("Hola"), &None));
     }
 
     #[test]

@@ -3,18 +3,21 @@
 //! Probabilities are numbers from 0 (never) to 1 (always). Times are in seconds of simulated time, which runs `speed` times as
 //! fast as real time.
 
+mod outcomes;
+
 use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use self::outcomes::{Outcomes, Reply};
 use crate::config::Secret;
 
 /// The settings of a simulator.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimulatorSettings {
-    /// The seed of all randomness. What happens to a message depends only on it, on the line, on the recipient, and on the
-    /// number of earlier messages to that recipient on that line. 1 by default.
+    /// The seed of all randomness. What happens to a message depends only on it, on the line, on the recipient, on the
+    /// number of earlier messages to that recipient on that line, and on what the message says. 1 by default.
     pub seed: u64,
     /// How many times faster than real time everything happens; greater than 0, and 1 by default.
     pub speed: f64,
@@ -24,6 +27,9 @@ pub struct SimulatorSettings {
     pub app_secret: Secret,
     /// The URL to which webhooks are posted; none are posted if this is absent.
     pub webhook_url: Option<String>,
+    /// How long after a user's last message to a line free-form messages may be sent to that user, in seconds; 86,400
+    /// by default. A message counts from when its webhook is posted, so one whose webhook is lost does not count.
+    pub window: f64,
     /// What happens to accepted messages.
     pub outcomes: Outcomes,
     /// How long things take.
@@ -32,46 +38,6 @@ pub struct SimulatorSettings {
     pub webhooks: Webhooks,
     /// What goes wrong with calls.
     pub faults: Faults,
-}
-
-/// What happens to accepted messages. The first four probabilities are mutually exclusive; all other messages are delivered.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Outcomes {
-    /// Not on WhatsApp, code 131026; 0.03 by default.
-    pub undeliverable: f64,
-    /// Withheld by the provider, code 131049; 0.02 by default.
-    pub withheld: f64,
-    /// Failed with one of `failure_codes`; 0.01 by default.
-    pub failed: f64,
-    /// Sent, but the phone stays off; 0.04 by default.
-    pub unreachable: f64,
-    /// The codes of other failures; 130472, 130497, 131000 and 131050 by default.
-    pub failure_codes: Vec<i32>,
-    /// Of failing messages: reported as sent first; 0.5 by default.
-    pub sent_before_failing: f64,
-    /// Of all messages: held back first for a quality assessment of the template; 0 by default.
-    pub held: f64,
-    /// Of delivered messages: later reported as failed by another device of the user; 0 by default.
-    pub contradicted: f64,
-    /// Of delivered messages: read, with read receipts turned on; 0.7 by default.
-    pub read: f64,
-    /// Of read messages: the chat is open already, so that `delivered` is never reported; 0.02 by default.
-    pub chat_open: f64,
-    /// Of delivered messages: answered; 0.25 by default.
-    pub answered: f64,
-    /// Of answers: a pressed button; 0.4 by default.
-    pub by_button: f64,
-    /// Of text answers: quoting the message (buttons always do); 0.3 by default.
-    pub quoting: f64,
-    /// Of delivered messages: reacted to with an emoji; 0.05 by default.
-    pub reacted: f64,
-    /// Of delivered messages: followed by the user's wish to receive no more; 0 by default.
-    pub opted_out: f64,
-    /// The texts that users write.
-    pub texts: Vec<String>,
-    /// The labels of the buttons that users press.
-    pub buttons: Vec<String>,
 }
 
 /// How long everything takes.
@@ -90,7 +56,7 @@ pub struct Delays {
     pub delivered: Span,
     /// From `delivered` to `read`; 2 to 60 by default.
     pub read: Span,
-    /// From `read`, or from `delivered`, to the answer; 3 to 90 by default.
+    /// From `read`, or from `delivered`, to the answer; 3 to 90 by default. Slow answers take ten times as long.
     pub answered: Span,
 }
 
@@ -163,6 +129,11 @@ impl SimulatorSettings {
         Duration::try_from_secs_f64(seconds / self.speed).unwrap_or_default()
     }
 
+    /// Converts real time to simulated seconds.
+    pub(super) fn simulated(&self, real: Duration) -> f64 {
+        real.as_secs_f64() * self.speed
+    }
+
     /// Refuses settings that are out of range.
     pub(super) fn check(&self) -> Result<(), SettingsFault> {
         if !(self.speed.is_finite() && self.speed > 0.0) {
@@ -171,6 +142,7 @@ impl SimulatorSettings {
         if self.app_secret.expose().is_empty() {
             return Err(SettingsFault("app_secret must not be empty".into()));
         }
+        check(self.window >= 0.0, "window", "must be at least 0")?;
         check_probabilities(self)?;
         self.faults.check()?;
         check_spans(self)?;
@@ -186,12 +158,10 @@ impl Span {
 
     /// The span of 0 seconds.
     pub const ZERO: Self = Self::new(0.0, 0.0);
-}
 
-impl Outcomes {
-    /// The mutually exclusive probabilities, in the order in which they are drawn.
-    pub(super) const fn exclusive(&self) -> [f64; 4] {
-        [self.undeliverable, self.withheld, self.failed, self.unreachable]
+    /// A span that is longer by a factor.
+    pub(super) const fn times(self, factor: f64) -> Self {
+        Self::new(self.min * factor, self.max * factor)
     }
 }
 
@@ -218,37 +188,11 @@ impl Default for SimulatorSettings {
             access_token: None,
             app_secret: Secret::new("simulator"),
             webhook_url: None,
+            window: 86_400.0,
             outcomes: Outcomes::default(),
             delays: Delays::default(),
             webhooks: Webhooks::default(),
             faults: Faults::default(),
-        }
-    }
-}
-
-impl Default for Outcomes {
-    fn default() -> Self {
-        let texts =
-            ["Hi! Yes, tell me more.", "Sí, gracias 😊", "How much is it?", "Ahora no puedo, escríbeme mañana", "Ok"];
-        let buttons = ["Yes, I'm interested", "Not now"];
-        Self {
-            undeliverable: 0.03,
-            withheld: 0.02,
-            failed: 0.01,
-            unreachable: 0.04,
-            failure_codes: vec![130_472, 130_497, 131_000, 131_050],
-            sent_before_failing: 0.5,
-            held: 0.0,
-            contradicted: 0.0,
-            read: 0.7,
-            chat_open: 0.02,
-            answered: 0.25,
-            by_button: 0.4,
-            quoting: 0.3,
-            reacted: 0.05,
-            opted_out: 0.0,
-            texts: texts.map(str::to_owned).to_vec(),
-            buttons: buttons.map(str::to_owned).to_vec(),
         }
     }
 }
@@ -301,18 +245,8 @@ impl Default for Faults {
 
 fn check_probabilities(settings: &SimulatorSettings) -> Result<(), SettingsFault> {
     let SimulatorSettings { outcomes, webhooks, .. } = settings;
-    check_exclusive("outcomes", &outcomes.exclusive())?;
+    outcomes.check()?;
     for (name, share) in [
-        ("outcomes.sent_before_failing", outcomes.sent_before_failing),
-        ("outcomes.held", outcomes.held),
-        ("outcomes.contradicted", outcomes.contradicted),
-        ("outcomes.read", outcomes.read),
-        ("outcomes.chat_open", outcomes.chat_open),
-        ("outcomes.answered", outcomes.answered),
-        ("outcomes.by_button", outcomes.by_button),
-        ("outcomes.quoting", outcomes.quoting),
-        ("outcomes.reacted", outcomes.reacted),
-        ("outcomes.opted_out", outcomes.opted_out),
         ("webhooks.duplicated", webhooks.duplicated),
         ("webhooks.late", webhooks.late),
         ("webhooks.lost", webhooks.lost),
@@ -379,6 +313,9 @@ mod tests {
             (json!({"outcomes": {"failed": 0.8, "withheld": 0.3}}), "outcomes"),
             (json!({"outcomes": {"read": 1.1}}), "outcomes.read"),
             (json!({"outcomes": {"opted_out": -0.1}}), "outcomes.opted_out"),
+            (json!({"outcomes": {"slow": 2}}), "outcomes.slow"),
+            (json!({"outcomes": {"replies": [{"contains": "a", "answered": 1.5}]}}), "outcomes.replies"),
+            (json!({"window": -1}), "window"),
             (json!({"faults": {"cut": -0.1}}), "faults"),
             (json!({"delays": {"sent": {"min": 2, "max": 1}}}), "delays"),
             (json!({"webhooks": {"posts_at_once": 0}}), "posts_at_once"),

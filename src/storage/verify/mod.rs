@@ -1,8 +1,10 @@
 //! Verification: recomputing everything that is stored redundantly, from the facts alone.
 //!
 //! Everything is read in one snapshot, so it can run at any time, under load. It recomputes the cell of each user and the time
-//! of the earliest answer, the tallies of versions and sends, and the number of deployments, and checks that the log has no
+//! of the earliest answer, the tallies of versions and sends, the funnels, and the number of deployments, and checks that the log has no
 //! gaps and adds up to the tally.
+
+mod funnels;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -124,7 +126,8 @@ impl Verifier<'_> {
         self.compare(&name, "totalDeployments", &version.total_deployments, &attempts);
         let kept = ledger::read_tallies(self.db, &[version.id.into()]).await?.remove(&version.id.into());
         self.compare_tallies(&name, &kept.unwrap_or_default(), &tally);
-        self.log(version, &name, &tally).await
+        self.log(version, &name, &tally).await?;
+        self.funnel(version).await
     }
 
     async fn users_behind(&self, version: Uuid, (at, id): (i64, Uuid)) -> Result<Vec<users::Model>, StorageError> {
