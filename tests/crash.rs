@@ -2,28 +2,25 @@
 //! nobody is sent a message twice.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bluetick::config::Secret;
 use bluetick::dispatch::MAX_USERS;
-use bluetick::domain::clock::{SystemClock, Timestamp};
-use bluetick::whatsapp::simulator::{Delays, Outcomes, Simulator, SimulatorSettings, Span, Webhooks};
+use bluetick::domain::clock::Timestamp;
+use bluetick::whatsapp::simulator::{Delays, Outcomes, SimulatorSettings, Span, Webhooks};
 use futures_util::future::{join, join_all};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::support::client::Client;
-use crate::support::database::{self, Database};
-use crate::support::process::{Binary, Process};
-use crate::support::trial::{Fixture, tests};
+use crate::support::mortal::{Mortal, scale};
+use crate::support::process::Binary;
+use crate::support::trial::tests;
 use crate::support::wait::{soon, until};
-use crate::support::webhook::{APP_SECRET, Webhook, failed, in_reply_to, status, text};
+use crate::support::webhook::{Webhook, failed, in_reply_to, status, text};
 use crate::support::workspace::{
-    CREATE_CONVERSATION, Line, Person, RECORD_FACTS, SEND_CONVERSATION, UPDATE_LINE, Workspace, flow, id_of, phone,
-    recipients, wa_id,
+    CREATE_CONVERSATION, Line, Person, RECORD_FACTS, SEND_CONVERSATION, Workspace, flow, id_of, phone, recipients,
+    wa_id,
 };
 
 tests! {
@@ -49,14 +46,6 @@ const GRACE: Duration = Duration::from_secs(20);
 /// What webhooks tell of one person after the other.
 const COURSES: [&[&str]; 6] =
     [&["sent"], &["sent", "delivered"], &["sent", "delivered", "read"], &["read"], &["sent", "failed"], &["failed"]];
-
-/// A workspace whose server is a process of its own.
-struct Mortal {
-    binary: Binary,
-    process: Process,
-    /// Its client is that of the process.
-    workspace: Workspace,
-}
 
 /// People to whom another system wrote, and what webhooks tell of them.
 struct Crowd {
@@ -168,7 +157,7 @@ async fn a_termination_lets_requests_finish_and_closes_sockets(mut mortal: Morta
 
 async fn a_kill_while_sending_sends_nobody_a_message_twice(mut mortal: Mortal) {
     let (kills, users) = (scale("BLUETICK_TEST_KILLS", 4), scale("BLUETICK_TEST_USERS", 800));
-    let provider = mortal.provider(users).await;
+    let provider = mortal.provider(slow_provider(), users / 8).await;
     let conversation = mortal.workspace.conversation("Welcome").await;
     for first in (0..users).step_by(MAX_USERS) {
         mortal.workspace.send(&conversation, recipients(first, MAX_USERS.min(users - first))).await;
@@ -204,60 +193,15 @@ async fn a_kill_while_sending_sends_nobody_a_message_twice(mut mortal: Mortal) {
     mortal.assert_verified();
 }
 
-impl Fixture for Mortal {
-    async fn make(database: Database) -> Self {
-        let mut workspace = Workspace::make(database.clone()).await;
-        workspace.server.shutdown().await;
-        let binary = Binary::on(database).await;
-        let process = binary.serve().await;
-        workspace.api = Client::new(&binary.url(), workspace.api.token.as_deref().unwrap());
-        Self { binary, process, workspace }
-    }
-}
-
-/// How large a test is: as a variable says, or as it is by default.
-fn scale(variable: &str, default: usize) -> usize {
-    database::variable(variable).map_or(default, |text| text.parse().unwrap())
-}
-
-impl Mortal {
-    /// Starts the server again with a provider that repeats, delays and reorders its webhooks, and reaches everybody. Its
-    /// answers are slow, so that there are always some under way.
-    async fn provider(&mut self, users: usize) -> Simulator {
-        let settings = SimulatorSettings {
-            speed: 20.0,
-            app_secret: Secret::new(APP_SECRET),
-            webhook_url: Some(format!("{}/webhooks/whatsapp", self.binary.url())),
-            outcomes: Outcomes { unreachable: 0.0, ..Outcomes::default() },
-            delays: Delays { answer: Span::new(2.0, 6.0), ..Delays::default() },
-            webhooks: Webhooks { duplicated: 0.1, late: 0.2, ..Webhooks::default() },
-            ..SimulatorSettings::default()
-        };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let provider = Simulator::start(listener, settings, Arc::new(SystemClock)).unwrap();
-        self.binary.set("BLUETICK_WHATSAPP_BASE_URL", provider.base_url());
-        self.binary.set("BLUETICK_WHATSAPP_ACCESS_TOKEN", "token");
-        self.binary.set("BLUETICK_DISPATCH_LEASE_SECONDS", "1");
-        self.binary.set("BLUETICK_DISPATCH_UNKNOWN_GRACE_SECONDS", "3");
-        self.process.kill();
-        self.start().await;
-        let rate = (users / 8).clamp(1, 1_000);
-        let input = json!({ "id": self.workspace.line.id, "messagesPerSecond": rate });
-        self.workspace.api.change(UPDATE_LINE, json!({ "input": input })).await;
-        provider
-    }
-
-    /// Starts the server again after its end.
-    async fn start(&mut self) {
-        self.process = self.binary.serve().await;
-        // The connections of the former client lead nowhere.
-        self.workspace.api = Client::new(&self.binary.url(), self.workspace.api.token.as_deref().unwrap());
-    }
-
-    fn assert_verified(&self) {
-        let verified = self.binary.run(&["verify"]);
-        let (found, said) = (String::from_utf8_lossy(&verified.stdout), String::from_utf8_lossy(&verified.stderr));
-        assert!(verified.status.success() && found.is_empty(), "{found}{said}");
+/// A provider that repeats, delays and reorders its webhooks, and reaches everybody. Its answers are slow, so that there
+/// are always some under way.
+fn slow_provider() -> SimulatorSettings {
+    SimulatorSettings {
+        speed: 20.0,
+        outcomes: Outcomes { unreachable: 0.0, ..Outcomes::default() },
+        delays: Delays { answer: Span::new(2.0, 6.0), ..Delays::default() },
+        webhooks: Webhooks { duplicated: 0.1, late: 0.2, ..Webhooks::default() },
+        ..SimulatorSettings::default()
     }
 }
 

@@ -33,6 +33,7 @@ mod deadlines;
 mod dispatch;
 mod erasure;
 mod events;
+mod flows;
 mod history;
 mod hostile;
 mod inbound;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         dispatch::trials(),
         erasure::trials(),
         events::trials(),
+        flows::trials(),
         history::trials(),
         hostile::trials(),
         inbound::trials(),

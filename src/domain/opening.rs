@@ -24,9 +24,8 @@ impl Opening {
             Some((_, Err(_))) => Some(FailureReason::TemplateParameters),
             _ => None,
         };
-        let template = filled.and_then(|(start, filled)| {
-            Outgoing::Template(filled.unwrap_or_else(|_| start.unfilled())).payload()
-        });
+        let template = filled
+            .and_then(|(start, filled)| Outgoing::Template(filled.unwrap_or_else(|_| start.unfilled())).payload());
         Self { template, own_failure }
     }
 }

@@ -105,10 +105,7 @@ async fn known_times(db: &DatabaseTransaction, counts: &Times) -> Result<Times, 
 }
 
 /// The stored figures of versions.
-pub(super) async fn read_figures(
-    db: &impl ConnectionTrait,
-    versions: &[VersionId],
-) -> Result<Funnels, StorageError> {
+pub(super) async fn read_figures(db: &impl ConnectionTrait, versions: &[VersionId]) -> Result<Funnels, StorageError> {
     let mut query = Query::on(db);
     let versions = query.among("version_id", versions);
     let rows = query.models::<funnel::Model>(format!("SELECT * FROM funnel WHERE {versions}")).await?;
@@ -142,7 +139,8 @@ pub async fn find_many(tenant: &Tenant, versions: &[VersionId]) -> Found<Version
     for ((version, step, seconds), answers) in read_times(tenant, versions).await? {
         times.entry((version, step)).or_default().push((seconds, answers));
     }
-    let mut found: HashMap<VersionId, Vec<FunnelStep>> = versions.iter().map(|version| (*version, Vec::new())).collect();
+    let mut found: HashMap<VersionId, Vec<FunnelStep>> =
+        versions.iter().map(|version| (*version, Vec::new())).collect();
     for ((version, step), figures) in figures {
         let median_seconds = times.get(&(version, step.clone())).and_then(|counts| median(counts));
         found.entry(version).or_default().push(FunnelStep { step, figures, median_seconds });

@@ -141,8 +141,7 @@ pub async fn placeable(
     let db = db.reader();
     let mut query = Query::on(db);
     let (since, behind) = (query.bind(since.micros()), query.bind(behind));
-    let (line, led) =
-        (query.bind(format!("{}%", LineId::PREFIX)), query.bind(format!("{}%", DeploymentId::PREFIX)));
+    let (line, led) = (query.bind(format!("{}%", LineId::PREFIX)), query.bind(format!("{}%", DeploymentId::PREFIX)));
     let limit = query.bind(i64::try_from(limit).unwrap_or(i64::MAX));
     let sql = format!(
         "SELECT p.* FROM parked p WHERE p.parked_at >= {since} AND p.id > {behind} AND (p.key LIKE {line} OR p.key LIKE {led} OR EXISTS \

@@ -27,5 +27,9 @@ pub async fn lapsed(db: &Database, now: Timestamp, limit: u32) -> Result<Vec<Lap
         "SELECT workspace_id, deployment_id, expires_at FROM sessions WHERE expires_at <= {now} \
          ORDER BY expires_at LIMIT {limit}"
     );
-    query.all(sql, |row: &mut Row<'_>| Ok(Lapsed { workspace: row.id()?, deployment: row.id()?, expires_at: row.time()? })).await
+    query
+        .all(sql, |row: &mut Row<'_>| {
+            Ok(Lapsed { workspace: row.id()?, deployment: row.id()?, expires_at: row.time()? })
+        })
+        .await
 }

@@ -7,6 +7,8 @@ pub(crate) mod database;
 pub(crate) mod events;
 pub(crate) mod lag;
 pub(crate) mod login;
+pub(crate) mod model;
+pub(crate) mod mortal;
 pub(crate) mod pages;
 pub(crate) mod process;
 pub(crate) mod proxy;

@@ -140,7 +140,8 @@ impl Book {
         let mut moves = funnel::Funnels::new();
         let moved: Vec<_> = self.touched.deployments.union(&self.touched.sessions).copied().collect();
         for id in moved {
-            let Some((deployment, flow)) = self.deployments.get(&id).and_then(|one| Some((one, self.flows.get(&one.version)?)))
+            let Some((deployment, flow)) =
+                self.deployments.get(&id).and_then(|one| Some((one, self.flows.get(&one.version)?)))
             else {
                 continue;
             };
@@ -178,7 +179,8 @@ impl Book {
         // Whoever was sent the conversation stands in its first step, which the send said.
         let sent = deployment.send.map(|_| State::at_start(&flow, deployment.began.unwrap_or(at)));
         let Some(state) = known.or(sent) else { return self.begin_session(id, at, 0) };
-        let (begins, reaction) = (deployment.facts.session.is_none(), engine::answer(&flow, &state, &deployment.variables, said, self.now));
+        let (begins, reaction) =
+            (deployment.facts.session.is_none(), engine::answer(&flow, &state, &deployment.variables, said, self.now));
         self.react(id, reaction, at, 0);
         if begins {
             self.close_others(id);

@@ -217,7 +217,11 @@ mod tests {
             (typed("5.1"), "other"),
             (Said::default(), "other"),
         ] {
-            assert_eq!(understand("ask", &step, &said), Understood::Valid { captured: None, next: Some(next) }, "{said:?}");
+            assert_eq!(
+                understand("ask", &step, &said),
+                Understood::Valid { captured: None, next: Some(next) },
+                "{said:?}"
+            );
         }
     }
 

@@ -102,7 +102,8 @@ async fn current(tenant: &Tenant, offered: &[Offered]) -> Result<HashMap<Convers
     };
     let led: BTreeSet<ConversationId> = offered.iter().filter_map(led).collect();
     let mut query = Query::on(tenant.database().reader());
-    let (workspace, led) = (query.bind(tenant.workspace().0), query.among("c.id", &led.into_iter().collect::<Vec<_>>()));
+    let (workspace, led) =
+        (query.bind(tenant.workspace().0), query.among("c.id", &led.into_iter().collect::<Vec<_>>()));
     let sql = format!(
         "SELECT c.id, v.id FROM conversations c JOIN versions v ON v.conversation_id = c.id AND v.number = c.versions \
          WHERE c.workspace_id = {workspace} AND {led} AND c.archived_at IS NULL"

@@ -10,9 +10,7 @@ use crate::domain::code::Coded;
 use crate::domain::contact::ContactKey;
 use crate::domain::fact::{Fact, StatusFact, Target};
 use crate::domain::failure::ProviderFailure;
-use crate::domain::id::{
-    ContactId, DeploymentId, LineId, MessageId, VersionId, WorkspaceId, jump_deployment_key,
-};
+use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, VersionId, WorkspaceId, jump_deployment_key};
 use crate::domain::merge::ContactFacts;
 use crate::domain::message::Sender;
 use crate::domain::standing::SessionStatus;

@@ -118,7 +118,10 @@ fn check_media(step: &Step, media: &Media, findings: &mut Findings<'_>) {
     let mut link = findings.below(&["link"]);
     link.check(check_name(&media.link, MAX_LINK_BYTES));
     let web = ["https://", "http://"].iter().any(|scheme| media.link.starts_with(scheme) && media.link != *scheme);
-    link.require(web && !media.link.contains(char::is_whitespace), "is not an address that begins with https:// or http://");
+    link.require(
+        web && !media.link.contains(char::is_whitespace),
+        "is not an address that begins with https:// or http://",
+    );
     if let Some(filename) = &media.filename {
         let mut findings = findings.below(&["filename"]);
         findings.check(check_name(filename, MAX_FILENAME_BYTES));

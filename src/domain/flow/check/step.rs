@@ -2,8 +2,8 @@
 
 use super::Findings;
 use crate::domain::flow::{Answer, Capture, CaptureType, Match, Retry, Step};
-use crate::domain::input::{Fault, MAX_VARIABLE_NAME_BYTES, check_name};
 use crate::domain::id::{AnyId, ConversationId};
+use crate::domain::input::{Fault, MAX_VARIABLE_NAME_BYTES, check_name};
 
 /// The most routes of a step.
 const MAX_ROUTES: usize = 50;
@@ -46,7 +46,9 @@ fn check_final(step: &Step, findings: &mut Findings<'_>) {
     let says = step.template.is_some() || step.text.is_some() || step.media.is_some();
     findings.require(says, "is final, so it needs a message for the user to answer");
     let routes = step.answer.as_ref().is_some_and(|answer| !answer.routes.is_empty());
-    findings.below(&["answer", "routes"]).require(!routes, "are not for final steps, whose answer ends the conversation");
+    findings
+        .below(&["answer", "routes"])
+        .require(!routes, "are not for final steps, whose answer ends the conversation");
 }
 
 fn check_answer(step: &Step, answer: &Answer, findings: &mut Findings<'_>) {
@@ -81,7 +83,9 @@ fn check_routes(step: &Step, answer: &Answer, findings: &mut Findings<'_>) {
             Match::Range(range) => {
                 let bounded = range.min.is_some() || range.max.is_some();
                 let empty = range.min.zip(range.max).is_some_and(|(min, max)| min > max);
-                findings.below(&["range"]).require(bounded && !empty, "needs a bound, and no number is in it otherwise");
+                findings
+                    .below(&["range"])
+                    .require(bounded && !empty, "needs a bound, and no number is in it otherwise");
             }
         }
     }

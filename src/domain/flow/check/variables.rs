@@ -20,8 +20,10 @@ pub(super) fn check(flow: &Flow, direction: Direction, findings: &mut Findings<'
         for (path, text, known) in texts(step, known) {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             for missing in names(text).filter(|name| !known.contains(name)) {
-                let fault = format!("uses \"{missing}\", which a user may not have here: capture it on every way, or \
-                     name it in \"variables\"");
+                let fault = format!(
+                    "uses \"{missing}\", which a user may not have here: capture it on every way, or \
+                     name it in \"variables\""
+                );
                 findings.below(&path).add(Fault(fault));
             }
         }
@@ -76,9 +78,9 @@ fn texts<'a>(step: &'a Step, here: &Known<'a>) -> Vec<(Vec<String>, &'a str, Kno
     let path = |parts: &[&str]| parts.iter().map(|&part| part.to_owned()).collect::<Vec<_>>();
     let mut texts = Vec::new();
     let parameters = step.template.iter().flat_map(|template| &template.parameters).enumerate();
-    texts.extend(parameters.map(|(at, text)| {
-        (path(&["template", "parameters", &at.to_string()]), text.as_str(), here.clone())
-    }));
+    texts.extend(
+        parameters.map(|(at, text)| (path(&["template", "parameters", &at.to_string()]), text.as_str(), here.clone())),
+    );
     texts.extend(step.text.as_deref().map(|text| (path(&["text"]), text, here.clone())));
     let retry = step.answer.as_ref().and_then(|answer| answer.retry.as_ref());
     texts.extend(retry.map(|retry| (path(&["answer", "retry", "text"]), retry.text.as_str(), here.clone())));

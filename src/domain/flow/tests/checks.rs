@@ -83,7 +83,11 @@ fn every_fault_names_its_place() {
         ("/steps/ask/answer/routes/0/next", json!("nowhere"), "steps.ask.answer.routes.0.next"),
         ("/steps/ask/answer/routes/0/when", json!({ "button": "2" }), "steps.ask.answer.routes.0.when.button"),
         ("/steps/ask/answer/routes/0/when", json!({ "equals": "" }), "steps.ask.answer.routes.0.when.equals"),
-        ("/steps/ask/answer/routes/0/when", json!({ "range": { "min": 2, "max": 1 } }), "steps.ask.answer.routes.0.when.range"),
+        (
+            "/steps/ask/answer/routes/0/when",
+            json!({ "range": { "min": 2, "max": 1 } }),
+            "steps.ask.answer.routes.0.when.range",
+        ),
         ("/steps/ask/answer/routes/0/when", json!({ "sounds": "like" }), "steps.ask.answer.routes.0.when"),
         ("/steps/ask/handover", json!(true), "steps.ask"),
         ("/steps/ask/farewell", json!("bye"), "steps.ask.farewell"),
@@ -125,8 +129,10 @@ fn a_variable_must_be_known_on_every_way() {
     let captures = json!({ "text": "Name?", "next": "end", "answer": { "capture": { "variable": "name" },
         "retry": { "text": "Name?", "attempts": 1, "next": "other" } } });
     let end = json!({ "text": "Bye {{name}}", "final": true });
-    let flow = |other: &str| json!({ "start": "a", "steps": { "a": captures, "end": end,
-        "other": { "text": "x", "next": other, "answer": {} } } });
+    let flow = |other: &str| {
+        json!({ "start": "a", "steps": { "a": captures, "end": end,
+        "other": { "text": "x", "next": other, "answer": {} } } })
+    };
     assert_eq!(places(&flow("a"), Direction::Inbound), [""; 0]);
     assert_eq!(places(&flow("end"), Direction::Inbound), ["steps.end.text"]);
 }

@@ -1,0 +1,401 @@
+//! Conversations that run: what is said to whom, what is captured, and where everybody ends.
+
+use std::collections::BTreeMap;
+
+use bluetick::config::Secret;
+use bluetick::domain::outgoing::Choice;
+use bluetick::whatsapp::simulator::{Delays, Outcomes, Reply, Simulator, SimulatorSettings, Span, Webhooks};
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::{Value, json};
+
+use crate::support::database::Database;
+use crate::support::model::Model;
+use crate::support::mortal::{Mortal, scale};
+use crate::support::trial::tests;
+use crate::support::wait::{soon, until};
+use crate::support::webhook::APP_SECRET;
+use crate::support::workspace::{CREATE_CONVERSATION, PUBLISH_VERSION, Workspace, id_of, phone, recipients, wa_id};
+
+tests! {
+    on_both_databases: [
+        a_conversation_runs_from_its_template_to_its_end,
+        a_user_who_comes_back_begins_anew_and_an_old_version_is_finished,
+        a_crowd_ends_where_the_model_says_however_often_the_server_is_killed,
+    ],
+}
+
+/// A conversation with branches: buttons, texts, numbers, a list, a loop, an agent and two ends.
+fn survey() -> Value {
+    let retry = |text: &str| json!({ "text": text, "attempts": 2, "next": "agent" });
+    json!({ "start": "hello", "rating": "rate", "variables": ["first_name"], "steps": {
+        "hello": { "template": { "name": "survey", "language": "es", "parameters": ["{{first_name}}"],
+            "buttons": [{ "title": "Yes", "id": "yes" }, { "title": "No", "id": "no" }] }, "answer": {
+            "routes": [{ "when": { "button": "yes" }, "next": "name" }, { "when": { "button": "no" }, "next": "why" },
+                { "when": { "contains": "agent" }, "next": "agent" }],
+            "retry": retry("Please press a button, {{first_name}}.") } },
+        "why": { "text": "A pity. Why not?", "answer": {}, "next": "end" },
+        "name": { "text": "What is your name?", "answer": { "capture": { "variable": "name" },
+            "retry": retry("Your name, please.") }, "next": "age" },
+        "age": { "text": "How old are you, {{name}}?", "answer": { "capture": { "variable": "age", "type": "NUMBER" },
+            "routes": [{ "when": { "range": { "max": 17 } }, "next": "end" }],
+            "retry": retry("Your age as a number, please.") }, "next": "mail" },
+        "mail": { "text": "Your email?", "answer": { "capture": { "variable": "mail", "type": "EMAIL" },
+            "retry": retry("An email address, please.") }, "next": "intro" },
+        "intro": { "text": "Thank you, {{name}} ({{age}}).", "next": "size" },
+        "size": { "text": "Which size?", "list": { "button": "Sizes", "rows": [{ "title": "Small", "id": "s" },
+            { "title": "Large", "id": "l", "description": "For two" }] }, "answer": {
+            "capture": { "variable": "size", "type": "CHOICE" },
+            "routes": [{ "when": { "button": "s" }, "next": "rate" }], "retry": retry("Choose from the list.") },
+            "next": "rate" },
+        "rate": { "text": "How was it?", "buttons": [{ "title": "Good" }, { "title": "Bad" }], "final": true,
+            "answer": { "capture": { "variable": "rating", "type": "CHOICE" }, "retry": retry("Good or bad?") },
+            "farewell": "Bye {{first_name}}, you said {{rating}}." },
+        "end": { "text": "Anything else?", "final": true },
+        "agent": { "text": "A colleague will write to you.", "handover": true },
+    } })
+}
+
+/// What one person does in a survey, as the provider tells it.
+struct Talk {
+    workspace: Workspace,
+    conversation: String,
+    provider: Simulator,
+}
+
+const STATE: &str = "deploymentStatus stage sessionStatus variables { name value }
+    history(first: 50) { nodes { sender kind text status payload providerMessageId } }";
+
+impl Talk {
+    /// What the user is told and asked, without the template.
+    async fn told(&self) -> Vec<String> {
+        let user = self.workspace.user(&self.conversation, STATE).await;
+        let messages = user["history"]["nodes"].as_array().unwrap().iter();
+        let ours = messages.filter(|one| one["sender"] == "BOT");
+        ours.map(|one| one["text"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Waits until the user was told this last, and it was accepted by the provider.
+    async fn hears(&self, words: &str) {
+        until(&format!("the user is told {words:?}"), async || {
+            let user = self.workspace.user(&self.conversation, STATE).await;
+            let messages = user["history"]["nodes"].as_array().unwrap();
+            let last = messages.iter().rev().find(|one| one["sender"] == "BOT")?;
+            (last["text"] == words && last["status"] != "QUEUED").then_some(())
+        })
+        .await;
+    }
+
+    /// The users of a version.
+    async fn of_version(&self, number: i64) -> Vec<Value> {
+        let document = "query($id: ID!, $number: Int!) { conversation(id: $id) { version(number: $number) {
+            users(first: 9) { nodes { stage sessionStatus variable(name: \"order\") deployments(first: 9) { totalCount }
+              history(last: 1) { nodes { text } } } } } } }";
+        let variables = json!({ "id": self.conversation, "number": number });
+        let found = self.workspace.api.ask_one(document, variables).await;
+        found["version"]["users"]["nodes"].as_array().unwrap().clone()
+    }
+
+    async fn writes(&self, words: &str) {
+        self.provider.user_writes("1000", &wa_id(&phone(0)), "Ana", words).await.unwrap();
+        self.provider.settled().await;
+    }
+
+    /// Presses a button of the last message.
+    async fn presses(&self, id: &str, title: &str) {
+        let user = self.workspace.user(&self.conversation, STATE).await;
+        let last = user["history"]["nodes"].as_array().unwrap().iter().rev().find(|one| one["sender"] == "BOT");
+        let quoted = last.unwrap()["providerMessageId"].as_str().unwrap();
+        let button = Choice::new(id, title);
+        self.provider.user_presses("1000", &wa_id(&phone(0)), "Ana", quoted, &button).await.unwrap();
+        self.provider.settled().await;
+    }
+}
+
+async fn a_conversation_runs_from_its_template_to_its_end(database: Database) {
+    let (workspace, provider) = Workspace::with_provider(database, obedient()).await;
+    let conversation = workspace.conversation_on(&workspace.line, "Survey", "OUTBOUND", survey()).await;
+    let users = json!([{ "phone": phone(0), "variables": [{ "name": "first_name", "value": "Ana" }] },
+        { "phone": phone(1) }]);
+    workspace.send(&conversation, users).await;
+    workspace.accepted_people(&conversation).await;
+    let missing = workspace.users(&conversation, "phone failure { reason }").await;
+    let missing = missing.iter().find(|user| user["phone"] == phone(1)).unwrap();
+    assert_eq!(missing["failure"]["reason"], "TEMPLATE_PARAMETERS", "whoever lacks a variable is not sent to");
+    let alone = workspace.conversation_on(&workspace.line, "Alone", "OUTBOUND", survey()).await;
+    let user = json!([{ "phone": phone(0), "variables": [{ "name": "first_name", "value": "Ana" }] }]);
+    workspace.send(&alone, user).await;
+    workspace.accepted_people(&alone).await;
+    let talk = Talk { workspace, conversation: alone, provider };
+    talk.writes("What is this?").await;
+    talk.hears("Please press a button, Ana.").await;
+    talk.writes("yes").await;
+    talk.hears("What is your name?").await;
+    talk.writes("Ana María").await;
+    talk.hears("How old are you, Ana María?").await;
+    talk.writes("old enough").await;
+    talk.hears("Your age as a number, please.").await;
+    talk.writes("42,5").await;
+    talk.hears("Your email?").await;
+    talk.writes("ana@example.com").await;
+    talk.hears("Which size?").await;
+    talk.presses("size:s", "Small").await;
+    talk.hears("How was it?").await;
+    let open = talk.workspace.user(&talk.conversation, STATE).await;
+    assert_eq!((&open["stage"], &open["sessionStatus"]), (&json!("IN_FLOW"), &json!("RATING")));
+    talk.presses("rate:Good", "Good").await;
+    talk.hears("Bye Ana, you said Good.").await;
+    let done = talk.workspace.user(&talk.conversation, STATE).await;
+    assert_eq!((&done["stage"], &done["sessionStatus"]), (&json!("FINISHED"), &json!("COMPLETED")));
+    let values = [
+        ("age", "42.5"),
+        ("first_name", "Ana"),
+        ("mail", "ana@example.com"),
+        ("name", "Ana María"),
+        ("rating", "Good"),
+        ("size", "s"),
+    ];
+    let values: Value = values.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    assert_eq!(done["variables"], values);
+    talk.writes("Thank you!").await;
+    assert_eq!(talk.told().await.last().unwrap(), "Bye Ana, you said Good.", "nothing is said after the end");
+    let list = done["history"]["nodes"].as_array().unwrap().iter().find(|one| one["kind"] == "LIST").unwrap();
+    assert_eq!(list["payload"]["choices"][1], json!({ "id": "size:l", "title": "Large", "description": "For two" }));
+    assert_eq!(talk.provider.counters().duplicates, 0);
+    assert_eq!(talk.workspace.server.differences().await, []);
+}
+
+async fn a_user_who_comes_back_begins_anew_and_an_old_version_is_finished(database: Database) {
+    let (workspace, provider) = Workspace::with_provider(database, obedient()).await;
+    let flow = |question: &str| {
+        json!({ "start": "ask", "steps": {
+        "ask": { "text": question, "answer": { "capture": { "variable": "order", "type": "NUMBER" },
+            "retry": { "text": "A number?", "attempts": 1, "next": "agent" } }, "next": "end" },
+        "end": { "text": "Anything else?", "final": true },
+        "agent": { "handover": true } } })
+    };
+    let conversation = workspace.conversation_on(&workspace.line, "Orders", "INBOUND", flow("Which order?")).await;
+    let talk = Talk { workspace, conversation: conversation.clone(), provider };
+    talk.writes("Hello").await;
+    talk.hears("Which order?").await;
+    let input = json!({ "conversationId": conversation, "flow": flow("Which order, please?") });
+    talk.workspace.api.change(PUBLISH_VERSION, json!({ "input": input })).await;
+    talk.writes("7").await;
+    let old = talk.of_version(1).await;
+    assert_eq!(old[0]["variable"], "7", "the old version goes on");
+    assert_eq!(old[0]["history"]["nodes"][0]["text"], "Anything else?");
+    talk.writes("No").await;
+    until("the old version is finished", async || {
+        (talk.of_version(1).await[0]["sessionStatus"] == "COMPLETED").then_some(())
+    })
+    .await;
+    talk.writes("Hello again").await;
+    talk.hears("Which order, please?").await;
+    let (old, new) = (talk.of_version(1).await, talk.of_version(2).await);
+    assert_eq!((old.len(), new.len()), (1, 1));
+    assert_eq!((&new[0]["stage"], &new[0]["sessionStatus"]), (&Value::Null, &json!("BOT")));
+    talk.writes("8").await;
+    talk.writes("Bye").await;
+    talk.writes("Hello once more").await;
+    until("a second deployment of the new version", async || {
+        (talk.of_version(2).await[0]["deployments"]["totalCount"] == 2).then_some(())
+    })
+    .await;
+    assert_eq!(talk.workspace.server.differences().await, []);
+}
+
+/// A provider whose users say only what the test lets them say.
+fn obedient() -> SimulatorSettings {
+    let outcomes = Outcomes {
+        undeliverable: 0.0,
+        withheld: 0.0,
+        failed: 0.0,
+        unreachable: 0.0,
+        answered: 0.0,
+        reacted: 0.0,
+        ..Outcomes::default()
+    };
+    SimulatorSettings {
+        speed: 1_000.0,
+        app_secret: Secret::new(APP_SECRET),
+        webhook_url: Some(String::new()),
+        window: 1e9,
+        outcomes,
+        ..SimulatorSettings::default()
+    }
+}
+
+/// The provider of a crowd: people answer what they are asked, some of it wrongly.
+fn talkative() -> SimulatorSettings {
+    let reply = |contains: &str, texts: &[&str]| Reply {
+        contains: contains.to_owned(),
+        texts: texts.iter().map(|&text| text.to_owned()).collect(),
+        ..Reply::default()
+    };
+    let silent = |contains: &str| Reply { answered: Some(0.0), ..reply(contains, &[]) };
+    let replies = vec![
+        reply("survey", &["yes", "No", "an agent please", "what?"]),
+        reply("name", &["Ana", "Luis", "Ñandú"]),
+        reply("old are you", &["17", "42", "3,5", "old"]),
+        reply("age as a number", &["18", "young"]),
+        reply("email", &["ana@example.com", "a@b.co", "none of your business"]),
+        silent("Thank you"),
+        silent("Bye"),
+        silent("colleague"),
+    ];
+    let outcomes = Outcomes {
+        unreachable: 0.0,
+        undeliverable: 0.01,
+        withheld: 0.0,
+        failed: 0.0,
+        answered: 0.97,
+        reacted: 0.05,
+        by_button: 0.7,
+        slow: 0.05,
+        replies,
+        ..Outcomes::default()
+    };
+    SimulatorSettings {
+        speed: 40.0,
+        outcomes,
+        delays: Delays { answered: Span::new(2.0, 20.0), read: Span::new(1.0, 2.0), ..Delays::default() },
+        webhooks: Webhooks { duplicated: 0.1, late: 0.1, lateness: Span::new(0.5, 5.0), ..Webhooks::default() },
+        window: 1e9,
+        ..SimulatorSettings::default()
+    }
+}
+
+async fn a_crowd_ends_where_the_model_says_however_often_the_server_is_killed(mut mortal: Mortal) {
+    let (kills, users) = (scale("BLUETICK_TEST_KILLS", 3), scale("BLUETICK_TEST_USERS", 300));
+    let provider = mortal.provider(talkative(), 1_000).await;
+    let input = json!({ "name": "Survey", "direction": "OUTBOUND", "flow": survey() });
+    let made = mortal.workspace.api.change(CREATE_CONVERSATION, json!({ "input": input })).await;
+    let conversation = id_of(&made["conversation"]);
+    for first in (0..users).step_by(5_000) {
+        let mut people = recipients(first, 5_000.min(users - first));
+        for person in people.as_array_mut().unwrap() {
+            person["variables"] = json!([{ "name": "first_name", "value": "Eva" }]);
+        }
+        mortal.workspace.send(&conversation, people).await;
+    }
+    for kill in 0..kills {
+        let enough = provider.counters().calls + (users * 2 / (kills + kill)) as u64;
+        until("so many more are called", async || (provider.counters().calls >= enough).then_some(())).await;
+        mortal.process.kill();
+        mortal.start().await;
+    }
+    until("nothing is left to be said", async || {
+        soon("end of the webhooks", provider.settled()).await;
+        let waiting = mortal.workspace.server.database.count("SELECT count(*) FROM outbox").await;
+        (waiting == 0).then_some(())
+    })
+    .await;
+    soon("end of the webhooks", provider.settled()).await;
+    let talks = Talks::read(&mortal.workspace).await;
+    assert_eq!(talks.0.len(), users);
+    let flow = survey();
+    let (mut ends, mut unknown) = (BTreeMap::<String, usize>::new(), 0);
+    for (phone, talk) in &talks.0 {
+        let mut model = Model::sent(&flow, BTreeMap::from([("first_name".to_owned(), "Eva".to_owned())]));
+        for (words, pressed) in &talk.heard {
+            model.hear(&flow, words.as_deref(), pressed.as_deref());
+        }
+        assert_eq!(talk.said, model.said, "{phone} heard {:?}", talk.heard);
+        assert_eq!(talk.step.as_deref().unwrap_or("hello"), model.step, "{phone}");
+        assert_eq!(talk.variables, model.variables, "{phone}");
+        assert_eq!((talk.status.as_str(), talk.finished), (model.status, model.finished), "{phone}");
+        for (message, is_unknown) in &talk.messages {
+            let times = provider.accepted_times(message);
+            assert!(times <= 1 && (times == 1 || *is_unknown), "{phone} was sent {message} {times} times");
+            unknown += usize::from(times == 0);
+        }
+        *ends.entry(format!("{} {}", model.step, model.status)).or_default() += 1;
+    }
+    assert_eq!((provider.counters().duplicates, provider.counters().given_up), (0, 0));
+    eprintln!("{kills} kills, {users} users, {unknown} messages of unknown outcome: {ends:?}");
+    assert!(ends.len() > 8, "the crowd is spread: {ends:?}");
+    mortal.assert_verified();
+}
+
+/// What happened to everybody, as the database has it.
+struct Talks(BTreeMap<String, Told>);
+
+#[derive(Default)]
+struct Told {
+    said: Vec<String>,
+    /// What the user said, in the order recorded.
+    heard: Vec<(Option<String>, Option<String>)>,
+    /// Our messages, and whether their outcome was never learnt.
+    messages: Vec<(String, bool)>,
+    variables: BTreeMap<String, String>,
+    step: Option<String>,
+    status: String,
+    finished: bool,
+}
+
+impl Talks {
+    async fn read(workspace: &Workspace) -> Self {
+        let db = workspace.server.database.connect().await;
+        let query = async |sql: &str| db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+        let mut talks = BTreeMap::<String, Told>::new();
+        let deployments = "SELECT k.phone, d.finished_at, d.session_status, s.step FROM deployments d \
+            JOIN contacts k ON k.id = d.contact_id LEFT JOIN sessions s ON s.deployment_id = d.id";
+        for row in query(deployments).await.unwrap() {
+            let talk = talks.entry(row.try_get("", "phone").unwrap()).or_default();
+            let status: Option<i16> = row.try_get("", "session_status").unwrap();
+            let words = ["BOT", "AGENT", "RATING", "COMPLETED", "EXPIRED"];
+            talk.status = status.map_or("", |status| words[status as usize]).to_owned();
+            talk.finished = row.try_get::<Option<i64>>("", "finished_at").unwrap().is_some();
+            talk.step = row.try_get("", "step").unwrap();
+        }
+        let variables = "SELECT k.phone, v.name, v.value FROM variables v JOIN deployments d ON d.id = v.deployment_id \
+            JOIN contacts k ON k.id = d.contact_id";
+        for row in query(variables).await.unwrap() {
+            let talk = talks.get_mut(&row.try_get::<String>("", "phone").unwrap()).unwrap();
+            talk.variables.insert(row.try_get("", "name").unwrap(), row.try_get("", "value").unwrap());
+        }
+        // The log numbers what was recorded, also of the user's messages.
+        let messages = "SELECT k.phone, m.id, m.sender, m.kind, m.text, m.payload, m.unknown_at FROM messages m \
+            JOIN users u ON u.id = m.user_id JOIN contacts k ON k.id = u.contact_id \
+            ORDER BY m.revision, m.sender > 0, m.at, m.id";
+        for row in query(messages).await.unwrap() {
+            let talk = talks.get_mut(&row.try_get::<String>("", "phone").unwrap()).unwrap();
+            talk.add(
+                (row.try_get("", "sender").unwrap(), row.try_get("", "kind").unwrap()),
+                (row.try_get("", "text").unwrap(), row.try_get("", "payload").unwrap()),
+                (row.try_get("", "id").unwrap(), row.try_get::<Option<i64>>("", "unknown_at").unwrap().is_some()),
+            );
+        }
+        db.close().await.unwrap();
+        Self(talks)
+    }
+}
+
+impl Told {
+    fn add(
+        &mut self,
+        (sender, kind): (i16, i16),
+        (text, payload): (Option<String>, Option<String>),
+        (id, is_unknown): (uuid::Uuid, bool),
+    ) {
+        const REACTION: i16 = 11;
+        let payload: Option<Value> = payload.map(|payload| serde_json::from_str(&payload).unwrap());
+        match (sender, payload) {
+            (0, _) if kind == REACTION => {}
+            (0, payload) => {
+                let pressed = payload.and_then(|payload| {
+                    let id = if payload["id"].is_null() { &payload["payload"] } else { &payload["id"] };
+                    id.as_str().map(str::to_owned)
+                });
+                self.heard.push((text, pressed));
+            }
+            (3, payload) => {
+                self.said.push(format!("template {}", payload.unwrap()["name"].as_str().unwrap()));
+                self.messages.push((format!("msg_{}", id.simple()), is_unknown));
+            }
+            _ => {
+                self.said.push(text.unwrap_or_default());
+                self.messages.push((format!("msg_{}", id.simple()), is_unknown));
+            }
+        }
+    }
+}
