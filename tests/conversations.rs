@@ -114,8 +114,8 @@ async fn a_flow_is_kept_as_it_was_published(workspace: Workspace) {
     let flow = json!({
         "start": "hello", "colour": "blue", "big": 9_007_199_254_740_993_i64, "nested": { "list": [1, 2.5, null, "ñ 😀"] },
         "steps": {
-            "hello": { "template": { "name": "welcome", "language": "es", "parameters": ["{{name}}"], "extra": true } },
-            "later": { "anything": ["goes"] },
+            "hello": { "template": { "name": "welcome", "language": "es", "parameters": ["{{name}}"], "extra": true },
+                "later": { "anything": ["goes"] } },
         },
     });
     let conversation = workspace.conversation_on(&workspace.line, "Kept", "OUTBOUND", flow.clone()).await;
@@ -154,7 +154,8 @@ async fn a_flow_that_cannot_start_is_refused(workspace: Workspace) {
             }
             let payload = answer.body["data"].as_object().unwrap().values().next().unwrap();
             assert_eq!(payload["userErrors"][0]["code"], "INVALID", "{wrong}: {payload}");
-            assert_eq!(payload["userErrors"][0]["field"], json!(["input", "flow"]), "{payload}");
+            let field = payload["userErrors"][0]["field"].as_array().unwrap();
+            assert_eq!(field[..2], [json!("input"), json!("flow")], "{payload}");
         }
     }
     let found =

@@ -1,6 +1,7 @@
 //! Conversations that run: what is said to whom, what is captured, and where everybody ends.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bluetick::config::Secret;
 use bluetick::domain::outgoing::Choice;
@@ -13,13 +14,21 @@ use crate::support::model::Model;
 use crate::support::mortal::{Mortal, scale};
 use crate::support::trial::tests;
 use crate::support::wait::{soon, until};
-use crate::support::webhook::APP_SECRET;
-use crate::support::workspace::{CREATE_CONVERSATION, PUBLISH_VERSION, Workspace, id_of, phone, recipients, wa_id};
+use crate::support::webhook::{APP_SECRET, Webhook, text};
+use crate::support::workspace::{
+    CREATE_CONVERSATION, PUBLISH_VERSION, Workspace, id_of, inbound_flow, phone, recipients, wa_id,
+};
 
 tests! {
     on_both_databases: [
         a_conversation_runs_from_its_template_to_its_end,
         a_user_who_comes_back_begins_anew_and_an_old_version_is_finished,
+        a_flow_leads_to_another_conversation_with_what_it_knows,
+        a_circle_of_jumps_ends,
+        a_session_in_which_nothing_is_said_expires_and_the_next_word_begins_anew,
+        another_send_ends_a_session_and_a_stop_word_is_not_heard,
+        a_message_that_comes_twice_is_heard_once,
+        what_is_wrong_with_a_flow_is_told_at_its_place,
         a_crowd_ends_where_the_model_says_however_often_the_server_is_killed,
     ],
 }
@@ -203,6 +212,162 @@ async fn a_user_who_comes_back_begins_anew_and_an_old_version_is_finished(databa
     assert_eq!(talk.workspace.server.differences().await, []);
 }
 
+/// An inbound flow that asks, and then leads on as this says.
+fn asks(question: &str, then: Value) -> Value {
+    json!({ "start": "ask", "steps": {
+        "ask": { "text": question, "answer": { "capture": { "variable": "order" },
+            "retry": { "text": "Which one?", "attempts": 1, "next": "end" } }, "next": "then" },
+        "then": then,
+        "end": { "text": "Anything else?", "final": true } } })
+}
+
+/// A conversation on the first line with one person in it, which the person begins.
+async fn inbound(database: Database, flow: Value) -> Talk {
+    let (workspace, provider) = Workspace::with_provider(database, obedient()).await;
+    let conversation = workspace.conversation_on(&workspace.line, "Asking", "INBOUND", flow).await;
+    Talk { workspace, conversation, provider }
+}
+
+async fn a_flow_leads_to_another_conversation_with_what_it_knows(database: Database) {
+    let talk = inbound(database, asks("Which order?", json!({ "text": "Fine.", "next": "end" }))).await;
+    let (workspace, line) = (&talk.workspace, &talk.workspace.line);
+    let flow = json!({ "start": "hi", "variables": ["order"], "steps": {
+        "hi": { "text": "About {{order}}: how was it?", "final": true } } });
+    let feedback = workspace.conversation_on(line, "Feedback", "INBOUND", flow).await;
+    let asking = asks("Which order?", json!({ "text": "Fine.", "jump": feedback }));
+    let asking = json!({ "name": "Jumping", "direction": "INBOUND", "lineId": line.id, "flow": {
+        "start": "ask", "steps": { "ask": asking["steps"]["ask"], "then": asking["steps"]["then"],
+            "end": asking["steps"]["end"] } } });
+    let made = workspace.api.change(CREATE_CONVERSATION, json!({ "input": asking })).await;
+    let (jumping, feedback) = (id_of(&made["conversation"]), feedback);
+    let talk = Talk { conversation: jumping, ..talk };
+    talk.writes("Hello").await;
+    talk.hears("Which order?").await;
+    talk.writes("17").await;
+    talk.hears("Fine.").await;
+    let jumped = Talk { conversation: feedback, ..talk };
+    until("the other conversation began", async || {
+        let users = jumped.workspace.users(&jumped.conversation, "id").await;
+        (users.len() == 1).then_some(())
+    })
+    .await;
+    jumped.hears("About 17: how was it?").await;
+    jumped.writes("Good").await;
+    let done = jumped.workspace.user(&jumped.conversation, STATE).await;
+    assert_eq!((&done["stage"], &done["sessionStatus"]), (&json!("FINISHED"), &json!("COMPLETED")));
+    assert_eq!(done["variables"], json!([{ "name": "order", "value": "17" }]));
+    assert_eq!(jumped.workspace.server.differences().await, []);
+}
+
+async fn a_circle_of_jumps_ends(database: Database) {
+    let talk = inbound(database, asks("Which order?", json!({ "handover": true }))).await;
+    let flow = |to: &str| json!({ "start": "hi", "steps": { "hi": { "text": "Round", "next": "on",
+        "answer": { "routes": [{ "when": { "equals": "end" }, "next": "end" }] } },
+        "on": { "text": "Again", "jump": to }, "end": { "text": "Over?", "final": true } } });
+    let line = &talk.workspace.line;
+    let one = talk.workspace.conversation_on(line, "One", "INBOUND", flow(&talk.conversation)).await;
+    // A flow that jumps at once, back to the conversation that it is of.
+    let circle = json!({ "start": "hi", "steps": { "hi": { "text": "Round", "jump": one },
+        "end": { "text": "x", "final": true } } });
+    let input = json!({ "conversationId": one, "flow": circle });
+    let refused = talk.workspace.api.ask_one(PUBLISH_VERSION, json!({ "input": input })).await;
+    assert_eq!(refused["userErrors"][0]["field"], json!(["input", "flow", "steps", "end"]), "{refused}");
+    let circle = json!({ "start": "hi", "rating": "end", "steps": { "hi": { "text": "Round", "jump": one },
+        "end": { "text": "x", "final": true } } });
+    let input = json!({ "conversationId": one, "flow": circle });
+    talk.workspace.api.change(PUBLISH_VERSION, json!({ "input": input })).await;
+    talk.writes("Hello").await;
+    let count = async || talk.workspace.server.database.count("SELECT count(*) FROM messages WHERE sender = 1").await;
+    until("the circle ended", async || {
+        let waiting = talk.workspace.server.database.count("SELECT count(*) FROM parked").await;
+        (count().await >= 6 && waiting == 0).then_some(())
+    })
+    .await;
+    assert_eq!(count().await, 6, "one beginning and five jumps");
+    assert_eq!(talk.workspace.server.differences().await, []);
+}
+
+async fn a_session_in_which_nothing_is_said_expires_and_the_next_word_begins_anew(database: Database) {
+    let mut flow = asks("Which order?", json!({ "text": "Fine.", "next": "end" }));
+    flow["sessionMinutes"] = json!(30);
+    let talk = inbound(database, flow).await;
+    talk.writes("Hello").await;
+    talk.hears("Which order?").await;
+    talk.workspace.server.clock.advance(Duration::from_mins(31));
+    let status = async || talk.workspace.user(&talk.conversation, STATE).await["sessionStatus"].clone();
+    until("the session expired", async || (status().await == "EXPIRED").then_some(())).await;
+    talk.writes("17").await;
+    until("it begins anew", async || (status().await == "BOT").then_some(())).await;
+    assert_eq!(talk.told().await, ["Which order?", "Which order?"]);
+    assert_eq!(talk.workspace.server.differences().await, []);
+}
+
+async fn another_send_ends_a_session_and_a_stop_word_is_not_heard(database: Database) {
+    let talk = inbound(database, asks("Which order?", json!({ "text": "Fine.", "next": "end" }))).await;
+    talk.writes("Hello").await;
+    talk.hears("Which order?").await;
+    let sent = talk.workspace.conversation_on(&talk.workspace.line, "Survey", "OUTBOUND", survey()).await;
+    let user = json!([{ "phone": phone(0), "variables": [{ "name": "first_name", "value": "Ana" }] }]);
+    talk.workspace.send(&sent, user).await;
+    until("the session is over", async || {
+        let user = talk.workspace.user(&talk.conversation, STATE).await;
+        (user["sessionStatus"] == "COMPLETED").then_some(())
+    })
+    .await;
+    talk.workspace.accepted_people(&sent).await;
+    let survey = Talk { conversation: sent, ..talk };
+    survey.writes("yes").await;
+    survey.hears("What is your name?").await;
+    survey.writes("STOP").await;
+    let user = survey.workspace.user(&survey.conversation, STATE).await;
+    assert_eq!(survey.told().await, ["What is your name?"]);
+    assert_eq!(user["variables"], json!([{ "name": "first_name", "value": "Ana" }]));
+    assert_eq!(survey.workspace.server.differences().await, []);
+}
+
+async fn a_message_that_comes_twice_is_heard_once(workspace: Workspace) {
+    let flow = asks("Which order?", json!({ "text": "Fine.", "next": "end" }));
+    let conversation = workspace.conversation_on(&workspace.line, "Asking", "INBOUND", flow).await;
+    let at = workspace.server.clock.seconds();
+    let say = |id: &str, words: &str| Webhook::of("1000").message(text(id, &wa_id(&phone(0)), words, at)).payload();
+    for (id, words) in [("one", "Hello"), ("one", "Hello"), ("two", "17"), ("one", "Hello"), ("two", "17")] {
+        workspace.server.post(&say(id, words)).await;
+    }
+    let user = workspace.user(&conversation, STATE).await;
+    let said = user["history"]["nodes"].as_array().unwrap().iter().filter(|one| one["sender"] == "BOT");
+    let said: Vec<_> = said.map(|one| one["text"].as_str().unwrap()).collect();
+    assert_eq!(said, ["Which order?", "Fine.", "Anything else?"]);
+    assert_eq!(workspace.server.differences().await, []);
+}
+
+async fn what_is_wrong_with_a_flow_is_told_at_its_place(workspace: Workspace) {
+    let other = workspace.another_line(false).await;
+    let elsewhere = workspace.conversation_on(&other, "Elsewhere", "INBOUND", inbound_flow()).await;
+    let silent = workspace.conversation_on(&workspace.line, "Silent", "INBOUND", inbound_flow()).await;
+    let conversation = workspace.conversation_on(&workspace.line, "Asking", "INBOUND", inbound_flow()).await;
+    let jump = |to: &str| asks("Which order?", json!({ "jump": to }));
+    for (flow, place, code) in [
+        (jump(&elsewhere), "steps.then.jump", "INVALID"),
+        (jump(&silent), "steps.then.jump", "INVALID"),
+        (jump("conv_0193aaaaaaaaaaaaaaaaaaaaaaaaaaaa"), "steps.then.jump", "NOT_FOUND"),
+        (jump("nowhere"), "steps.then.jump", "INVALID"),
+        (asks("{{nobody}}?", json!({ "next": "end" })), "steps.ask.text", "INVALID"),
+        (asks("?", json!({ "next": "lost" })), "steps.then.next", "INVALID"),
+        (asks("?", json!({ "nexts": "end" })), "steps.then.nexts", "INVALID"),
+        (asks(&"x".repeat(4_097), json!({ "next": "end" })), "steps.ask.text", "INVALID"),
+    ] {
+        let input = json!({ "conversationId": conversation, "flow": flow });
+        let refused = workspace.api.ask_one(PUBLISH_VERSION, json!({ "input": input })).await;
+        assert_eq!(refused["version"], Value::Null, "{refused}");
+        let errors = refused["userErrors"].as_array().unwrap();
+        let told = |error: &Value| {
+            let field: Vec<_> = error["field"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+            field.join(".") == format!("input.flow.{place}") && error["code"] == code
+        };
+        assert!(errors.iter().any(told), "{place} {code}: {refused}");
+    }
+}
+
 /// A provider whose users say only what the test lets them say.
 fn obedient() -> SimulatorSettings {
     let outcomes = Outcomes {
@@ -295,7 +460,7 @@ async fn a_crowd_ends_where_the_model_says_however_often_the_server_is_killed(mu
     let flow = survey();
     let (mut ends, mut unknown) = (BTreeMap::<String, usize>::new(), 0);
     for (phone, talk) in &talks.0 {
-        let mut model = Model::sent(&flow, BTreeMap::from([("first_name".to_owned(), "Eva".to_owned())]));
+        let mut model = Model::new(&flow, BTreeMap::from([("first_name".to_owned(), "Eva".to_owned())]), false);
         for (words, pressed) in &talk.heard {
             model.hear(&flow, words.as_deref(), pressed.as_deref());
         }

@@ -23,8 +23,8 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// A user who was sent the first step of an outbound conversation.
-    pub(crate) fn sent(flow: &Value, variables: BTreeMap<String, String>) -> Self {
+    /// A user who was sent the first step of an outbound conversation, or whose message began the conversation.
+    pub(crate) fn new(flow: &Value, variables: BTreeMap<String, String>, begun: bool) -> Self {
         let start = text(&flow["start"]).to_owned();
         let mut model = Self {
             step: start.clone(),
@@ -32,20 +32,16 @@ impl Model {
             status: "",
             finished: false,
             said: Vec::new(),
-            entered: vec![start],
+            entered: Vec::new(),
             answered: Vec::new(),
             invalid: 0,
         };
-        model.speak(&flow["steps"][&model.step.clone()]);
-        model
-    }
-
-    /// A user whose message began the conversation.
-    pub(crate) fn begun(flow: &Value, variables: BTreeMap<String, String>) -> Self {
-        let mut model = Self::sent(flow, variables);
-        model.said.clear();
-        model.entered.clear();
-        model.go(flow, text(&flow["start"]));
+        if begun {
+            model.go(flow, &start);
+        } else {
+            model.entered.push(start.clone());
+            model.speak(&flow["steps"][&start]);
+        }
         model
     }
 
@@ -135,7 +131,6 @@ impl Model {
 }
 
 /// The captured value and the next step of a valid answer; `None` of an invalid one.
-#[allow(clippy::type_complexity, reason = "two parts of one answer, used once")]
 fn judge(
     name: &str,
     step: &Value,
@@ -151,12 +146,12 @@ fn judge(
     let id = |choice: &Value| text(if choice["id"].is_null() { &choice["title"] } else { &choice["id"] }).to_owned();
     let lower = |text: &str| text.trim().to_lowercase();
     let spoken = words.map(lower);
-    let chosen = choices.iter().find(|choice| {
-        let (id, title) = (id(choice), lower(text(&choice["title"])));
-        pressed.is_some_and(|pressed| pressed == format!("{name}:{id}"))
-            || spoken.as_ref().is_some_and(|spoken| *spoken == lower(&id) || *spoken == title)
+    let pressed = choices.iter().find(|choice| pressed.is_some_and(|pressed| pressed == format!("{name}:{}", id(choice))));
+    let typed = choices.iter().find(|choice| {
+        let (id, title) = (lower(&id(choice)), lower(text(&choice["title"])));
+        spoken.as_ref().is_some_and(|spoken| *spoken == id || *spoken == title)
     });
-    let chosen = chosen.map(|choice| id(choice));
+    let chosen = pressed.or(typed).map(|choice| id(choice));
     let answer = &step["answer"];
     let value = if answer["capture"].is_null() {
         None

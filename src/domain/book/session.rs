@@ -125,11 +125,13 @@ impl Book {
         Applied::Merged
     }
 
-    /// Ends the other open sessions of a deployment's contact on its line, since it begins something new.
+    /// Ends the other open sessions of a deployment's contact on its line, since it begins something new. Those that a bot
+    /// of the company's own holds, which reports them, are its own matter.
     pub(super) fn close_others(&mut self, id: DeploymentId) {
         let Some(new) = self.deployments.get(&id) else { return };
         let is_other = |one: &&DeploymentEntry| one.id != id && one.line == new.line && one.contact == new.contact;
-        let open = self.deployments.values().filter(is_other).map(|one| one.id).filter(|one| self.is_open(*one));
+        let held = |one: &DeploymentId| self.sessions.contains_key(one) && self.is_open(*one);
+        let open = self.deployments.values().filter(is_other).map(|one| one.id).filter(held);
         for other in open.collect::<Vec<_>>() {
             self.take_status(other, SessionStatus::Completed);
         }

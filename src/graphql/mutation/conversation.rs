@@ -200,6 +200,7 @@ async fn check_jumps(
         let fault = match &*conversation {
             one if one.line != line => Some("names a conversation of another line"),
             one if one.archived_at.is_some() => Some("names an archived conversation"),
+            one if !runs(ctx, one.current_version).await? => Some("names a conversation whose flow is not run"),
             _ => None,
         };
         if let Some(fault) = fault {
@@ -207,4 +208,10 @@ async fn check_jumps(
         }
     }
     Ok(())
+}
+
+/// Whether a flow runs in a version.
+async fn runs(ctx: &Context<'_>, id: VersionId) -> Result<bool> {
+    let version = ctx.loaders()?.versions().load(id).await?;
+    Ok(version.is_some_and(|version| Flow::of_published(&version.flow).is_some()))
 }

@@ -56,12 +56,16 @@ impl Played {
         }
     }
 
-    fn hears(&mut self, flow: &Flow, said: &Said, second: usize) -> Option<Reaction> {
-        if matches!(self.status, Some(SessionStatus::Agent | SessionStatus::Completed)) {
-            return None;
-        }
-        let reaction = engine::answer(flow, &self.state, &self.variables, said, at(second));
-        let Reaction { state, status, messages, captured, answered, finished, .. } = reaction.clone();
+    /// A user whose message began the conversation.
+    fn begun(flow: &Flow) -> Self {
+        let mut played = Self { said: Vec::new(), ..Self::sent(flow) };
+        let reaction = engine::begin(flow, &played.variables, at(0));
+        played.take(reaction, 0);
+        played
+    }
+
+    fn take(&mut self, reaction: Reaction, second: usize) {
+        let Reaction { state, status, messages, captured, answered, finished, .. } = reaction;
         (self.state, self.status) = (state, Some(status));
         self.finished |= finished;
         self.said.extend(messages.iter().map(told));
@@ -69,20 +73,31 @@ impl Played {
         if let Some((name, value)) = captured {
             self.variables.insert(name, VariableValue { at: at(second), value });
         }
+    }
+
+    fn hears(&mut self, flow: &Flow, said: &Said, second: usize) -> Option<Reaction> {
+        if matches!(self.status, Some(SessionStatus::Agent | SessionStatus::Completed)) {
+            return None;
+        }
+        let reaction = engine::answer(flow, &self.state, &self.variables, said, at(second));
+        self.take(reaction.clone(), second);
         Some(reaction)
     }
 
     fn play(flow: &Flow, answers: &[Said]) -> Self {
-        let mut played = Self::sent(flow);
+        Self::sent(flow).goes_on(flow, answers)
+    }
+
+    fn goes_on(mut self, flow: &Flow, answers: &[Said]) -> Self {
         for (second, said) in (1..).zip(answers) {
-            played.hears(flow, said, second);
+            self.hears(flow, said, second);
         }
-        played
+        self
     }
 }
 
-fn model(flow: &Value, answers: &[Said]) -> Model {
-    let mut model = Model::sent(flow, BTreeMap::from([("first_name".to_owned(), "Ana".to_owned())]));
+fn model(flow: &Value, answers: &[Said], begun: bool) -> Model {
+    let mut model = Model::new(flow, BTreeMap::from([("first_name".to_owned(), "Ana".to_owned())]), begun);
     for said in answers {
         model.hear(flow, said.text.as_deref(), said.pressed.as_deref());
     }
@@ -93,9 +108,10 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_engine_does_what_the_model_does(json in flow(), answers in answers()) {
+    fn the_engine_does_what_the_model_does(json in flow(), answers in answers(), begun in any::<bool>()) {
         let flow = published(&json);
-        let (played, model) = (Played::play(&flow, &answers), model(&json, &answers));
+        let played = if begun { Played::begun(&flow) } else { Played::sent(&flow) };
+        let (played, model) = (played.goes_on(&flow, &answers), model(&json, &answers, begun));
         prop_assert_eq!(&played.said, &model.said);
         prop_assert_eq!(&played.state.step, &model.step);
         prop_assert_eq!(played.status.map_or("", SessionStatus::word), model.status);
