@@ -104,6 +104,9 @@ impl Book {
         let due = self.sessions.get(&id).and_then(|session| session.expires).is_some_and(|expires| expires <= at);
         if due && self.is_open(id) {
             self.take_status(id, SessionStatus::Expired);
+        } else if due {
+            // Somebody else reported its end.
+            self.session(id).expires = None;
         }
         Applied::Merged
     }

@@ -155,8 +155,56 @@ fn an_opening_keeps_unknown_keys() {
     }
 }
 
+/// Changes one value of a flow, the `at`th, into another.
+fn change(flow: &mut Value, at: &mut usize, into: &Value) {
+    if *at == 0 {
+        *flow = into.clone();
+    }
+    let Some(left) = at.checked_sub(1) else { return };
+    *at = left;
+    match flow {
+        Value::Object(fields) => fields.values_mut().for_each(|value| change(value, at, into)),
+        Value::Array(values) => values.iter_mut().for_each(|value| change(value, at, into)),
+        _ => {}
+    }
+}
+
+/// A value that is put somewhere into a flow.
+fn intruder() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
+        json!(null),
+        json!(-1),
+        json!("{{x}}"),
+        json!(""),
+        json!("step1"),
+        json!([]),
+        json!({}),
+        json!([{ "title": "Yes" }]),
+        json!({ "text": "?", "final": true }),
+        json!("x".repeat(5_000)),
+    ])
+}
+
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn whatever_is_wrong_is_told_at_a_place_that_is_there(
+        mut flow in draw::flow(), changes in prop::collection::vec((0_usize..120, intruder()), 1..4)
+    ) {
+        for (mut at, into) in changes {
+            change(&mut flow, &mut at, &into);
+        }
+        for finding in check(&flow, Direction::Outbound).err().unwrap_or_default() {
+            // The last part may be what is missing, or a key that is too much.
+            let parent = finding.path.iter().rev().skip(1).rev();
+            let parent = parent.fold(Some(&flow), |value, part| match value? {
+                Value::Array(values) => values.get(part.parse::<usize>().ok()?),
+                value => value.get(part),
+            });
+            prop_assert!(parent.is_some(), "{:?} in {}", finding, flow);
+        }
+    }
 
     #[test]
     fn generated_flows_can_be_published(flow in draw::flow()) {
