@@ -15,8 +15,8 @@ use crate::support::server::Server;
 use crate::support::trial::tests;
 use crate::support::wait::until;
 use crate::support::workspace::{
-    ARCHIVE_CONVERSATION, CANCEL_SEND, CREATE_LINE, PAUSE_SEND, RESUME_LINE, RESUME_SEND, RETRY_SEND, UPDATE_LINE,
-    Workspace, flow, phone, recipients,
+    ARCHIVE_CONVERSATION, ASSIGN_SESSION, CANCEL_SEND, CLOSE_SESSION, CREATE_LINE, PAUSE_SEND, RESUME_LINE,
+    RESUME_SEND, RETRY_SEND, SEND_AGENT_MESSAGE, UPDATE_LINE, Workspace, flow, inbound_flow, phone, recipients,
 };
 
 tests! {
@@ -63,6 +63,10 @@ async fn every_mutation_is_told_with_what_it_wrote(workspace: Workspace) {
     let person = workspace.people(&conversation).await.remove(0);
     let now = workspace.server.clock.now().to_string();
     workspace.record(json!([{ "finished": { "deploymentId": person.deployment, "at": now } }])).await;
+    let session = session(&workspace).await;
+    api.change(ASSIGN_SESSION, json!({ "id": session, "agent": "Ana" })).await;
+    let said = api.change(SEND_AGENT_MESSAGE, json!({ "input": { "sessionId": session, "text": "Hello" } })).await;
+    api.change(CLOSE_SESSION, json!({ "id": session })).await;
     api.ask(ERASE, json!({ "phone": phone(0) })).await;
     api.change(ARCHIVE_CONVERSATION, json!({ "id": conversation })).await;
 
@@ -84,6 +88,9 @@ async fn every_mutation_is_told_with_what_it_wrote(workspace: Workspace) {
         ("cancelSend", json!(send)),
         ("retrySend", retried),
         ("recordFacts", Value::Null),
+        ("assignSession", json!(session)),
+        ("sendAgentMessage", said["message"]["id"].clone()),
+        ("closeSession", json!(session)),
     ] {
         assert_eq!(subject(action), expected, "{action}");
     }
@@ -95,6 +102,19 @@ async fn every_mutation_is_told_with_what_it_wrote(workspace: Workspace) {
     let fields: BTreeSet<_> = fields.map(|field| field["name"].as_str().unwrap()).collect();
     let actions: BTreeSet<_> = told.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(actions, fields);
+}
+
+/// A session with an agent, of somebody who wrote.
+async fn session(workspace: &Workspace) -> String {
+    let inbound = workspace.conversation_on(&workspace.line, "Inbound", "INBOUND", inbound_flow()).await;
+    let now = workspace.server.clock.now().to_string();
+    let written = json!({ "lineId": workspace.line.id, "phone": phone(7), "sender": "USER", "kind": "TEXT", "text": "Hi",
+        "at": now, "providerMessageId": "wamid.7" });
+    workspace.record(json!([{ "message": written }])).await;
+    let session = json!({ "providerMessageId": "wamid.7", "sessionStatus": "AGENT", "at": now });
+    workspace.record(json!([{ "session": session }])).await;
+    let user = workspace.user(&inbound, "deployments { nodes { session { id } } }").await;
+    user["deployments"]["nodes"][0]["session"]["id"].as_str().unwrap().to_owned()
 }
 
 async fn what_is_rejected_is_told_as_well(workspace: Workspace) {

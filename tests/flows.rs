@@ -261,9 +261,11 @@ async fn a_flow_leads_to_another_conversation_with_what_it_knows(database: Datab
 
 async fn a_circle_of_jumps_ends(database: Database) {
     let talk = inbound(database, asks("Which order?", json!({ "handover": true }))).await;
-    let flow = |to: &str| json!({ "start": "hi", "steps": { "hi": { "text": "Round", "next": "on",
+    let flow = |to: &str| {
+        json!({ "start": "hi", "steps": { "hi": { "text": "Round", "next": "on",
         "answer": { "routes": [{ "when": { "equals": "end" }, "next": "end" }] } },
-        "on": { "text": "Again", "jump": to }, "end": { "text": "Over?", "final": true } } });
+        "on": { "text": "Again", "jump": to }, "end": { "text": "Over?", "final": true } } })
+    };
     let line = &talk.workspace.line;
     let one = talk.workspace.conversation_on(line, "One", "INBOUND", flow(&talk.conversation)).await;
     // A flow that jumps at once, back to the conversation that it is of.

@@ -5,11 +5,12 @@
 //! made afterwards, chunk by chunk (`prepare`). A dispatcher owns a line by a lease in the database, so exactly one node sends
 //! on it, and a local limiter enforces its rate. It claims messages before it calls, and records the answers as facts like any
 //! others. What is under way can be paused and canceled (`control`, `cancel`), and what did not happen in time is settled by
-//! any node (`deadlines`).
+//! any node (`deadlines`). What agents do in sessions is recorded by `agents`, and leaves by the same outbox.
 //!
 //! No message is ever sent twice: only what certainly did not arrive is retried automatically. Any other call without a
 //! recorded answer waits for a webhook, and after a grace period its outcome is unknown.
 
+mod agents;
 mod backoff;
 mod call;
 mod cancel;
@@ -33,6 +34,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+pub use agents::{AgentError, AgentFault, Writing};
 pub use cancel::Cancellations;
 pub use control::ControlFault;
 pub use deadlines::Deadlines;

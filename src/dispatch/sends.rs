@@ -67,7 +67,7 @@ pub enum SubmissionFault {
 /// Accepts submissions. Cheap to clone.
 #[derive(Clone)]
 pub struct Sends {
-    recorder: Recorder,
+    pub(super) recorder: Recorder,
     clock: Arc<dyn Clock>,
     pub(super) nudges: Nudges,
 }

@@ -25,6 +25,8 @@ pub enum AnyId {
     User(UserId),
     /// The id of a deployment.
     Deployment(DeploymentId),
+    /// The id of a session.
+    Session(SessionId),
     /// The id of a message.
     Message(MessageId),
 }
@@ -108,6 +110,7 @@ impl AnyId {
             SendId::PREFIX => Self::Send(uuid.into()),
             UserId::PREFIX => Self::User(uuid.into()),
             DeploymentId::PREFIX => Self::Deployment(uuid.into()),
+            SessionId::PREFIX => Self::Session(uuid.into()),
             MessageId::PREFIX => Self::Message(uuid.into()),
             _ => return Err(MalformedId),
         })
@@ -159,6 +162,11 @@ pub fn returning_deployment_key(version: VersionId, contact: ContactId, number: 
 /// The key of the deployment to which the flow of another one led.
 pub fn jump_deployment_key(from: DeploymentId) -> DeploymentId {
     DeploymentId(derived_key("jump", &[from.0.as_bytes()]))
+}
+
+/// The key of a message that an agent writes in a session, from the key under which the same may be asked for again.
+pub fn agent_message_key(session: SessionId, idempotency_key: &str) -> MessageId {
+    MessageId(derived_key("agent message", &[session.0.as_bytes(), idempotency_key.as_bytes()]))
 }
 
 /// The key of a message that was reported to us rather than sent by us, from the provider's id.

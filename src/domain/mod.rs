@@ -32,6 +32,7 @@ pub mod phone;
 pub mod position;
 pub mod preference;
 pub mod send;
+pub mod session;
 pub mod standing;
 pub mod tally;
 pub mod user;

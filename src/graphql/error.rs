@@ -14,6 +14,7 @@ use async_graphql::{PathSegment, Response, ServerError, Value};
 use super::document::Limit;
 use super::place::Place;
 use crate::auth::Scope;
+use crate::dispatch::AgentError;
 use crate::domain::input::Fault;
 use crate::domain::page::PageFault;
 use crate::live::LogError;
@@ -184,6 +185,16 @@ impl From<LogError> for ApiError {
         match error {
             LogError::Storage(error) => error.into(),
             LogError::Trimmed { after, trimmed } => Self::Trimmed { after, trimmed },
+        }
+    }
+}
+
+impl From<AgentError> for ApiError {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Storage(error) => error.into(),
+            AgentError::Record(error) => error.into(),
+            AgentError::Kept => Self::Internal(Arc::new(error)),
         }
     }
 }

@@ -14,10 +14,11 @@ use super::loader::{Key, Loader};
 use super::loaders::Loaders;
 use crate::domain::conversation::{Conversation, Version};
 use crate::domain::deployment::Deployment;
-use crate::domain::id::{ConversationId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId};
+use crate::domain::id::{ConversationId, DeploymentId, LineId, MessageId, SendId, SessionId, UserId, VersionId};
 use crate::domain::line::Line;
 use crate::domain::message::Message;
 use crate::domain::send::Send;
+use crate::domain::session::Session;
 use crate::domain::user::User;
 
 /// A row that can be loaded by its id.
@@ -94,5 +95,6 @@ records! {
     Send, SendId, sends;
     User, UserId, users;
     Deployment, DeploymentId, deployments;
+    Session, SessionId, sessions;
     Message, MessageId, messages;
 }

@@ -14,19 +14,20 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Version};
 use crate::domain::deployment::Deployment;
 use crate::domain::filter::UserFilter;
-use crate::domain::id::{ConversationId, DeploymentId, LineId, MessageId, SendId, UserId, VersionId};
+use crate::domain::id::{ConversationId, DeploymentId, LineId, MessageId, SendId, SessionId, UserId, VersionId};
 use crate::domain::line::Line;
 use crate::domain::merge::Variables;
 use crate::domain::message::Message;
 use crate::domain::metrics::Metrics;
 use crate::domain::page::{Page, Slice};
 use crate::domain::send::{Queue, Send};
+use crate::domain::session::Session;
 use crate::domain::tally::Tally;
 use crate::domain::user::User;
 use crate::storage::users::UserQuery;
 use crate::storage::{
-    Found, StorageError, Tenant, conversations, deployments, lines, messages, metrics, sends, users, variables,
-    versions,
+    Found, StorageError, Tenant, conversations, deployments, lines, messages, metrics, sends, sessions, users,
+    variables, versions,
 };
 
 /// A page of shared rows.
@@ -104,6 +105,8 @@ loaders! {
     users: UserId => Arc<User> = each users::find_many;
     /// Deployments by id.
     deployments: DeploymentId => Arc<Deployment> = each deployments::find_many;
+    /// Sessions by id.
+    sessions: SessionId => Arc<Session> = each sessions::find_many;
     /// Messages by id.
     messages: MessageId => Arc<Message> = each messages::find_many;
 

@@ -146,7 +146,8 @@ fn judge(
     let id = |choice: &Value| text(if choice["id"].is_null() { &choice["title"] } else { &choice["id"] }).to_owned();
     let lower = |text: &str| text.trim().to_lowercase();
     let spoken = words.map(lower);
-    let pressed = choices.iter().find(|choice| pressed.is_some_and(|pressed| pressed == format!("{name}:{}", id(choice))));
+    let pressed =
+        choices.iter().find(|choice| pressed.is_some_and(|pressed| pressed == format!("{name}:{}", id(choice))));
     let typed = choices.iter().find(|choice| {
         let (id, title) = (lower(&id(choice)), lower(text(&choice["title"])));
         spoken.as_ref().is_some_and(|spoken| *spoken == id || *spoken == title)

@@ -319,5 +319,12 @@ pub(crate) const RESUME_LINE: &str = "mutation($id: ID!) { resumeLine(id: $id) {
     line { id state stateReason stateCode stateSince } userErrors { field code message } } }";
 pub(crate) const ARCHIVE_CONVERSATION: &str = "mutation($id: ID!) { archiveConversation(id: $id) {
     conversation { id archivedAt } userErrors { field code message } } }";
+pub(crate) const ASSIGN_SESSION: &str = "mutation($id: ID!, $agent: String!) { assignSession(id: $id, agent: $agent) {
+    session { id status agent } userErrors { field code message } } }";
+pub(crate) const SEND_AGENT_MESSAGE: &str =
+    "mutation($input: SendAgentMessageInput!) { sendAgentMessage(input: $input) {
+    message { id sender kind text payload } session { id status } userErrors { field code message } } }";
+pub(crate) const CLOSE_SESSION: &str = "mutation($id: ID!, $rating: Boolean) { closeSession(id: $id, rating: $rating) {
+    session { id status step } userErrors { field code message } } }";
 pub(crate) const RECORD_FACTS: &str = "mutation($facts: [FactInput!]!) { recordFacts(facts: $facts) {
     recorded parked userErrors { field code message } } }";

@@ -38,4 +38,6 @@ read_id_of! {
     read_user_id: User, UserId;
     /// Reads the id of a deployment; `None` for that of something else.
     read_deployment_id: Deployment, DeploymentId;
+    /// Reads the id of a session; `None` for that of something else.
+    read_session_id: Session, SessionId;
 }

@@ -13,6 +13,7 @@ mod line;
 mod retry;
 mod send;
 mod send_control;
+mod session;
 mod version;
 
 use std::sync::PoisonError;
@@ -75,5 +76,6 @@ pub(crate) struct Mutation(
     send_control::SendControlMutation,
     retry::RetryMutation,
     fact::FactMutation,
+    session::SessionMutation,
     contact::ContactMutation,
 );

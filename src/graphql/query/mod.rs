@@ -5,6 +5,7 @@ mod conversation;
 mod line;
 mod node;
 mod send;
+mod session;
 mod viewer;
 
 use async_graphql::MergedObject;
@@ -17,5 +18,6 @@ pub(crate) struct Query(
     conversation::ConversationQuery,
     send::SendQuery,
     line::LineQuery,
+    session::SessionQuery,
     audit::AuditQuery,
 );

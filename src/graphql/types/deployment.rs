@@ -5,6 +5,7 @@ use async_graphql::{Context, Description, ID, Object};
 use super::failure::Failure;
 use super::message::Messages;
 use super::send::Send;
+use super::session::Session;
 use super::standing::DeploymentStatus;
 use super::user::User;
 use crate::domain;
@@ -53,6 +54,12 @@ impl Deployment {
     /// The user it is meant to reach.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
         Ok(User(Lazy::Id(self.0.row(ctx).await?.user)))
+    }
+
+    /// The session in it. Null before one has begun.
+    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session>> {
+        let begun = self.0.row(ctx).await.map(|row| row.facts.session.map(|_| row.id.session()));
+        begun.map(|begun| begun.map(|id| Session(Lazy::Id(id)))).transpose()
     }
 
     /// The messages of this attempt, in both directions, oldest first.

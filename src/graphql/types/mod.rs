@@ -14,6 +14,7 @@ pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod node;
 pub(crate) mod send;
+pub(crate) mod session;
 pub(crate) mod standing;
 pub(crate) mod user;
 pub(crate) mod variable;
@@ -43,5 +44,6 @@ objects! {
     send::Send: domain::send::Send;
     user::User: domain::user::User;
     deployment::Deployment: domain::deployment::Deployment;
+    session::Session: domain::session::Session;
     message::Message: domain::message::Message;
 }

@@ -7,6 +7,7 @@ use super::deployment::Deployment;
 use super::line::Line;
 use super::message::Message;
 use super::send::Send;
+use super::session::Session;
 use super::user::User;
 use super::version::Version;
 use super::viewer::Workspace;
@@ -33,6 +34,8 @@ pub(crate) enum Node {
     User(User),
     /// A deployment.
     Deployment(Deployment),
+    /// A session.
+    Session(Session),
     /// A message.
     Message(Message),
 }
@@ -48,6 +51,7 @@ impl Node {
             AnyId::Send(id) => Lazy::find(ctx, id).await?.map(Send).map(Self::Send),
             AnyId::User(id) => Lazy::find(ctx, id).await?.map(User).map(Self::User),
             AnyId::Deployment(id) => Lazy::find(ctx, id).await?.map(Deployment).map(Self::Deployment),
+            AnyId::Session(id) => Lazy::find(ctx, id).await?.map(Session).map(Self::Session),
             AnyId::Message(id) => Lazy::find(ctx, id).await?.map(Message).map(Self::Message),
         })
     }

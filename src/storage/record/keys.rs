@@ -110,9 +110,15 @@ impl Keys {
                 self.messages.push(*message);
                 self.claims.push(*message);
             }
-            Fact::Assigned { of, .. } | Fact::Said { of, .. } | Fact::Closed { of, .. } | Fact::Lapsed { of, .. } => {
+            Fact::Assigned { of, .. } | Fact::Closed { of, .. } | Fact::Lapsed { of, .. } => {
                 self.running = true;
                 self.deployments.push(*of);
+            }
+            Fact::Said { of, message, .. } => {
+                self.running = true;
+                self.deployments.push(*of);
+                // What was said already is not said again.
+                self.messages.push(*message);
             }
             Fact::Jumped(jump) => {
                 // The deployment that the jump begins exists already if it was begun before.

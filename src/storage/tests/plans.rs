@@ -12,12 +12,13 @@ use crate::domain::failure::FailureReason;
 use crate::domain::filter::UserFilter;
 use crate::domain::id::new_key;
 use crate::domain::page::{Key, Page};
+use crate::domain::session::SessionFilter;
 use crate::domain::standing::{DeploymentStatus, SessionStatus, Stage};
 use crate::domain::user::UserOrder;
 use crate::storage::conversations::ConversationOrder;
 use crate::storage::users::UserQuery;
 use crate::storage::{
-    Database, changes, conversations, deployments, messages, metrics, sends, users, variables, versions,
+    Database, changes, conversations, deployments, messages, metrics, sends, sessions, users, variables, versions,
 };
 
 on_both_databases!(
@@ -25,6 +26,7 @@ on_both_databases!(
     a_statement_has_one_text_for_any_number_of_keys,
     a_page_of_users_comes_in_order_from_the_index_of_its_filter,
     a_page_of_each_of_many_lists_comes_from_an_index,
+    a_page_of_sessions_comes_in_order_from_an_index,
 );
 
 /// A database whose reads are seen.
@@ -68,6 +70,11 @@ async fn a_read_is_one_statement_whatever_the_number_of_keys(db: Database) {
             deployments::latest_of(tenant, &keys(count)),
             deployments::pages(tenant, &keys(count), &deep(true)),
             deployments::counts(tenant, &keys(count)),
+            sessions::find_many(tenant, &keys(count)),
+            sessions::page(tenant, &every_condition(), false, &deep(false)),
+            sessions::count(tenant, &every_condition()),
+            sessions::find_latest(tenant, new_key().into(), &every_condition()),
+            sessions::find_situation(tenant, new_key().into()),
             messages::find_many(tenant, &keys(count)),
             messages::pages_of_users(tenant, &keys(count), &deep(false)),
             messages::pages_of_deployments(tenant, &keys(count), &deep(true)),
@@ -149,6 +156,17 @@ async fn a_page_of_each_of_many_lists_comes_from_an_index(db: Database) {
     observed.expect_plan_by("conversations_workspace_id_name_id_idx", "conversations by name").await;
 }
 
+async fn a_page_of_sessions_comes_in_order_from_an_index(db: Database) {
+    let observed = Observed::new(db).await;
+    let tenant = &observed.seed.tenant;
+    for filter in [SessionFilter::default(), every_condition()] {
+        for page in [deep(false), deep(true), deep(false).beginning()] {
+            sessions::page(tenant, &filter, false, &page).await.unwrap();
+            observed.expect_plan_by("deployments_workspace_id_session_at_id_idx", &format!("{filter:?}")).await;
+        }
+    }
+}
+
 impl Observed {
     async fn new(mut db: Database) -> Self {
         let statements = Arc::new(Mutex::new(Vec::new()));
@@ -206,6 +224,16 @@ impl Observed {
 
 fn keys<K: From<uuid::Uuid>>(count: usize) -> Vec<K> {
     (0..count).map(|_| new_key().into()).collect()
+}
+
+fn every_condition() -> SessionFilter {
+    SessionFilter {
+        statuses: Some(vec![SessionStatus::Agent, SessionStatus::Completed]),
+        agent: Some("Ana".to_owned()),
+        assigned: Some(true),
+        conversation: Some(new_key().into()),
+        line: Some(new_key().into()),
+    }
 }
 
 fn asked(filter: UserFilter, order: UserOrder) -> UserQuery {

@@ -8,9 +8,9 @@ mod variables;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
-use super::{Flow, opening};
+use super::{Flow, Media, Step, opening};
 use crate::domain::conversation::Direction;
-use crate::domain::input::{Fault, MAX_VARIABLE_NAME_BYTES, check_json, check_name};
+use crate::domain::input::{Fault, MAX_TEXT_BYTES, MAX_VARIABLE_NAME_BYTES, check_json, check_name, check_text};
 
 /// Something that is wrong with a flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,17 @@ pub fn check(flow: &Value, direction: Direction) -> Result<Option<Flow>, Vec<Fin
         None
     };
     if found.is_empty() { Ok(checked) } else { Err(found) }
+}
+
+/// Checks a message that a person writes, with the limits that those of steps have.
+pub fn check_written(text: Option<&str>, media: Option<&Media>) -> Vec<Finding> {
+    let step = Step { text: text.map(str::to_owned), media: media.cloned(), ..Step::default() };
+    let mut found = Vec::new();
+    let mut findings = Findings { path: Vec::new(), found: &mut found };
+    findings.require(text.is_some() || media.is_some(), "has neither a text nor media");
+    message::check(&step, &mut findings);
+    findings.below(&["text"]).check(text.map_or(Ok(()), |text| check_text(text, MAX_TEXT_BYTES)));
+    found
 }
 
 fn read(flow: &Value, findings: &mut Findings<'_>) -> Option<Flow> {
