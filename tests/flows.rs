@@ -1,23 +1,18 @@
 //! Conversations that run: what is said to whom, what is captured, and where everybody ends.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bluetick::config::Secret;
 use bluetick::domain::outgoing::Choice;
-use bluetick::whatsapp::simulator::{Delays, Outcomes, Reply, Simulator, SimulatorSettings, Span, Webhooks};
-use sea_orm::{ConnectionTrait, Statement};
+use bluetick::whatsapp::simulator::{Outcomes, Simulator, SimulatorSettings};
 use serde_json::{Value, json};
 
 use crate::support::database::Database;
-use crate::support::model::Model;
-use crate::support::mortal::{Mortal, scale};
+use crate::support::survey::survey;
 use crate::support::trial::tests;
-use crate::support::wait::{soon, until};
+use crate::support::wait::until;
 use crate::support::webhook::{APP_SECRET, Webhook, text};
-use crate::support::workspace::{
-    CREATE_CONVERSATION, PUBLISH_VERSION, Workspace, id_of, inbound_flow, phone, recipients, wa_id,
-};
+use crate::support::workspace::{CREATE_CONVERSATION, PUBLISH_VERSION, Workspace, id_of, inbound_flow, phone, wa_id};
 
 tests! {
     on_both_databases: [
@@ -29,39 +24,7 @@ tests! {
         another_send_ends_a_session_and_a_stop_word_is_not_heard,
         a_message_that_comes_twice_is_heard_once,
         what_is_wrong_with_a_flow_is_told_at_its_place,
-        a_crowd_ends_where_the_model_says_however_often_the_server_is_killed,
     ],
-}
-
-/// A conversation with branches: buttons, texts, numbers, a list, a loop, an agent and two ends.
-fn survey() -> Value {
-    let retry = |text: &str| json!({ "text": text, "attempts": 2, "next": "agent" });
-    json!({ "start": "hello", "rating": "rate", "variables": ["first_name"], "steps": {
-        "hello": { "template": { "name": "survey", "language": "es", "parameters": ["{{first_name}}"],
-            "buttons": [{ "title": "Yes", "id": "yes" }, { "title": "No", "id": "no" }] }, "answer": {
-            "routes": [{ "when": { "button": "yes" }, "next": "name" }, { "when": { "button": "no" }, "next": "why" },
-                { "when": { "contains": "agent" }, "next": "agent" }],
-            "retry": retry("Please press a button, {{first_name}}.") } },
-        "why": { "text": "A pity. Why not?", "answer": {}, "next": "end" },
-        "name": { "text": "What is your name?", "answer": { "capture": { "variable": "name" },
-            "retry": retry("Your name, please.") }, "next": "age" },
-        "age": { "text": "How old are you, {{name}}?", "answer": { "capture": { "variable": "age", "type": "NUMBER" },
-            "routes": [{ "when": { "range": { "max": 17 } }, "next": "end" }],
-            "retry": retry("Your age as a number, please.") }, "next": "mail" },
-        "mail": { "text": "Your email?", "answer": { "capture": { "variable": "mail", "type": "EMAIL" },
-            "retry": retry("An email address, please.") }, "next": "intro" },
-        "intro": { "text": "Thank you, {{name}} ({{age}}).", "next": "size" },
-        "size": { "text": "Which size?", "list": { "button": "Sizes", "rows": [{ "title": "Small", "id": "s" },
-            { "title": "Large", "id": "l", "description": "For two" }] }, "answer": {
-            "capture": { "variable": "size", "type": "CHOICE" },
-            "routes": [{ "when": { "button": "s" }, "next": "rate" }], "retry": retry("Choose from the list.") },
-            "next": "rate" },
-        "rate": { "text": "How was it?", "buttons": [{ "title": "Good" }, { "title": "Bad" }], "final": true,
-            "answer": { "capture": { "variable": "rating", "type": "CHOICE" }, "retry": retry("Good or bad?") },
-            "farewell": "Bye {{first_name}}, you said {{rating}}." },
-        "end": { "text": "Anything else?", "final": true },
-        "agent": { "text": "A colleague will write to you.", "handover": true },
-    } })
 }
 
 /// What one person does in a survey, as the provider tells it.
@@ -213,7 +176,7 @@ async fn a_user_who_comes_back_begins_anew_and_an_old_version_is_finished(databa
 }
 
 /// An inbound flow that asks, and then leads on as this says.
-fn asks(question: &str, then: Value) -> Value {
+fn asks(question: &str, then: &Value) -> Value {
     json!({ "start": "ask", "steps": {
         "ask": { "text": question, "answer": { "capture": { "variable": "order" },
             "retry": { "text": "Which one?", "attempts": 1, "next": "end" } }, "next": "then" },
@@ -229,12 +192,12 @@ async fn inbound(database: Database, flow: Value) -> Talk {
 }
 
 async fn a_flow_leads_to_another_conversation_with_what_it_knows(database: Database) {
-    let talk = inbound(database, asks("Which order?", json!({ "text": "Fine.", "next": "end" }))).await;
+    let talk = inbound(database, asks("Which order?", &json!({ "text": "Fine.", "next": "end" }))).await;
     let (workspace, line) = (&talk.workspace, &talk.workspace.line);
     let flow = json!({ "start": "hi", "variables": ["order"], "steps": {
         "hi": { "text": "About {{order}}: how was it?", "final": true } } });
     let feedback = workspace.conversation_on(line, "Feedback", "INBOUND", flow).await;
-    let asking = asks("Which order?", json!({ "text": "Fine.", "jump": feedback }));
+    let asking = asks("Which order?", &json!({ "text": "Fine.", "jump": feedback }));
     let asking = json!({ "name": "Jumping", "direction": "INBOUND", "lineId": line.id, "flow": {
         "start": "ask", "steps": { "ask": asking["steps"]["ask"], "then": asking["steps"]["then"],
             "end": asking["steps"]["end"] } } });
@@ -260,7 +223,7 @@ async fn a_flow_leads_to_another_conversation_with_what_it_knows(database: Datab
 }
 
 async fn a_circle_of_jumps_ends(database: Database) {
-    let talk = inbound(database, asks("Which order?", json!({ "handover": true }))).await;
+    let talk = inbound(database, asks("Which order?", &json!({ "handover": true }))).await;
     let flow = |to: &str| {
         json!({ "start": "hi", "steps": { "hi": { "text": "Round", "next": "on",
         "answer": { "routes": [{ "when": { "equals": "end" }, "next": "end" }] } },
@@ -290,7 +253,7 @@ async fn a_circle_of_jumps_ends(database: Database) {
 }
 
 async fn a_session_in_which_nothing_is_said_expires_and_the_next_word_begins_anew(database: Database) {
-    let mut flow = asks("Which order?", json!({ "text": "Fine.", "next": "end" }));
+    let mut flow = asks("Which order?", &json!({ "text": "Fine.", "next": "end" }));
     flow["sessionMinutes"] = json!(30);
     let talk = inbound(database, flow).await;
     talk.writes("Hello").await;
@@ -305,7 +268,7 @@ async fn a_session_in_which_nothing_is_said_expires_and_the_next_word_begins_ane
 }
 
 async fn another_send_ends_a_session_and_a_stop_word_is_not_heard(database: Database) {
-    let talk = inbound(database, asks("Which order?", json!({ "text": "Fine.", "next": "end" }))).await;
+    let talk = inbound(database, asks("Which order?", &json!({ "text": "Fine.", "next": "end" }))).await;
     talk.writes("Hello").await;
     talk.hears("Which order?").await;
     let sent = talk.workspace.conversation_on(&talk.workspace.line, "Survey", "OUTBOUND", survey()).await;
@@ -328,7 +291,7 @@ async fn another_send_ends_a_session_and_a_stop_word_is_not_heard(database: Data
 }
 
 async fn a_message_that_comes_twice_is_heard_once(workspace: Workspace) {
-    let flow = asks("Which order?", json!({ "text": "Fine.", "next": "end" }));
+    let flow = asks("Which order?", &json!({ "text": "Fine.", "next": "end" }));
     let conversation = workspace.conversation_on(&workspace.line, "Asking", "INBOUND", flow).await;
     let at = workspace.server.clock.seconds();
     let say = |id: &str, words: &str| Webhook::of("1000").message(text(id, &wa_id(&phone(0)), words, at)).payload();
@@ -347,16 +310,16 @@ async fn what_is_wrong_with_a_flow_is_told_at_its_place(workspace: Workspace) {
     let elsewhere = workspace.conversation_on(&other, "Elsewhere", "INBOUND", inbound_flow()).await;
     let silent = workspace.conversation_on(&workspace.line, "Silent", "INBOUND", inbound_flow()).await;
     let conversation = workspace.conversation_on(&workspace.line, "Asking", "INBOUND", inbound_flow()).await;
-    let jump = |to: &str| asks("Which order?", json!({ "jump": to }));
+    let jump = |to: &str| asks("Which order?", &json!({ "jump": to }));
     for (flow, place, code) in [
         (jump(&elsewhere), "steps.then.jump", "INVALID"),
         (jump(&silent), "steps.then.jump", "INVALID"),
         (jump("conv_0193aaaaaaaaaaaaaaaaaaaaaaaaaaaa"), "steps.then.jump", "NOT_FOUND"),
         (jump("nowhere"), "steps.then.jump", "INVALID"),
-        (asks("{{nobody}}?", json!({ "next": "end" })), "steps.ask.text", "INVALID"),
-        (asks("?", json!({ "next": "lost" })), "steps.then.next", "INVALID"),
-        (asks("?", json!({ "nexts": "end" })), "steps.then.nexts", "INVALID"),
-        (asks(&"x".repeat(4_097), json!({ "next": "end" })), "steps.ask.text", "INVALID"),
+        (asks("{{nobody}}?", &json!({ "next": "end" })), "steps.ask.text", "INVALID"),
+        (asks("?", &json!({ "next": "lost" })), "steps.then.next", "INVALID"),
+        (asks("?", &json!({ "nexts": "end" })), "steps.then.nexts", "INVALID"),
+        (asks(&"x".repeat(4_097), &json!({ "next": "end" })), "steps.ask.text", "INVALID"),
     ] {
         let input = json!({ "conversationId": conversation, "flow": flow });
         let refused = workspace.api.ask_one(PUBLISH_VERSION, json!({ "input": input })).await;
@@ -388,181 +351,5 @@ fn obedient() -> SimulatorSettings {
         window: 1e9,
         outcomes,
         ..SimulatorSettings::default()
-    }
-}
-
-/// The provider of a crowd: people answer what they are asked, some of it wrongly.
-fn talkative() -> SimulatorSettings {
-    let reply = |contains: &str, texts: &[&str]| Reply {
-        contains: contains.to_owned(),
-        texts: texts.iter().map(|&text| text.to_owned()).collect(),
-        ..Reply::default()
-    };
-    let silent = |contains: &str| Reply { answered: Some(0.0), ..reply(contains, &[]) };
-    let replies = vec![
-        reply("survey", &["yes", "No", "an agent please", "what?"]),
-        reply("name", &["Ana", "Luis", "Ñandú"]),
-        reply("old are you", &["17", "42", "3,5", "old"]),
-        reply("age as a number", &["18", "young"]),
-        reply("email", &["ana@example.com", "a@b.co", "none of your business"]),
-        silent("Thank you"),
-        silent("Bye"),
-        silent("colleague"),
-    ];
-    let outcomes = Outcomes {
-        unreachable: 0.0,
-        undeliverable: 0.01,
-        withheld: 0.0,
-        failed: 0.0,
-        answered: 0.97,
-        reacted: 0.05,
-        by_button: 0.7,
-        slow: 0.05,
-        replies,
-        ..Outcomes::default()
-    };
-    SimulatorSettings {
-        speed: 40.0,
-        outcomes,
-        delays: Delays { answered: Span::new(2.0, 20.0), read: Span::new(1.0, 2.0), ..Delays::default() },
-        webhooks: Webhooks { duplicated: 0.1, late: 0.1, lateness: Span::new(0.5, 5.0), ..Webhooks::default() },
-        window: 1e9,
-        ..SimulatorSettings::default()
-    }
-}
-
-async fn a_crowd_ends_where_the_model_says_however_often_the_server_is_killed(mut mortal: Mortal) {
-    let (kills, users) = (scale("BLUETICK_TEST_KILLS", 3), scale("BLUETICK_TEST_USERS", 300));
-    let provider = mortal.provider(talkative(), 1_000).await;
-    let input = json!({ "name": "Survey", "direction": "OUTBOUND", "flow": survey() });
-    let made = mortal.workspace.api.change(CREATE_CONVERSATION, json!({ "input": input })).await;
-    let conversation = id_of(&made["conversation"]);
-    for first in (0..users).step_by(5_000) {
-        let mut people = recipients(first, 5_000.min(users - first));
-        for person in people.as_array_mut().unwrap() {
-            person["variables"] = json!([{ "name": "first_name", "value": "Eva" }]);
-        }
-        mortal.workspace.send(&conversation, people).await;
-    }
-    for kill in 0..kills {
-        let enough = provider.counters().calls + (users * 2 / (kills + kill)) as u64;
-        until("so many more are called", async || (provider.counters().calls >= enough).then_some(())).await;
-        mortal.process.kill();
-        mortal.start().await;
-    }
-    until("nothing is left to be said", async || {
-        soon("end of the webhooks", provider.settled()).await;
-        let waiting = mortal.workspace.server.database.count("SELECT count(*) FROM outbox").await;
-        (waiting == 0).then_some(())
-    })
-    .await;
-    soon("end of the webhooks", provider.settled()).await;
-    let talks = Talks::read(&mortal.workspace).await;
-    assert_eq!(talks.0.len(), users);
-    let flow = survey();
-    let (mut ends, mut unknown) = (BTreeMap::<String, usize>::new(), 0);
-    for (phone, talk) in &talks.0 {
-        let mut model = Model::new(&flow, BTreeMap::from([("first_name".to_owned(), "Eva".to_owned())]), false);
-        for (words, pressed) in &talk.heard {
-            model.hear(&flow, words.as_deref(), pressed.as_deref());
-        }
-        assert_eq!(talk.said, model.said, "{phone} heard {:?}", talk.heard);
-        assert_eq!(talk.step.as_deref().unwrap_or("hello"), model.step, "{phone}");
-        assert_eq!(talk.variables, model.variables, "{phone}");
-        assert_eq!((talk.status.as_str(), talk.finished), (model.status, model.finished), "{phone}");
-        for (message, is_unknown) in &talk.messages {
-            let times = provider.accepted_times(message);
-            assert!(times <= 1 && (times == 1 || *is_unknown), "{phone} was sent {message} {times} times");
-            unknown += usize::from(times == 0);
-        }
-        *ends.entry(format!("{} {}", model.step, model.status)).or_default() += 1;
-    }
-    assert_eq!((provider.counters().duplicates, provider.counters().given_up), (0, 0));
-    eprintln!("{kills} kills, {users} users, {unknown} messages of unknown outcome: {ends:?}");
-    assert!(ends.len() > 8, "the crowd is spread: {ends:?}");
-    mortal.assert_verified();
-}
-
-/// What happened to everybody, as the database has it.
-struct Talks(BTreeMap<String, Told>);
-
-#[derive(Default)]
-struct Told {
-    said: Vec<String>,
-    /// What the user said, in the order recorded.
-    heard: Vec<(Option<String>, Option<String>)>,
-    /// Our messages, and whether their outcome was never learnt.
-    messages: Vec<(String, bool)>,
-    variables: BTreeMap<String, String>,
-    step: Option<String>,
-    status: String,
-    finished: bool,
-}
-
-impl Talks {
-    async fn read(workspace: &Workspace) -> Self {
-        let db = workspace.server.database.connect().await;
-        let query = async |sql: &str| db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
-        let mut talks = BTreeMap::<String, Told>::new();
-        let deployments = "SELECT k.phone, d.finished_at, d.session_status, s.step FROM deployments d \
-            JOIN contacts k ON k.id = d.contact_id LEFT JOIN sessions s ON s.deployment_id = d.id";
-        for row in query(deployments).await.unwrap() {
-            let talk = talks.entry(row.try_get("", "phone").unwrap()).or_default();
-            let status: Option<i16> = row.try_get("", "session_status").unwrap();
-            let words = ["BOT", "AGENT", "RATING", "COMPLETED", "EXPIRED"];
-            talk.status = status.map_or("", |status| words[status as usize]).to_owned();
-            talk.finished = row.try_get::<Option<i64>>("", "finished_at").unwrap().is_some();
-            talk.step = row.try_get("", "step").unwrap();
-        }
-        let variables = "SELECT k.phone, v.name, v.value FROM variables v JOIN deployments d ON d.id = v.deployment_id \
-            JOIN contacts k ON k.id = d.contact_id";
-        for row in query(variables).await.unwrap() {
-            let talk = talks.get_mut(&row.try_get::<String>("", "phone").unwrap()).unwrap();
-            talk.variables.insert(row.try_get("", "name").unwrap(), row.try_get("", "value").unwrap());
-        }
-        // The log numbers what was recorded, also of the user's messages.
-        let messages = "SELECT k.phone, m.id, m.sender, m.kind, m.text, m.payload, m.unknown_at FROM messages m \
-            JOIN users u ON u.id = m.user_id JOIN contacts k ON k.id = u.contact_id \
-            ORDER BY m.revision, m.sender > 0, m.at, m.id";
-        for row in query(messages).await.unwrap() {
-            let talk = talks.get_mut(&row.try_get::<String>("", "phone").unwrap()).unwrap();
-            talk.add(
-                (row.try_get("", "sender").unwrap(), row.try_get("", "kind").unwrap()),
-                (row.try_get("", "text").unwrap(), row.try_get("", "payload").unwrap()),
-                (row.try_get("", "id").unwrap(), row.try_get::<Option<i64>>("", "unknown_at").unwrap().is_some()),
-            );
-        }
-        db.close().await.unwrap();
-        Self(talks)
-    }
-}
-
-impl Told {
-    fn add(
-        &mut self,
-        (sender, kind): (i16, i16),
-        (text, payload): (Option<String>, Option<String>),
-        (id, is_unknown): (uuid::Uuid, bool),
-    ) {
-        const REACTION: i16 = 11;
-        let payload: Option<Value> = payload.map(|payload| serde_json::from_str(&payload).unwrap());
-        match (sender, payload) {
-            (0, _) if kind == REACTION => {}
-            (0, payload) => {
-                let pressed = payload.and_then(|payload| {
-                    let id = if payload["id"].is_null() { &payload["payload"] } else { &payload["id"] };
-                    id.as_str().map(str::to_owned)
-                });
-                self.heard.push((text, pressed));
-            }
-            (3, payload) => {
-                self.said.push(format!("template {}", payload.unwrap()["name"].as_str().unwrap()));
-                self.messages.push((format!("msg_{}", id.simple()), is_unknown));
-            }
-            _ => {
-                self.said.push(text.unwrap_or_default());
-                self.messages.push((format!("msg_{}", id.simple()), is_unknown));
-            }
-        }
     }
 }

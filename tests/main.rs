@@ -33,6 +33,7 @@ mod deadlines;
 mod dispatch;
 mod erasure;
 mod events;
+mod flow_chaos;
 mod flows;
 mod history;
 mod hostile;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         dispatch::trials(),
         erasure::trials(),
         events::trials(),
+        flow_chaos::trials(),
         flows::trials(),
         history::trials(),
         hostile::trials(),

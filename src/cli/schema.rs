@@ -18,7 +18,7 @@ pub(super) struct Options {
 /// Prints a schema.
 pub(super) fn run(options: &Options) -> ExitCode {
     if options.flow {
-        say(&format!("{:#}", Flow::schema()));
+        say(format!("{:#}", Flow::schema()));
     } else {
         say(graphql::sdl().trim_end());
     }

@@ -14,6 +14,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod socket;
+pub(crate) mod survey;
 pub(crate) mod trial;
 pub(crate) mod wait;
 pub(crate) mod watcher;

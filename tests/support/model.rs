@@ -57,7 +57,7 @@ impl Model {
         }
         let name = self.step.clone();
         let step = &flow["steps"][&name];
-        self.status = if flow["rating"] == Value::from(name.as_str()) { "RATING" } else { "BOT" };
+        self.status = if flow["rating"] == name.as_str() { "RATING" } else { "BOT" };
         let Some((value, next)) = judge(&name, step, words, pressed) else {
             let retry = &step["answer"]["retry"];
             if retry.is_null() {
@@ -94,12 +94,12 @@ impl Model {
 
     fn go(&mut self, flow: &Value, name: &str) {
         let step = &flow["steps"][name];
-        self.step = name.to_owned();
+        name.clone_into(&mut self.step);
         self.invalid = 0;
         if !self.entered.iter().any(|known| known == name) {
             self.entered.push(name.to_owned());
         }
-        self.status = if flow["rating"] == Value::from(name) { "RATING" } else { "BOT" };
+        self.status = if flow["rating"] == name { "RATING" } else { "BOT" };
         self.speak(step);
         if !step["answer"].is_null() || step["final"] == Value::Bool(true) {
             return;

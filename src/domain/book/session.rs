@@ -143,8 +143,8 @@ impl Book {
     /// The figures of all funnels that changed, by how much.
     pub(super) fn funnel_moves(&mut self) -> funnel::Funnels {
         let mut moves = funnel::Funnels::new();
-        let moved: Vec<_> = self.touched.deployments.union(&self.touched.sessions).copied().collect();
-        for id in moved {
+        let touched: Vec<_> = self.touched.deployments.union(&self.touched.sessions).copied().collect();
+        for id in touched {
             let Some((deployment, flow)) =
                 self.deployments.get(&id).and_then(|one| Some((one, self.flows.get(&one.version)?)))
             else {

@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
     fn stand_in(&mut self, name: &str) -> Option<&'a Step> {
         let (place, step) = (self.flow.place(name)?, self.flow.steps.get(name)?);
         let state = &mut self.reaction.state;
-        state.step = name.to_owned();
+        name.clone_into(&mut state.step);
         state.since = self.at;
         state.invalid = 0;
         state.entered.add(place);

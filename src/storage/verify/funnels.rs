@@ -49,7 +49,9 @@ impl Verifier<'_> {
                 let (_, session) = rows::session_entry(session)?;
                 let sent = deployment.send_id.is_some();
                 let contribution = session.state.map(|state| Contribution::of(flow, &state, status, sent));
-                contribution.iter().for_each(|one| one.add_to(&mut counted, version, flow, 1));
+                if let Some(contribution) = contribution {
+                    contribution.add_to(&mut counted, version, flow, 1);
+                }
             }
         }
         counted.retain(|_, figures| !figures.is_empty());

@@ -197,8 +197,8 @@ proptest! {
         }
         for finding in check(&flow, Direction::Outbound).err().unwrap_or_default() {
             // The last part may be what is missing, or a key that is too much.
-            let parent = finding.path.iter().rev().skip(1).rev();
-            let parent = parent.fold(Some(&flow), |value, part| match value? {
+            let mut parent = finding.path.iter().rev().skip(1).rev();
+            let parent = parent.try_fold(&flow, |value, part| match value {
                 Value::Array(values) => values.get(part.parse::<usize>().ok()?),
                 value => value.get(part),
             });
