@@ -4,7 +4,7 @@
 //! for any number of users. How long answers took is counted by seconds rounded to two digits, so that a median is exact to
 //! those two digits and its counters are a few hundred at most.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::flow::Flow;
 use super::flow::engine::State;
@@ -88,11 +88,33 @@ impl StepFigures {
 }
 
 impl FunnelStep {
-    /// The share of those who entered that ended here; `None` if nobody entered.
-    #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits than a double has")]
-    pub fn left_share(&self) -> Option<f64> {
-        (self.figures.entered > 0).then(|| self.figures.left as f64 / self.figures.entered as f64)
+    /// The share of those who entered that went on from here; `None` if nobody entered.
+    pub fn answered_share(&self) -> Option<f64> {
+        self.share(self.figures.answered)
     }
+
+    /// The share of those who entered that ended here; `None` if nobody entered.
+    pub fn left_share(&self) -> Option<f64> {
+        self.share(self.figures.left)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits than a double has")]
+    fn share(&self, part: i64) -> Option<f64> {
+        (self.figures.entered > 0).then(|| part as f64 / self.figures.entered as f64)
+    }
+}
+
+/// The steps of a funnel in the order in which the flow can be walked, those included that nobody entered. Those that the flow
+/// does not know come last, as they come.
+pub fn in_order(flow: Option<&Flow>, steps: &[FunnelStep]) -> Vec<FunnelStep> {
+    let mut entered: HashMap<&str, &FunnelStep> = steps.iter().map(|step| (step.step.as_str(), step)).collect();
+    let nobody =
+        |step: &str| FunnelStep { step: step.to_owned(), figures: StepFigures::default(), median_seconds: None };
+    let walk = flow.map(Flow::walk).unwrap_or_default();
+    let mut order: Vec<_> =
+        walk.into_iter().map(|step| entered.remove(step).cloned().unwrap_or_else(|| nobody(step))).collect();
+    order.extend(steps.iter().filter(|step| entered.contains_key(step.step.as_str())).cloned());
+    order
 }
 
 /// Seconds rounded down to two digits, by which answers are counted.
@@ -130,6 +152,28 @@ mod tests {
         }
         let distinct: std::collections::BTreeSet<_> = (0..3_000_000).map(rounded).collect();
         assert!(distinct.len() < 500, "{}", distinct.len());
+    }
+
+    #[test]
+    fn steps_come_in_the_order_of_the_flow_and_unknown_ones_last() {
+        let flow = serde_json::json!({ "start": "b", "steps": {
+            "a": { "text": "A", "final": true }, "b": { "text": "B", "next": "c" }, "c": { "text": "C", "next": "a" },
+        } });
+        let flow: Flow = serde_json::from_value(flow).unwrap();
+        let step = |name: &str, entered| FunnelStep {
+            step: name.to_owned(),
+            figures: StepFigures { entered, answered: 1, left: 2 },
+            median_seconds: Some(3),
+        };
+        let known = [step("a", 4), step("b", 8), step("other", 9)];
+        let told = |flow| in_order(flow, &known).into_iter().map(|step| (step.step.clone(), step.figures.entered));
+        let told = |flow| told(flow).collect::<Vec<_>>();
+        let named =
+            |steps: &[(&str, i64)]| steps.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect::<Vec<_>>();
+        assert_eq!(told(Some(&flow)), named(&[("b", 8), ("c", 0), ("a", 4), ("other", 9)]));
+        assert_eq!(told(None), named(&[("a", 4), ("b", 8), ("other", 9)]));
+        assert_eq!((known[0].answered_share(), known[0].left_share()), (Some(0.25), Some(0.5)));
+        assert_eq!(step("a", 0).left_share(), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Version};
 use crate::domain::deployment::Deployment;
 use crate::domain::filter::UserFilter;
+use crate::domain::funnel::FunnelStep;
 use crate::domain::id::{ConversationId, DeploymentId, LineId, MessageId, SendId, SessionId, UserId, VersionId};
 use crate::domain::line::Line;
 use crate::domain::merge::Variables;
@@ -26,7 +27,7 @@ use crate::domain::tally::Tally;
 use crate::domain::user::User;
 use crate::storage::users::UserQuery;
 use crate::storage::{
-    Found, StorageError, Tenant, conversations, deployments, lines, messages, metrics, sends, sessions, users,
+    Found, StorageError, Tenant, conversations, deployments, funnels, lines, messages, metrics, sends, sessions, users,
     variables, versions,
 };
 
@@ -112,6 +113,8 @@ loaders! {
 
     /// Metrics of versions.
     metrics: VersionId => Arc<Metrics> = each metrics::find_many;
+    /// Funnels of versions, their steps by name.
+    funnels: VersionId => Arc<Vec<FunnelStep>> = each funnels::find_many;
     /// Names of the variables of versions.
     variable_names: VersionId => Vec<String> = plain versions::variable_names;
     /// Variables of users.

@@ -3,7 +3,7 @@
 //! A node reads what is new in a version once, however many clients watch it. Writers on this node wake the hub right after
 //! their commit. For commits of other nodes, a single statement polls the revisions of all versions that are watched here:
 //! there is no broker and no notification that could be lost. Metrics ([`metrics`], [`conversations`]) and sends ([`sends`]) are conflated to
-//! the latest. Changes ([`changes`]) are read from the log, from each client's own position, so a slow client falls behind
+//! the latest. Changes ([`changes`], [`sessions`]) are read from the log, from each client's own position, so a slow client falls behind
 //! and catches up but misses nothing, as long as the log reaches back ([`trim`]).
 //!
 //! May import `domain` and `storage`.
@@ -13,6 +13,7 @@ mod conversations;
 mod latest;
 mod metrics;
 mod sends;
+mod sessions;
 mod tail;
 mod trim;
 

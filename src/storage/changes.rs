@@ -108,6 +108,22 @@ pub async fn current_versions(db: &Database, conversations: &[ConversationId]) -
     Ok(current.into_iter().collect())
 }
 
+/// The newest versions of conversations, at most so many of each, with their present revisions.
+pub async fn newest_versions(
+    tenant: &Tenant,
+    conversations: &[ConversationId],
+    most: u32,
+) -> Result<Vec<(VersionId, i64)>, StorageError> {
+    let mut query = Query::of(tenant);
+    let among = query.among("conversations.id", conversations);
+    let sql = format!(
+        "SELECT versions.id, versions.revision FROM conversations \
+         JOIN versions ON versions.conversation_id = conversations.id AND versions.number > conversations.versions - {most} \
+         WHERE conversations.workspace_id = $1 AND {among}"
+    );
+    query.all(sql, |row| Ok((row.id()?, row.value()?))).await
+}
+
 fn read(row: &mut Row<'_>) -> Result<Change, StorageError> {
     Ok(Change {
         revision: row.value()?,

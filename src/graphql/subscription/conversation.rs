@@ -50,26 +50,35 @@ impl ConversationSubscription {
     ) -> Result<impl Stream<Item = Result<Fresh<Conversation>>>> {
         let every = read_every(every_ms.as_ref())?;
         let request = ctx.request()?;
-        let ids = match ids {
-            Some(ids) => find_all(ctx, &ids).await?,
-            None => newest(request).await?,
-        };
+        let ids = find_conversations(ctx, ids, "ids").await?;
         let measured = request.backend.hub.conversations(request.subscriber(), ids, every).map_err(ApiError::from);
         let frames = measured.and_then(async move |(id, metrics)| Ok(frame(request, id, metrics).await));
         Ok(until_error(frames))
     }
 }
 
+/// The conversations to follow: those that an argument names, or the workspace's newest.
+pub(super) async fn find_conversations(
+    ctx: &Context<'_>,
+    ids: Option<Vec<ID>>,
+    argument: &'static str,
+) -> Result<Vec<ConversationId>> {
+    match ids {
+        Some(ids) => find_all(ctx, &ids, argument).await,
+        None => newest(ctx.request()?).await,
+    }
+}
+
 /// The conversations with these ids, each once.
-async fn find_all(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<ConversationId>> {
+async fn find_all(ctx: &Context<'_>, ids: &[ID], argument: &'static str) -> Result<Vec<ConversationId>> {
     if ids.len() > MAX_CONVERSATIONS {
         let fault = format!("has {} ids; at most {MAX_CONVERSATIONS} conversations can be followed", ids.len());
-        return Err(ApiError::argument("ids", fault));
+        return Err(ApiError::argument(argument, fault));
     }
-    let place = Place::of("ids");
+    let place = Place::of(argument);
     let (mut known, mut found) = (HashSet::new(), Vec::with_capacity(ids.len()));
     for (index, id) in ids.iter().enumerate() {
-        let missing = ApiError::NotFound("conversation", "ids");
+        let missing = ApiError::NotFound("conversation", argument);
         let id = read_conversation_id(id, &place.item(index))?.ok_or_else(|| missing.clone())?;
         if known.insert(id) {
             found.push((id, missing));

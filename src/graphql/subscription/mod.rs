@@ -9,6 +9,7 @@ mod message;
 mod metrics;
 mod resume;
 mod send;
+mod session;
 mod user;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(crate) struct Subscription(
     user::UserSubscription,
     send::SendSubscription,
     message::MessageSubscription,
+    session::SessionSubscription,
 );
 
 /// The interval between frames if the client does not choose one, in milliseconds.

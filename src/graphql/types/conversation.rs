@@ -1,7 +1,9 @@
 //! Conversations.
 
 use async_graphql::{Context, Description, Enum, ID, Object};
+use futures_util::try_join;
 
+use super::funnel::VersionComparison;
 use super::line::Line;
 use super::metrics::Metrics;
 use super::send::Sends;
@@ -12,7 +14,7 @@ use crate::domain::conversation::ConversationFilter;
 use crate::domain::page::Cursors;
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
 use crate::graphql::context::ContextExt;
-use crate::graphql::error::Result;
+use crate::graphql::error::{ApiError, Result};
 use crate::graphql::given::Given;
 use crate::graphql::input::user::{UserFilter, UserOrder};
 use crate::graphql::lazy::Lazy;
@@ -102,7 +104,25 @@ impl Conversation {
         ctx: &Context<'_>,
         #[graphql(desc = "The version number, counting from 1.")] number: Given<i32>,
     ) -> Option<Result<Version>> {
-        self.find_version(ctx, &number).await.transpose()
+        self.find_version(ctx, &number, "number").await.transpose()
+    }
+
+    /// Two versions beside each other, step by step, to see what an edit has changed. A number that no version has is an error
+    /// with the code NOT_FOUND.
+    async fn compare_versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The number of the one version, such as the earlier.")] a: Given<i32>,
+        #[graphql(desc = "The number of the other version, whose shares are compared with those of `a`.")] b: Given<
+            i32,
+        >,
+    ) -> Result<VersionComparison> {
+        let find = async |number: &Given<i32>, name: &'static str| {
+            let version = self.find_version(ctx, number, name).await?;
+            version.ok_or(ApiError::NotFound("version", name))
+        };
+        let (a, b) = try_join!(find(&a, "a"), find(&b, "b"))?;
+        VersionComparison::of(ctx, a, b).await
     }
 
     /// The current version's metrics. For an earlier version, see `Version.metrics`.
@@ -143,8 +163,13 @@ impl Conversation {
 }
 
 impl Conversation {
-    async fn find_version(&self, ctx: &Context<'_>, number: &Given<i32>) -> Result<Option<Version>> {
-        let number = number.read(&Place::of("number"))?;
+    async fn find_version(
+        &self,
+        ctx: &Context<'_>,
+        number: &Given<i32>,
+        name: &'static str,
+    ) -> Result<Option<Version>> {
+        let number = number.read(&Place::of(name))?;
         let version = ctx.loaders()?.numbered_versions().load((self.0.key(), number)).await?;
         Ok(version.map(Version::from))
     }

@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod conversation;
 pub(crate) mod deployment;
 pub(crate) mod failure;
+pub(crate) mod funnel;
 pub(crate) mod inbound;
 pub(crate) mod line;
 pub(crate) mod message;

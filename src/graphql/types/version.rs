@@ -3,6 +3,7 @@
 use async_graphql::{Context, Description, ID, Object};
 
 use super::conversation::Conversation;
+use super::funnel::{FunnelStep, funnel_of};
 use super::metrics::Metrics;
 use super::user::{Users, page_of_users};
 use crate::domain;
@@ -60,6 +61,12 @@ impl Version {
     /// The version's metrics.
     async fn metrics(&self, ctx: &Context<'_>) -> Result<Metrics> {
         metrics_of(ctx, self.0.key()).await
+    }
+
+    /// How far the version's users get in its flow, step by step, in the order in which the flow can be walked from its
+    /// start. If the flow runs, steps that nobody entered are included.
+    async fn funnel(&self, ctx: &Context<'_>) -> Result<Vec<FunnelStep>> {
+        funnel_of(ctx, self).await
     }
 
     /// The version's users.

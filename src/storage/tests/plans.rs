@@ -87,6 +87,7 @@ async fn a_read_is_one_statement_whatever_the_number_of_keys(db: Database) {
             changes::after(tenant, new_key().into(), 0, 9),
             changes::revisions(db, &keys(count)),
             changes::current_versions(db, &keys(count)),
+            changes::newest_versions(tenant, &keys(count), 10),
         );
     }
 }
