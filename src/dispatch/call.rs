@@ -63,16 +63,8 @@ pub(super) enum News {
 
 /// Why a message is not sent at all, if there is a reason that is known before the call.
 pub(super) fn refusal(claimed: &Claimed) -> Option<FailureReason> {
-    match claimed {
-        _ if claimed.archived => Some(FailureReason::ConversationInactive),
-        _ if claimed.opted_out => Some(FailureReason::OptedOut),
-        _ if claimed.blocked => Some(FailureReason::BlockedContact),
-        _ if claimed.with_agent => Some(FailureReason::OpenAgentSession),
-        _ if claimed.out_of_window => Some(FailureReason::Policy),
-        _ if claimed.over_capacity => Some(FailureReason::TierCapacity),
-        _ if outgoing(claimed).is_none() => Some(FailureReason::TemplateParameters),
-        _ => None,
-    }
+    let unsendable = || outgoing(claimed).is_none().then_some(FailureReason::TemplateParameters);
+    claimed.refusal.or_else(unsendable)
 }
 
 /// Calls the provider and records its answer. If the process was suspended before this was polled, and the lease has ended

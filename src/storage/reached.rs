@@ -10,6 +10,7 @@ use super::outbox::Claimed;
 use super::query::Query;
 use super::{StorageError, dialect};
 use crate::domain::clock::Timestamp;
+use crate::domain::failure::FailureReason;
 use crate::domain::id::{ContactId, LineId, WorkspaceId};
 
 /// The time for which a contact counts.
@@ -34,16 +35,17 @@ pub(super) async fn count(
     let (total, mut known) = read(db, workspace, claimed, now.minus(WINDOW)).await?;
     let mut left = i64::from(most) - total;
     for one in claimed.iter_mut() {
-        if one.said || one.is_barred() || known.contains(&one.contact) {
+        if one.said || one.refusal.is_some() || known.contains(&one.contact) {
             continue;
         }
-        one.over_capacity = left <= 0;
-        if !one.over_capacity {
+        if left <= 0 {
+            one.refusal = Some(FailureReason::TierCapacity);
+        } else {
             left -= 1;
             known.insert(one.contact);
         }
     }
-    let reached = claimed.iter().filter(|one| !one.said && !one.is_barred() && !one.over_capacity);
+    let reached = claimed.iter().filter(|one| !one.said && one.refusal.is_none());
     let contacts: HashSet<ContactId> = reached.map(|one| one.contact).collect();
     let row = |contact| vec![Datum::id(workspace), Datum::id(contact), Datum::at(now)];
     Ok(REACHED.write(db, &contacts.into_iter().map(row).collect::<Vec<_>>()).await?)

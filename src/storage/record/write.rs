@@ -52,7 +52,7 @@ pub(in crate::storage) async fn book(
     variables(db, workspace, book, settlement).await?;
     people(db, workspace, book, settlement).await?;
     sessions(db, workspace, book, settlement).await?;
-    outbox::cancel(db, &settlement.canceled).await?;
+    outbox::remove(db, &settlement.canceled).await?;
     outbox::enqueue(db, workspace, &settlement.replies).await?;
     ledger::move_sends(db, workspace, &settlement.sends, now).await?;
     locked.append(db, workspace, &moves, &begun(book, settlement), now).await

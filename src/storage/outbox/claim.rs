@@ -1,26 +1,21 @@
-//! The outbox: messages that are still to be sent, or whose calls have no recorded outcome.
-//!
-//! Claiming does not lock a version. A transaction that claims messages renews the lease of the line first, so a node that
-//! was suspended and resumes finds that another one has taken the lease, and sends nothing. What a claim takes is told apart
-//! by the epoch of its lease, and only the owner of that epoch may queue it again.
+//! Claiming: what is due on a line, with everything that is needed to send it.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::leases::{self, Lease};
-use super::query::Query;
-use super::row::Row;
-use super::{Database, StorageError, dialect, reached};
-use crate::domain::book::{Reply, WINDOW};
+use crate::domain::book::WINDOW;
 use crate::domain::clock::Timestamp;
 use crate::domain::code::Coded;
+use crate::domain::failure::FailureReason;
 use crate::domain::id::{ContactId, LineId, MessageId, SendId, WorkspaceId};
 use crate::domain::message::MessageKind;
 use crate::domain::phone::Phone;
 use crate::domain::standing::SessionStatus;
+use crate::storage::leases::{self, Lease};
+use crate::storage::query::Query;
+use crate::storage::row::Row;
+use crate::storage::{Database, StorageError, dialect, reached};
 
 /// A line with messages to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +62,6 @@ pub struct Claim {
 
 /// A claimed message, with everything that is needed to send it.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a reason of its own not to send the message")]
 pub struct Claimed {
     /// The message's id, which is also the call's callback data.
     pub message: MessageId,
@@ -87,42 +81,10 @@ pub struct Claimed {
     pub phone: Option<Phone>,
     /// The provider's user id, used if there is no number.
     pub provider_user_id: Option<String>,
-    /// Whether the contact has opted out.
-    pub opted_out: bool,
-    /// Whether the provider lately named the contact as blocked.
-    pub blocked: bool,
-    /// Whether the conversation was archived.
-    pub archived: bool,
-    /// Whether the contact has an open session with an agent on the line.
-    pub with_agent: bool,
     /// Whether it is said in a session, rather than by a send.
     pub said: bool,
-    /// Whether it may not be sent because the contact has written nothing for a day.
-    pub out_of_window: bool,
-    /// Whether the workspace has reached as many different contacts as it may.
-    pub over_capacity: bool,
-}
-
-/// A claimed message that is queued again.
-#[derive(Debug, Clone, Copy)]
-pub struct Requeued {
-    /// The message.
-    pub message: MessageId,
-    /// Not to be sent before this time.
-    pub due_at: Timestamp,
-    /// How many attempts it has had; one that did not take place is none.
-    pub attempt: u32,
-}
-
-/// A message that was claimed long ago, and whose outcome is not recorded.
-#[derive(Debug, Clone, Copy)]
-pub struct Unanswered {
-    /// Its workspace.
-    pub workspace: WorkspaceId,
-    /// The message.
-    pub message: MessageId,
-    /// When it was claimed.
-    pub claimed_at: Timestamp,
+    /// Why it must not be sent, if there is a reason.
+    pub refusal: Option<FailureReason>,
 }
 
 /// What a claim requires of a line's row.
@@ -142,40 +104,16 @@ const MAX_TURNS: u32 = 1_000;
 /// The condition that something of a send may be sent.
 const OPEN: &str = "s.completed_at IS NULL AND s.canceled_at IS NULL AND s.paused_at IS NULL";
 
-const REQUEUED: Bulk = Bulk {
-    table: "outbox",
-    columns: &[
-        ("message_id", Kind::Uuid),
-        ("due_at", Kind::BigInt),
-        ("attempt", Kind::Int),
-        ("claimed_at", Kind::BigInt),
-        ("epoch", Kind::BigInt),
-    ],
-    key: "message_id",
-    on_conflict: OnConflict::Overwrite,
-};
-
-const REPLIES: Bulk = Bulk {
-    table: "outbox",
-    columns: &[
-        ("message_id", Kind::Uuid),
-        ("workspace_id", Kind::Uuid),
-        ("line_id", Kind::Uuid),
-        ("due_at", Kind::BigInt),
-        ("attempt", Kind::Int),
-        ("deployment_id", Kind::Uuid),
-        ("said_at", Kind::BigInt),
-    ],
-    key: "message_id",
-    on_conflict: OnConflict::Keep,
-};
-
-const ANNOUNCED: Bulk = Bulk {
-    table: "outbox",
-    columns: &[("message_id", Kind::Uuid), ("announced_at", Kind::BigInt)],
-    key: "message_id",
-    on_conflict: OnConflict::Overwrite,
-};
+/// The reasons not to send a message, in the order of the columns that tell them: its conversation was archived; the contact
+/// has opted out, was lately named as blocked, or has an open session with an agent on the line; or a message of a session
+/// that is no template comes too late.
+const REFUSALS: [FailureReason; 5] = [
+    FailureReason::ConversationInactive,
+    FailureReason::OptedOut,
+    FailureReason::BlockedContact,
+    FailureReason::OpenAgentSession,
+    FailureReason::Policy,
+];
 
 /// The lines on which something is due and that are not stopped, or are to be probed; and those whose last owner died.
 pub async fn lines_to_serve(db: &Database, now: Timestamp) -> Result<Vec<LineToServe>, StorageError> {
@@ -220,141 +158,6 @@ pub async fn claim(db: &Database, lease: Lease, terms: Terms) -> Result<Option<C
     }
     transaction.commit().await?;
     Ok(Some(Claim { messages_per_second, stopped, last_turn, messages }))
-}
-
-/// Removes messages whose outcome is recorded, or is left to be reported by webhooks.
-pub async fn settle(db: &Database, messages: &[MessageId]) -> Result<(), StorageError> {
-    let db = db.writer();
-    let mut query = Query::on(db);
-    let messages = query.among("message_id", messages);
-    query.execute(format!("DELETE FROM outbox WHERE {messages}")).await?;
-    Ok(())
-}
-
-/// Queues what is said in sessions.
-pub(super) async fn enqueue(
-    db: &DatabaseTransaction,
-    workspace: WorkspaceId,
-    replies: &[Reply],
-) -> Result<(), StorageError> {
-    let row = |reply: &Reply| {
-        vec![
-            Datum::id(reply.message),
-            Datum::id(workspace),
-            Datum::id(reply.line),
-            Datum::at(reply.at),
-            Datum::number(0),
-            Datum::id(reply.deployment),
-            Datum::at(reply.at),
-        ]
-    };
-    Ok(REPLIES.write(db, &replies.iter().map(row).collect::<Vec<_>>()).await?)
-}
-
-/// Notes which calls are about to be made, and which were not made after all.
-pub(super) async fn announce(
-    db: &DatabaseTransaction,
-    calls: &[(MessageId, Option<Timestamp>)],
-) -> Result<(), StorageError> {
-    let row = |(message, at): &(MessageId, Option<Timestamp>)| vec![Datum::id(*message), Datum::optional_time(*at)];
-    Ok(ANNOUNCED.overwrite(db, &calls.iter().map(row).collect::<Vec<_>>()).await?)
-}
-
-/// Which of these messages are claimed, each with the epoch of its claim. Their rows stay locked, so that nobody takes a
-/// message back while its call is being announced.
-pub(super) async fn held_claims(
-    db: &DatabaseTransaction,
-    messages: &[MessageId],
-) -> Result<HashSet<(MessageId, i64)>, StorageError> {
-    if messages.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let mut query = Query::on(db);
-    let (messages, lock) = (query.among("message_id", messages), dialect::for_update(query.backend()));
-    let sql = format!(
-        "SELECT message_id, epoch FROM outbox WHERE {messages} AND epoch IS NOT NULL ORDER BY message_id {lock}"
-    );
-    Ok(query.all(sql, |row| Ok((row.id()?, row.value()?))).await?.into_iter().collect())
-}
-
-/// Removes messages that were decided before their calls were announced. If one is claimed, its announcement is refused.
-pub(super) async fn cancel(db: &DatabaseTransaction, messages: &[MessageId]) -> Result<(), StorageError> {
-    let mut query = Query::on(db);
-    let messages = query.among("message_id", messages);
-    query.execute(format!("DELETE FROM outbox WHERE {messages}")).await?;
-    Ok(())
-}
-
-/// Queues messages again that were claimed under a lease and were not sent. Those that another node has taken over since are
-/// left alone.
-pub async fn requeue(db: &Database, lease: Lease, requeued: &[Requeued]) -> Result<(), StorageError> {
-    let transaction = db.begin().await?;
-    let mut query = Query::on(&transaction);
-    let messages = query.among("message_id", &requeued.iter().map(|one| one.message).collect::<Vec<_>>());
-    let (epoch, lock) = (query.bind(lease.epoch), dialect::for_update(query.backend()));
-    let sql = format!("SELECT message_id FROM outbox WHERE {messages} AND epoch = {epoch} ORDER BY message_id {lock}");
-    let ours: Vec<MessageId> = query.ids(sql).await?;
-    let row = |one: &Requeued| {
-        let attempt = Datum::number(one.attempt);
-        vec![Datum::id(one.message), Datum::at(one.due_at), attempt, Datum::Number(None), Datum::Number(None)]
-    };
-    let rows: Vec<_> = requeued.iter().filter(|one| ours.contains(&one.message)).map(row).collect();
-    REQUEUED.overwrite(&transaction, &rows).await?;
-    Ok(transaction.commit().await?)
-}
-
-/// Queues again what an earlier owner of the lease had claimed and certainly did not send, since it had not announced the
-/// call. Whatever it had announced may have been sent.
-///
-/// The rows are locked first and looked at then, so that an announcement that commits meanwhile is seen, and one that comes
-/// later finds the claim gone.
-pub async fn take_back(db: &Database, lease: Lease) -> Result<(), StorageError> {
-    let transaction = db.begin().await?;
-    let mut query = Query::on(&transaction);
-    let (line, epoch, lock) = (query.bind(lease.line.0), query.bind(lease.epoch), dialect::for_update(query.backend()));
-    let sql = format!(
-        "SELECT message_id FROM outbox WHERE line_id = {line} AND epoch < {epoch} AND claimed_at IS NOT NULL \
-         ORDER BY message_id {lock}"
-    );
-    let claimed: Vec<MessageId> = query.ids(sql).await?;
-    let mut query = Query::on(&transaction);
-    let claimed = query.among("message_id", &claimed);
-    let sql = format!(
-        "UPDATE outbox SET claimed_at = NULL, epoch = NULL, attempt = attempt - 1 WHERE {claimed} \
-         AND announced_at IS NULL AND EXISTS (SELECT 1 FROM messages m WHERE m.id = outbox.message_id \
-           AND m.refused_at IS NULL AND m.failed_at IS NULL AND m.unknown_at IS NULL)"
-    );
-    query.execute(sql).await?;
-    Ok(transaction.commit().await?)
-}
-
-/// Removes messages that were claimed before `since` and whose unknown outcome is recorded.
-pub async fn give_up(db: &Database, messages: &[MessageId], since: Timestamp) -> Result<(), StorageError> {
-    let db = db.writer();
-    let mut query = Query::on(db);
-    let (messages, since) = (query.among("message_id", messages), query.bind(since.micros()));
-    query.execute(format!("DELETE FROM outbox WHERE {messages} AND claimed_at <= {since}")).await?;
-    Ok(())
-}
-
-/// Up to `limit` messages that were claimed before `since`, whose calls were announced, and whose outcome is not recorded.
-/// What was not announced was not sent, and whoever takes the lease queues it again.
-pub async fn unanswered(db: &Database, since: Timestamp, limit: u32) -> Result<Vec<Unanswered>, StorageError> {
-    let mut query = Query::anywhere(db);
-    let since = query.bind(since.micros());
-    let sql = format!(
-        "SELECT workspace_id, message_id, claimed_at FROM outbox WHERE claimed_at <= {since} \
-         AND announced_at IS NOT NULL ORDER BY claimed_at LIMIT {limit}"
-    );
-    query.all(sql, |row| Ok(Unanswered { workspace: row.id()?, message: row.id()?, claimed_at: row.time()? })).await
-}
-
-/// Up to `limit` messages of a send that wait in the outbox.
-pub async fn waiting(db: &Database, send: SendId, limit: u32) -> Result<Vec<MessageId>, StorageError> {
-    let mut query = Query::anywhere(db);
-    let send = query.bind(send.0);
-    let sql = format!("SELECT message_id FROM outbox WHERE send_id = {send} AND claimed_at IS NULL LIMIT {limit}");
-    query.ids(sql).await
 }
 
 async fn state(db: &DatabaseTransaction, line: LineId, now: Timestamp) -> Result<State, StorageError> {
@@ -447,11 +250,11 @@ async fn calls(db: &impl ConnectionTrait, ids: &[MessageId], terms: &Terms) -> R
                  AND a.line_id = o.line_id AND a.began_at IS NOT NULL";
     let sql = format!(
         "SELECT o.message_id, o.claimed_at, o.attempt, m.kind, m.text, m.payload, k.id, k.phone, \
-           k.provider_user_id, k.opted_out_at IS NOT NULL, coalesce(k.blocked_at >= {blocked}, FALSE), \
-           o.said_at IS NULL AND c.archived_at IS NOT NULL, \
+           k.provider_user_id, o.said_at IS NOT NULL, o.said_at IS NULL AND c.archived_at IS NOT NULL, \
+           k.opted_out_at IS NOT NULL, coalesce(k.blocked_at >= {blocked}, FALSE), \
            o.said_at IS NULL AND EXISTS ({begun} AND a.session_status = {agent} \
              AND (a.session_at >= {agents} OR u.activity_at >= {agents})), \
-           o.said_at IS NOT NULL, o.said_at IS NOT NULL AND m.kind <> {template} \
+           o.said_at IS NOT NULL AND m.kind <> {template} \
              AND NOT EXISTS ({begun} AND u.activity_at >= {window}) \
          FROM outbox o JOIN messages m ON m.id = o.message_id \
          JOIN deployments d ON d.id = m.deployment_id JOIN contacts k ON k.id = d.contact_id \
@@ -459,13 +262,6 @@ async fn calls(db: &impl ConnectionTrait, ids: &[MessageId], terms: &Terms) -> R
          WHERE {ids} ORDER BY o.said_at IS NULL, o.due_at, o.message_id"
     );
     query.all(sql, claimed).await
-}
-
-impl Claimed {
-    /// Whether it is known that the contact must not be sent to.
-    pub(super) const fn is_barred(&self) -> bool {
-        self.opted_out || self.blocked || self.archived || self.with_agent
-    }
 }
 
 fn claimed(row: &mut Row<'_>) -> Result<Claimed, StorageError> {
@@ -479,14 +275,19 @@ fn claimed(row: &mut Row<'_>) -> Result<Claimed, StorageError> {
         contact: row.id()?,
         phone: row.value::<Option<String>>()?.map(Phone::stored),
         provider_user_id: row.value()?,
-        opted_out: row.value()?,
-        blocked: row.value()?,
-        archived: row.value()?,
-        with_agent: row.value()?,
         said: row.value()?,
-        out_of_window: row.value()?,
-        over_capacity: false,
+        refusal: refusal(row)?,
     })
+}
+
+/// The first of the reasons not to send a message, of which each has a column.
+fn refusal(row: &mut Row<'_>) -> Result<Option<FailureReason>, StorageError> {
+    let mut refusal = None;
+    for reason in REFUSALS {
+        let holds = row.value::<bool>()?;
+        refusal = refusal.or(holds.then_some(reason));
+    }
+    Ok(refusal)
 }
 
 fn rate(stored: i32) -> Result<u32, StorageError> {
