@@ -14,9 +14,9 @@ use crate::support::server::Server;
 use crate::support::socket::Socket;
 use crate::support::trial::tests;
 use crate::support::workspace::{
-    ARCHIVE_CONVERSATION, CANCEL_SEND, CREATE_CONVERSATION, CREATE_LINE, PAUSE_SEND, PUBLISH_VERSION, Person,
-    RECORD_FACTS, RESUME_LINE, RESUME_SEND, RETRY_SEND, SEND_CONVERSATION, UPDATE_LINE, Workspace, flow, id_of,
-    recipients,
+    ARCHIVE_CONVERSATION, ASSIGN_SESSION, CANCEL_SEND, CLOSE_SESSION, CREATE_CONVERSATION, CREATE_LINE, PAUSE_SEND,
+    PUBLISH_VERSION, Person, RECORD_FACTS, RESUME_LINE, RESUME_SEND, RETRY_SEND, SEND_AGENT_MESSAGE, SEND_CONVERSATION,
+    UPDATE_LINE, Workspace, flow, id_of, recipients,
 };
 
 tests! {
@@ -209,7 +209,8 @@ async fn a_token_that_only_reads_changes_nothing(workspace: Workspace) {
     let conversation = workspace.conversation("Welcome").await;
     let reader = workspace.server.client("acme", "read").await;
     let send = workspace.send(&conversation, json!([{ "phone": "+12" }])).await;
-    for (mutation, variables) in changes(&conversation, &workspace.line.id, &send) {
+    let session = workspace.people(&conversation).await[0].deployment.replace("dep_", "sess_");
+    for (mutation, variables) in changes(&conversation, &workspace.line.id, &send, &session) {
         assert_eq!(reader.refusal(mutation, variables).await.code, "FORBIDDEN", "{mutation}");
     }
     assert_eq!(workspace.users(&conversation, "id").await.len(), 1);
@@ -252,7 +253,7 @@ async fn another_workspaces_things_cannot_be_changed(workspace: Workspace) {
     let stranger = workspace.server.client("stranger", "admin").await;
     let creates_line = 1;
     for (mutation, variables) in
-        changes(&things.conversation, &things.line, &things.send).into_iter().skip(creates_line)
+        changes(&things.conversation, &things.line, &things.send, &things.session).into_iter().skip(creates_line)
     {
         let payload = stranger.ask_one(mutation, variables).await;
         assert_eq!(payload["userErrors"][0]["code"], "NOT_FOUND", "{mutation}: {payload}");
@@ -280,6 +281,7 @@ async fn another_workspaces_things_cannot_be_followed(workspace: Workspace) {
             &things.conversation,
         ),
         ("subscription($id: ID!) { sendProgress(sendId: $id) { state } }", &things.send),
+        ("subscription($id: ID!) { sessionChanged(conversationIds: [$id]) { id } }", &things.conversation),
         ("subscription($id: ID!) { messageAdded(userId: $id) { id } }", &things.person.user),
     ] {
         let refusal = stranger.subscribe(subscription, json!({ "id": id })).await.refusal().await;
@@ -306,6 +308,7 @@ pub(crate) struct Things {
     pub(crate) conversation: String,
     version: String,
     send: String,
+    session: String,
     person: Person,
 }
 
@@ -316,11 +319,16 @@ impl Things {
         let document =
             "query($id: ID!) { conversation(id: $id) { currentVersion { id } } viewer { workspace { id } } }";
         let found = workspace.api.ask(document, json!({ "id": conversation })).await;
+        let person = workspace.people(&conversation).await.remove(0);
+        let now = workspace.server.clock.now().to_string();
+        let session = json!({ "deploymentId": person.deployment, "sessionStatus": "AGENT", "at": now });
+        workspace.record(json!([{ "session": session }])).await;
         Self {
             workspace: id_of(&found["viewer"]["workspace"]),
             line: workspace.line.id.clone(),
             version: id_of(&found["conversation"]["currentVersion"]),
-            person: workspace.people(&conversation).await.remove(0),
+            session: person.deployment.replace("dep_", "sess_"),
+            person,
             conversation,
             send,
         }
@@ -328,8 +336,8 @@ impl Things {
 
     /// The ids of all.
     pub(crate) fn all(&self) -> Vec<&str> {
-        let Self { workspace, line, conversation, version, send, person } = self;
-        vec![workspace, line, conversation, version, send, &person.user, &person.deployment, &person.message]
+        let Self { workspace, line, conversation, version, send, session, person } = self;
+        vec![workspace, line, conversation, version, send, session, &person.user, &person.deployment, &person.message]
     }
 }
 
@@ -343,8 +351,8 @@ impl Workspace {
     }
 }
 
-/// Every mutation, about a conversation, a line and a send.
-fn changes(conversation: &str, line: &str, send_id: &str) -> Vec<(&'static str, Value)> {
+/// Every mutation, about a conversation, a line, a send and a session.
+fn changes(conversation: &str, line: &str, send_id: &str, session: &str) -> Vec<(&'static str, Value)> {
     let new_line = json!({ "phone": "+12025550124", "phoneNumberId": "2000", "name": "Another" });
     let new = json!({ "name": "Another", "direction": "OUTBOUND", "lineId": line, "flow": flow() });
     let version = json!({ "conversationId": conversation, "flow": flow() });
@@ -363,6 +371,9 @@ fn changes(conversation: &str, line: &str, send_id: &str) -> Vec<(&'static str, 
         (RETRY_SEND, json!({ "id": send_id })),
         (UPDATE_LINE, json!({ "input": { "id": line, "name": "Renamed" } })),
         (RESUME_LINE, json!({ "id": line })),
+        (ASSIGN_SESSION, json!({ "id": session, "agent": "Eve" })),
+        (SEND_AGENT_MESSAGE, json!({ "input": { "sessionId": session, "text": "Hi" } })),
+        (CLOSE_SESSION, json!({ "id": session })),
         (RECORD_FACTS, json!({ "facts": [{ "message": fact }] })),
     ]
 }

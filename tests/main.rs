@@ -52,6 +52,7 @@ mod record_facts;
 mod retries;
 mod send_control;
 mod sends;
+mod sessions;
 mod statements;
 mod subscriptions;
 mod support;
@@ -97,6 +98,7 @@ fn main() -> ExitCode {
         retries::trials(),
         send_control::trials(),
         sends::trials(),
+        sessions::trials(),
         statements::trials(),
         subscriptions::trials(),
         uploads::trials(),

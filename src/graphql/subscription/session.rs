@@ -52,8 +52,13 @@ impl SessionSubscription {
 
 /// Whether a change is one of a session, or adds a message to one in which an agent follows what is said.
 fn tells_of_session(change: &Change) -> bool {
-    let with_agent = change.after.session_status == Some(SessionStatus::Agent);
-    change.kinds.has(ChangeKind::Session) || with_agent && change.kinds.has(ChangeKind::Message)
+    let told = |kind| change.kinds.has(kind);
+    match change.after.session_status {
+        // A session that begins with its deployment is no change of what there was.
+        Some(_) if told(ChangeKind::Session) || told(ChangeKind::Deployed) => true,
+        Some(SessionStatus::Agent) => told(ChangeKind::Message),
+        _ => false,
+    }
 }
 
 /// The session of the user who changed, if it is asked for.

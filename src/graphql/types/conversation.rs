@@ -108,7 +108,7 @@ impl Conversation {
     }
 
     /// Two versions beside each other, step by step, to see what an edit has changed. A number that no version has is an error
-    /// with the code NOT_FOUND.
+    /// with the code `NOT_FOUND`.
     async fn compare_versions(
         &self,
         ctx: &Context<'_>,
