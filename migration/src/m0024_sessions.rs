@@ -27,6 +27,8 @@ pub(crate) const STEP: Step = Step {
             ON sessions (expires_at) WHERE expires_at IS NOT NULL;
         CREATE INDEX deployments_workspace_id_session_at_id_idx
             ON deployments (workspace_id, session_at, id) WHERE session_status IS NOT NULL;
+        CREATE INDEX deployments_workspace_id_session_status_session_at_id_idx
+            ON deployments (workspace_id, session_status, session_at, id) WHERE session_status IS NOT NULL;
 
         CREATE TABLE funnel (
             version_id uuid NOT NULL REFERENCES versions,
@@ -65,6 +67,7 @@ pub(crate) const STEP: Step = Step {
         ALTER TABLE outbox DROP COLUMN announced_at;
         DROP TABLE funnel_times;
         DROP TABLE funnel;
+        DROP INDEX deployments_workspace_id_session_status_session_at_id_idx;
         DROP INDEX deployments_workspace_id_session_at_id_idx;
         DROP TABLE sessions;
     ",

@@ -125,7 +125,7 @@ pub async fn lines_to_serve(db: &Database, now: Timestamp) -> Result<Vec<LineToS
          WHERE (l.stopped_at IS NULL OR l.probe_at <= {now}) AND NOT l.external AND l.id IN (SELECT c.line_id FROM sends s \
            JOIN conversations c ON c.id = s.conversation_id WHERE {OPEN} AND EXISTS (SELECT 1 FROM outbox o \
              WHERE o.send_id = s.id AND o.claimed_at IS NULL AND o.due_at <= {now})) \
-         OR (l.stopped_at IS NULL OR l.probe_at <= {now}) AND l.id IN (SELECT line_id FROM outbox \
+         OR (l.stopped_at IS NULL OR l.probe_at <= {now}) AND NOT l.external AND l.id IN (SELECT line_id FROM outbox \
            WHERE said_at IS NOT NULL AND claimed_at IS NULL AND due_at <= {now}) \
          OR l.id IN (SELECT line_id FROM leases WHERE expires_at > 0 AND expires_at <= {clock})"
     );
