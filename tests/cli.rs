@@ -396,7 +396,7 @@ async fn the_demo_shows_what_it_promises() {
     let printed = demo.printed();
     let lines = printed.lines().filter(|line| line.starts_with("{ ") || line.starts_with("subscription "));
     let (live, asked): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("subscription "));
-    assert_eq!((live.len(), asked.len()), (1, 2), "three queries worth pasting: {printed}");
+    assert_eq!((live.len(), asked.len()), (1, 3), "four queries worth pasting: {printed}");
     let client = Client::new(&url, &token);
     for query in asked {
         client.ask(query, json!({})).await;
@@ -409,6 +409,14 @@ async fn the_demo_shows_what_it_promises() {
     assert!(conversations.iter().any(|one| one["versions"]["totalCount"] == 3 && one["metrics"]["totalUsers"] == 60));
     let inbound = |one: &&Value| one["direction"] == "INBOUND";
     assert!(conversations.iter().find(inbound).unwrap()["metrics"]["totalUsers"].is_i64());
+    until("its users talk, and its agents with them", async || {
+        let document = "{ bot: sessions(filter: { status: [BOT, RATING, COMPLETED] }) { totalCount }
+            agent: sessions(filter: { agent: \"Carla\" }) { totalCount } }";
+        let found = client.ask(document, json!({})).await;
+        let some = |name: &str| found[name]["totalCount"].as_i64() > Some(0);
+        (some("bot") && some("agent")).then_some(())
+    })
+    .await;
     demo.terminate();
     assert!(demo.ended().await.success());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");

@@ -24,6 +24,7 @@ tests! {
         another_send_ends_a_session_and_a_stop_word_is_not_heard,
         a_message_that_comes_twice_is_heard_once,
         what_is_wrong_with_a_flow_is_told_at_its_place,
+        the_first_answer_after_a_jump_is_a_response,
     ],
 }
 
@@ -172,6 +173,33 @@ async fn a_user_who_comes_back_begins_anew_and_an_old_version_is_finished(databa
         (talk.of_version(2).await[0]["deployments"]["totalCount"] == 2).then_some(())
     })
     .await;
+    assert_eq!(talk.workspace.server.differences().await, []);
+}
+
+async fn the_first_answer_after_a_jump_is_a_response(database: Database) {
+    let (workspace, provider) = Workspace::with_provider(database, obedient()).await;
+    let rate = json!({ "start": "rate", "steps": { "rate": { "text": "How was it?", "final": true } } });
+    let feedback = workspace.conversation_on(&workspace.line, "Feedback", "INBOUND", rate).await;
+    let support = json!({ "start": "ask", "steps": {
+        "ask": { "text": "Which order?", "answer": { "routes": [{ "when": { "equals": "none" }, "next": "end" }] },
+            "next": "jump" },
+        "end": { "text": "Anything else?", "final": true },
+        "jump": { "jump": feedback } } });
+    let support = workspace.conversation_on(&workspace.line, "Support", "INBOUND", support).await;
+    let talk = Talk { workspace, conversation: support, provider };
+    talk.writes("Hello").await;
+    talk.hears("Which order?").await;
+    talk.writes("7").await;
+    let responses = async || talk.workspace.metrics(&feedback).await["responses"].as_i64().unwrap();
+    until("the feedback is asked for", async || {
+        (talk.workspace.metrics(&feedback).await["totalUsers"] == 1).then_some(())
+    })
+    .await;
+    assert_eq!(responses().await, 0);
+    // The provider counts in seconds, and this one is to be later than the question.
+    talk.workspace.server.clock.advance(Duration::from_secs(2));
+    talk.writes("Good").await;
+    until("the answer counts", async || (responses().await == 1).then_some(())).await;
     assert_eq!(talk.workspace.server.differences().await, []);
 }
 

@@ -13,6 +13,7 @@ mod database;
 mod dispatch;
 mod drive;
 mod figures;
+mod flows;
 mod ingest;
 mod limit;
 mod options;
@@ -23,6 +24,7 @@ mod reads;
 mod report;
 mod requests;
 mod seed;
+mod stage;
 mod swarm;
 mod watch;
 mod world;
@@ -72,6 +74,9 @@ async fn measure(options: &Options) -> Result<()> {
         }
         if options.wants(options::Part::Dispatch) {
             dispatch::run(kind, options, &mut table).await?;
+        }
+        if options.wants(options::Part::Flows) {
+            flows::run(kind, options, &mut table).await?;
         }
         if options.wants(options::Part::Swarm) {
             swarm::run(kind, options, &mut table).await?;

@@ -47,8 +47,14 @@ pub(crate) struct Options {
     /// Clients that poll the same figures instead, once a second.
     #[arg(long, default_value_t = 1_000)]
     pub(crate) swarm_pollers: usize,
+    /// Users who are in a conversation at once, and answer once a second.
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) flow_users: u64,
+    /// For how many seconds they answer. Beyond some 45 the server holds replies back, as WhatsApp wants it for one user.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) flow_seconds: u64,
     /// Only these parts.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "reads,watch,ingest,dispatch,swarm")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "reads,watch,ingest,dispatch,flows,swarm")]
     pub(crate) only: Vec<Part>,
     /// Recount everything with Bluetick's own `verify` at the end.
     #[arg(long)]
@@ -82,6 +88,8 @@ pub(crate) enum Part {
     Ingest,
     /// Sending.
     Dispatch,
+    /// Conversations.
+    Flows,
     /// Thousands of sockets that watch while facts arrive.
     Swarm,
 }

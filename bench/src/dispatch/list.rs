@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::Stage;
+use super::Sending;
 use crate::Result;
 use crate::options::Options;
 use crate::process::Server;
@@ -20,19 +20,19 @@ const ROWS_AT_ONCE: u64 = 2_000;
 
 /// Uploads a list to a conversation that is scheduled far ahead, so that nothing of it is sent meanwhile.
 pub(super) async fn run(
-    stage: &mut Stage,
+    sending: &mut Sending,
     conversations: &[String],
     options: &Options,
     table: &mut Table,
 ) -> Result<()> {
     let Some(conversation) = conversations.first().filter(|_| options.list_rows > 0) else { return Ok(()) };
     // A node of its own takes the list in, so that its memory shows what the list needs.
-    let node = Server::bluetick(&stage.database.url, stage.database.name.as_deref()).await?;
+    let node = Server::bluetick(&sending.stage.database.url, sending.stage.database.name.as_deref()).await?;
     let begin = Instant::now();
-    let send = upload(stage, node.address, conversation, options.list_rows).await?;
+    let send = upload(sending, node.address, conversation, options.list_rows).await?;
     let (uploaded, memory) = (begin.elapsed(), peak_megabytes(node.id())?);
     say(format!("  a list of {} rows: taken in within {uploaded:?}, {memory:.0} MB at the peak", options.list_rows));
-    while state(stage, &send).await? == "PREPARING" {
+    while state(sending, &send).await? == "PREPARING" {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let prepared = begin.elapsed();
@@ -45,12 +45,12 @@ pub(super) async fn run(
 }
 
 /// Posts a list as it is generated, and returns the send's id.
-async fn upload(stage: &mut Stage, address: SocketAddr, conversation: &str, rows: u64) -> Result<String> {
+async fn upload(sending: &mut Sending, address: SocketAddr, conversation: &str, rows: u64) -> Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     let head = format!(
         "POST /sends?conversationId={conversation}&scheduledAt=2090-01-01T00:00:00Z HTTP/1.1\r\nhost: bench\r\n\
          authorization: Bearer {}\r\ncontent-type: text/csv\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n",
-        stage.token
+        sending.stage.token
     );
     stream.write_all(head.as_bytes()).await?;
     write_chunk(&mut stream, "phone,first_name,city\n").await?;
@@ -59,7 +59,7 @@ async fn upload(stage: &mut Stage, address: SocketAddr, conversation: &str, rows
         let count = left.min(ROWS_AT_ONCE);
         let mut piece = String::new();
         for _ in 0..count {
-            let phone = stage.phone();
+            let phone = sending.phone();
             writeln!(piece, "+{phone},Name {phone},\"Bogotá, D.C.\"")?;
         }
         write_chunk(&mut stream, &piece).await?;
@@ -79,8 +79,8 @@ async fn write_chunk(stream: &mut TcpStream, piece: &str) -> Result<()> {
     Ok(())
 }
 
-async fn state(stage: &mut Stage, send: &str) -> Result<String> {
-    let found = stage.ask("query($id: ID!) { send(id: $id) { state } }", &json!({ "id": send })).await?;
+async fn state(sending: &mut Sending, send: &str) -> Result<String> {
+    let found = sending.stage.ask("query($id: ID!) { send(id: $id) { state } }", &json!({ "id": send })).await?;
     Ok(found.pointer("/send/state").and_then(Value::as_str).unwrap_or_default().to_owned())
 }
 

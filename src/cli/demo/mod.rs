@@ -1,8 +1,12 @@
-//! `bluetick demo`: a server, a simulated provider and a send in progress, with nothing to set up.
+//! `bluetick demo`: a server, a simulated provider and conversations in progress, with nothing to set up.
 //!
-//! Everything is real but the provider: the demo talks to its own server over HTTP, as any client would.
+//! Everything is real but the provider and its users: the demo, and its agents, talk to its own server over HTTP, as any
+//! client would.
 
+mod agents;
 mod client;
+mod crowd;
+mod flows;
 mod story;
 
 use std::path::PathBuf;
@@ -52,12 +56,14 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<ExitCode
     let server = Server::start(listener, settings, Arc::new(SystemClock)).await?;
     let token = auth::create_token(&server.database, &SystemClock, WORKSPACE, Scopes::ALL).await?;
     let client = Client::new(&format!("http://{}", server.address), token.token.expose())?;
-    let send = story::tell(&client, &simulator, options.users).await?;
+    let send = story::tell(&client, options.users).await?;
     introduce(&server, token.token.expose(), &send);
     tokio::select! {
         () = signal::ended() => {}
         () = time_over(options.seconds) => {}
         failed = show_progress(&client, &send) => failed?,
+        failed = agents::work(&client) => failed?,
+        () = crowd::write(&simulator, story::LINE, &story::NAMES) => {}
     }
     server.shutdown().await;
     simulator.shutdown().await;
@@ -73,11 +79,7 @@ async fn free_listener(address: &str) -> Result<TcpListener, Failure> {
 }
 
 async fn start_simulator(server: &TcpListener) -> Result<Simulator, Failure> {
-    let settings = SimulatorSettings {
-        webhook_url: Some(format!("http://{}/webhooks/whatsapp", server.local_addr()?)),
-        speed: 2.0,
-        ..SimulatorSettings::default()
-    };
+    let settings = crowd::settings(format!("http://{}/webhooks/whatsapp", server.local_addr()?));
     Ok(Simulator::start(listen("127.0.0.1:0").await?, settings, Arc::new(SystemClock))?)
 }
 
@@ -98,7 +100,9 @@ fn demo_settings(
 
 fn introduce(server: &Server, token: &str, send: &story::Sent) {
     let address = server.address;
-    say(format!("\nBluetick is running on http://{address} with a simulated WhatsApp, and a send is in progress.\n"));
+    say(format!(
+        "\nBluetick is running on http://{address} with a simulated WhatsApp, and conversations are in progress.\n"
+    ));
     say(format!("  Explorer    http://{address}/graphiql"));
     say(format!("  GraphQL     http://{address}/graphql    live: ws://{address}/graphql/ws"));
     say(format!("  Token       {token}\n"));
@@ -139,12 +143,14 @@ fn progress_line(metrics: &Value) -> String {
         .and_then(Value::as_f64)
         .map_or_else(|| "–".to_owned(), |rate| format!("{rate:.1} %"));
     format!(
-        "users {}  sent {}  in process {}  failed {}  read {}  responses {}  response rate {rate}",
+        "users {}  sent {}  in process {}  failed {}  read {}  responses {} ({rate})  in flow {}  finished {}",
         figure("totalUsers"),
         figure("messagesSent"),
         figure("inProcess"),
         figure("sendFailure"),
         figure("read"),
         figure("responses"),
+        figure("inFlow"),
+        figure("finished"),
     )
 }

@@ -1,24 +1,29 @@
-//! The demo's content: a line, conversations (one with three versions, one inbound), and a send to a few thousand users.
+//! The demo's content: a line, conversations that are sent and such as users begin, and sends to a few thousand users.
 
 use serde_json::{Value, json};
 
 use super::client::Client;
+use super::flows;
 use crate::cli::failure::Failure;
-use crate::whatsapp::simulator::Simulator;
 
 /// The provider's id of the demo's line.
-const LINE: &str = "1055500001";
+pub(super) const LINE: &str = "1055500001";
+/// The rate that WhatsApp grants most lines.
+const RATE: u32 = 80;
+/// One of so many of the users is sent each of the other conversations and versions, and so many more.
+const OTHERS: (u32, u32) = (20, 20);
 
 /// The names of the conversations that are sent.
 const WELCOME: &str = "Welcome";
 const REMINDER: &str = "Payment reminder";
 
-const NAMES: [&str; 10] = ["Ana", "Luis", "Marta", "Jorge", "Lucía", "Andrés", "Sofía", "Pablo", "Elena", "Diego"];
+pub(super) const NAMES: [&str; 10] =
+    ["Ana", "Luis", "Marta", "Jorge", "Lucía", "Andrés", "Sofía", "Pablo", "Elena", "Diego"];
 const CITIES: [&str; 5] = ["Bogotá", "Medellín", "Cali", "Barranquilla", "Cartagena"];
 
 /// Asks for what the progress line shows.
 pub(super) const PROGRESS: &str = "query Progress($id: ID!) { conversation(id: $id) { metrics { totalUsers messagesSent \
-     inProcess sendFailure read responses responseRate } } }";
+     inProcess sendFailure read responses responseRate inFlow finished } } }";
 
 const FIND: &str = "query Find($welcome: String, $reminder: String) { \
      welcome: conversations(filter: { name: $welcome }) { nodes { id } } \
@@ -27,6 +32,8 @@ const CREATE_LINE: &str = "mutation ($input: CreateLineInput!) { payload: create
      { line { id } userErrors { field code message } } }";
 const CREATE_CONVERSATION: &str = "mutation ($input: CreateConversationInput!) { payload: createConversation(input: $input) \
      { conversation { id } userErrors { field code message } } }";
+const CHOOSE: &str = "mutation ($input: UpdateLineInput!) { payload: updateLine(input: $input) \
+     { line { id } userErrors { field code message } } }";
 const PUBLISH_VERSION: &str = "mutation ($input: PublishVersionInput!) { payload: publishVersion(input: $input) \
      { version { id } userErrors { field code message } } }";
 const SEND: &str = "mutation ($input: SendConversationInput!) { payload: sendConversation(input: $input) \
@@ -46,30 +53,29 @@ struct Scene {
     reminder: String,
 }
 
-/// Sets the scene, unless it stands since an earlier demo, and begins the send.
-pub(super) async fn tell(client: &Client, simulator: &Simulator, users: u32) -> Result<Sent, Failure> {
+/// Sets the scene, unless it stands since an earlier demo, and begins the sends.
+pub(super) async fn tell(client: &Client, users: u32) -> Result<Sent, Failure> {
     let Scene { welcome, reminder } = match find(client).await? {
         Some(scene) => scene,
-        None => set(client).await?,
+        None => set(client, users).await?,
     };
-    begin(client, &reminder, people(users, 40)).await?;
-    for (place, name) in NAMES.iter().enumerate() {
-        let wa_id = format!("57310555{place:04}");
-        simulator.user_writes(LINE, &wa_id, name, "Hello, I have a question").await;
-    }
+    begin(client, &reminder, others(users, 0)).await?;
     let send = begin(client, &welcome, people(0, users)).await?;
     Ok(Sent { conversation: welcome, send })
 }
 
 /// Queries worth pasting.
-pub(super) fn queries(sent: &Sent) -> [String; 3] {
+pub(super) fn queries(sent: &Sent) -> [String; 4] {
     let Sent { conversation, send } = sent;
     [
         format!(
             "subscription {{ metricsChanged(conversationId: \"{conversation}\") {{ revision totalUsers messagesSent inProcess sendFailure delivered read responses responseRate }} }}\n"
         ),
         format!(
-            "{{ conversation(id: \"{conversation}\") {{ name users(first: 5, filter: {{ stage: [IN_FLOW] }}) {{ totalCount nodes {{ phone name deploymentStatus lastActivityAt variables {{ name value }} history {{ nodes {{ sender kind text at status }} }} }} }} }} }}\n"
+            "{{ conversation(id: \"{conversation}\") {{ name users(first: 5, filter: {{ stage: [IN_FLOW] }}) {{ totalCount nodes {{ phone name deploymentStatus sessionStatus lastActivityAt variables {{ name value }} history {{ nodes {{ sender kind text at status }} }} }} }} }} }}\n"
+        ),
+        format!(
+            "{{ conversation(id: \"{conversation}\") {{ versions {{ nodes {{ number funnel {{ step entered answered answeredShare left medianSeconds }} }} }} }} }}\n"
         ),
         format!(
             "{{ send(id: \"{send}\") {{ state totalUsers progress {{ status count }} conversation {{ metrics {{ byFailure {{ reason count }} }} versions {{ totalCount nodes {{ number publishedAt }} }} }} }} }}\n"
@@ -77,18 +83,31 @@ pub(super) fn queries(sent: &Sent) -> [String; 3] {
     ]
 }
 
-async fn set(client: &Client) -> Result<Scene, Failure> {
-    let line = json!({ "phone": "+576015550100", "phoneNumberId": LINE, "name": "Demo", "messagesPerSecond": 60 });
-    made(client, CREATE_LINE, line, "line").await?;
-    let support = json!({ "start": "greet", "steps": { "greet": { "text": "How can we help?" } } });
-    create(client, "Support", "INBOUND", support).await?;
-    let reminder = create(client, REMINDER, "OUTBOUND", flow("reminder")).await?;
-    let welcome = create(client, WELCOME, "OUTBOUND", flow("welcome_1")).await?;
-    for template in ["welcome_2", "welcome_3"] {
-        let input = json!({ "conversationId": welcome, "flow": flow(template) });
-        made(client, PUBLISH_VERSION, input, "version").await?;
+async fn set(client: &Client, users: u32) -> Result<Scene, Failure> {
+    let line = json!({ "phone": "+576015550100", "phoneNumberId": LINE, "name": "Demo", "messagesPerSecond": RATE });
+    let line = made(client, CREATE_LINE, line, "line").await?;
+    set_inbound(client, &line).await?;
+    let reminder = create(client, REMINDER, "OUTBOUND", flows::reminder()).await?;
+    let [first, second, third] = flows::welcome();
+    let welcome = create(client, WELCOME, "OUTBOUND", first).await?;
+    // Some users of each version, so that versions can be compared.
+    for (place, next) in [(1, second), (2, third)] {
+        begin(client, &welcome, others(users, place)).await?;
+        made(client, PUBLISH_VERSION, json!({ "conversationId": welcome, "flow": next }), "version").await?;
     }
     Ok(Scene { welcome, reminder })
+}
+
+/// The conversations that users begin: that of support, unless they ask for a price.
+async fn set_inbound(client: &Client, line: &str) -> Result<(), Failure> {
+    let feedback = create(client, "Feedback", "INBOUND", flows::feedback()).await?;
+    let prices = create(client, "Prices", "INBOUND", flows::prices(&feedback)).await?;
+    let support = create(client, "Support", "INBOUND", flows::support(&feedback)).await?;
+    let rule = |keyword: &str| json!({ "keyword": keyword, "conversationId": prices });
+    let rules = [rule("price"), rule("precio")];
+    let input = json!({ "id": line, "defaultConversationId": support, "inboundRules": rules });
+    made(client, CHOOSE, input, "line").await?;
+    Ok(())
 }
 
 /// The conversations of an earlier demo on the same database.
@@ -114,11 +133,10 @@ async fn made(client: &Client, mutation: &str, input: Value, what: &str) -> Resu
     id.map(str::to_owned).ok_or_else(|| Failure::failed(format!("the demo could not make its {what}")))
 }
 
-fn flow(template: &str) -> Value {
-    json!({ "start": "hello", "steps": {
-        "hello": { "template": { "name": template, "language": "es", "parameters": ["{{first_name}}", "{{city}}"] } },
-        "ask": { "text": "What would you like to know?" },
-    } })
+/// People beyond those of the main send: the n-th such group.
+fn others(users: u32, nth: u32) -> Vec<Value> {
+    let count = users / OTHERS.0 + OTHERS.1;
+    people(users + nth * count, count)
 }
 
 /// Made-up people with numbers of a range of their own: a few have no valid number, and a few no first name.

@@ -92,14 +92,14 @@ impl Book {
 
     /// Determines the earliest answers again. `stored` are the users' messages in these deployments that are not in the book.
     pub fn find_answers(&mut self, stored: &[Said]) {
-        let moved: Vec<_> = self.answers_moved().map(|one| (one.id, self.answers_from(one))).collect();
-        for (id, from) in moved {
+        let by_user = |one: &DeploymentEntry| one.began.filter(|_| one.send.is_none());
+        let moved: Vec<_> = self.answers_moved().map(|one| (one.id, self.answers_from(one), by_user(one))).collect();
+        for (id, from, begun) in moved {
             let mut said: Vec<&Said> = stored.iter().filter(|said| said.deployment == id).collect();
             let open: Vec<Said> =
                 self.messages.values().filter_map(Said::of).filter(|said| said.deployment == id).collect();
             said.extend(&open);
-            let by_user = self.deployments.get(&id).is_some_and(|one| one.send.is_none());
-            let answered = from.and_then(|from| earliest_answer(&said, from, by_user));
+            let answered = from.and_then(|from| earliest_answer(&said, from, begun));
             self.set_answered(id, answered);
         }
     }
@@ -212,11 +212,11 @@ impl Said {
     }
 }
 
-/// The time of the earliest answer at or after `from`. If the user began the deployment, the least of all messages did so
-/// and is not an answer.
-fn earliest_answer(said: &[&Said], from: Timestamp, began_by_user: bool) -> Option<Timestamp> {
+/// The time of the earliest answer at or after `from`. If no send made the deployment, which began at `begun`, the least of
+/// all messages began it and is not an answer; where a flow jumped to it, none of them did, and all came later.
+fn earliest_answer(said: &[&Said], from: Timestamp, begun: Option<Timestamp>) -> Option<Timestamp> {
     let place = |said: &&&Said| (said.at, said.provider_message_id.clone());
-    let beginning = said.iter().min_by_key(place).filter(|_| began_by_user);
+    let beginning = said.iter().min_by_key(place).filter(|said| begun.is_some_and(|begun| said.at <= begun));
     let answers = said.iter().filter(|said| said.answers && said.at >= from && beginning != Some(*said));
     answers.map(|said| said.at).min()
 }

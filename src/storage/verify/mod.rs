@@ -80,7 +80,7 @@ struct Recount {
 struct Turn {
     place: (Timestamp, Option<String>),
     kind: MessageKind,
-    /// Whether a message of the user began the deployment.
+    /// Whether no send made the deployment, and it did not begin before this: then the least of all messages began it.
     by_user: bool,
     /// The time from which messages are answers; `None` if there was nothing to answer.
     since: Option<Timestamp>,
@@ -171,13 +171,15 @@ impl Verifier<'_> {
     }
 
     /// Recomputes the earliest answer of each deployment: at or after its first message, in whole seconds, or its beginning if
-    /// another system never reported a first message. A message that began the deployment is not an answer.
+    /// another system never reported a first message. A message that began the deployment is not an answer. What a flow
+    /// jumped to was begun by none.
     async fn answers(&self, users: &[UserId]) -> Result<HashMap<DeploymentId, Timestamp>, StorageError> {
         let mut query = Query::on(self.db);
         let users = query.among("a.user_id", users);
         let sender = query.bind(Sender::User.code());
         let sql = format!(
-            "SELECT a.deployment_id, a.at, a.provider_message_id, a.kind, d.send_id IS NULL AS by_user, \
+            "SELECT a.deployment_id, a.at, a.provider_message_id, a.kind, \
+             d.send_id IS NULL AND COALESCE(a.at <= d.began_at, FALSE) AS by_user, \
              COALESCE(f.at, CASE WHEN d.send_id IS NOT NULL THEN d.began_at END) AS since FROM messages a \
              JOIN deployments d ON d.id = a.deployment_id LEFT JOIN messages f ON f.deployment_id = d.id AND f.first \
              WHERE {users} AND a.sender = {sender}"
