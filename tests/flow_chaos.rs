@@ -90,6 +90,9 @@ async fn a_crowd_ends_where_the_model_says_however_often_the_server_is_killed(mu
     assert_eq!((provider.counters().duplicates, provider.counters().given_up), (0, 0));
     eprintln!("{kills} kills, {users} users, {unknown} messages of unknown outcome: {ends:?}");
     assert!(ends.len() > 8, "the crowd is spread: {ends:?}");
+    let overtaken = "SELECT count(*) FROM messages a JOIN messages b ON b.deployment_id = a.deployment_id AND b.at > a.at \
+        WHERE a.sender = 1 AND b.sender = 1 AND b.accepted_at < a.accepted_at";
+    assert_eq!(mortal.workspace.server.database.count(overtaken).await, 0, "what was said first was sent first");
     mortal.assert_verified();
 }
 

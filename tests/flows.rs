@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bluetick::config::Secret;
 use bluetick::domain::outgoing::Choice;
-use bluetick::whatsapp::simulator::{Outcomes, Simulator, SimulatorSettings};
+use bluetick::whatsapp::simulator::{Faults, Outcomes, Simulator, SimulatorSettings};
 use serde_json::{Value, json};
 
 use crate::support::database::Database;
@@ -12,7 +12,9 @@ use crate::support::survey::survey;
 use crate::support::trial::tests;
 use crate::support::wait::until;
 use crate::support::webhook::{APP_SECRET, Webhook, text};
-use crate::support::workspace::{CREATE_CONVERSATION, PUBLISH_VERSION, Workspace, id_of, inbound_flow, phone, wa_id};
+use crate::support::workspace::{
+    CREATE_CONVERSATION, PUBLISH_VERSION, RESUME_LINE, Workspace, id_of, inbound_flow, phone, wa_id,
+};
 
 tests! {
     on_both_databases: [
@@ -23,6 +25,7 @@ tests! {
         a_session_in_which_nothing_is_said_expires_and_the_next_word_begins_anew,
         another_send_ends_a_session_and_a_stop_word_is_not_heard,
         a_message_that_comes_twice_is_heard_once,
+        what_could_not_be_said_within_a_day_is_not_said,
         what_is_wrong_with_a_flow_is_told_at_its_place,
         the_first_answer_after_a_jump_is_a_response,
     ],
@@ -331,6 +334,37 @@ async fn a_message_that_comes_twice_is_heard_once(workspace: Workspace) {
     let said: Vec<_> = said.map(|one| one["text"].as_str().unwrap()).collect();
     assert_eq!(said, ["Which order?", "Fine.", "Anything else?"]);
     assert_eq!(workspace.server.differences().await, []);
+}
+
+async fn what_could_not_be_said_within_a_day_is_not_said(database: Database) {
+    let faults = Faults { refused: 1.0, refusal_codes: vec![190], ..Faults::default() };
+    let settings = SimulatorSettings { faults, ..obedient() };
+    let (workspace, provider) = Workspace::with_provider(database, settings).await;
+    let flow = asks("Which order?", &json!({ "text": "Fine.", "next": "end" }));
+    let conversation = workspace.conversation_on(&workspace.line, "Asking", "INBOUND", flow).await;
+    let talk = Talk { workspace, conversation, provider };
+    talk.writes("Hello").await;
+    let stopped = "{ lines { state } }";
+    until("the line is stopped", async || {
+        let lines = talk.workspace.api.ask(stopped, json!({})).await;
+        (lines["lines"][0]["state"] == "STOPPED").then_some(())
+    })
+    .await;
+    talk.provider.set_faults(Faults::default()).unwrap();
+    let calls = talk.provider.counters().calls;
+    talk.workspace.server.clock.advance(Duration::from_hours(25));
+    talk.workspace.api.change(RESUME_LINE, json!({ "id": talk.workspace.line.id })).await;
+    until("it is known not to be said", async || {
+        let user = talk.workspace.user(&talk.conversation, STATE).await;
+        let said = user["history"]["nodes"].as_array().unwrap().iter().find(|one| one["sender"] == "BOT")?.clone();
+        (said["status"] == "FAILED").then_some(())
+    })
+    .await;
+    let reason = "{ conversations(first: 1) { nodes { users(first: 1) { nodes { failure { reason } } } } } }";
+    let found = talk.workspace.api.ask(reason, json!({})).await;
+    assert_eq!(found["conversations"]["nodes"][0]["users"]["nodes"][0]["failure"]["reason"], "POLICY");
+    assert_eq!(talk.provider.counters().calls, calls, "nobody was called");
+    assert_eq!(talk.workspace.server.differences().await, []);
 }
 
 async fn what_is_wrong_with_a_flow_is_told_at_its_place(workspace: Workspace) {

@@ -18,7 +18,8 @@ use crate::domain::user::UserOrder;
 use crate::storage::conversations::ConversationOrder;
 use crate::storage::users::UserQuery;
 use crate::storage::{
-    Database, changes, conversations, deployments, messages, metrics, sends, sessions, users, variables, versions,
+    Database, changes, conversations, deployments, funnels, messages, metrics, sends, sessions, users, variables,
+    versions,
 };
 
 on_both_databases!(
@@ -89,6 +90,8 @@ async fn a_read_is_one_statement_whatever_the_number_of_keys(db: Database) {
             changes::current_versions(db, &keys(count)),
             changes::newest_versions(tenant, &keys(count), 10),
         );
+        funnels::find_many(tenant, &keys(count)).await.unwrap();
+        assert_eq!(observed.statements().len(), 3, "one for the sends, two for the funnels");
     }
 }
 
