@@ -28,6 +28,7 @@ tests! {
         what_could_not_be_said_within_a_day_is_not_said,
         what_is_wrong_with_a_flow_is_told_at_its_place,
         the_first_answer_after_a_jump_is_a_response,
+        the_flow_of_the_readme_can_be_published,
     ],
 }
 
@@ -393,6 +394,13 @@ async fn what_is_wrong_with_a_flow_is_told_at_its_place(workspace: Workspace) {
         };
         assert!(errors.iter().any(told), "{place} {code}: {refused}");
     }
+}
+
+async fn the_flow_of_the_readme_can_be_published(workspace: Workspace) {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let flow = readme.split("```json\n").find(|block| block.contains("\"steps\"")).unwrap();
+    let flow = serde_json::from_str(flow.split("```").next().unwrap()).unwrap();
+    workspace.conversation_on(&workspace.line, "Readme", "OUTBOUND", flow).await;
 }
 
 /// A provider whose users say only what the test lets them say.

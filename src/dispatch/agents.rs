@@ -34,6 +34,8 @@ pub enum AgentFault {
     NoSession,
     /// The session is over.
     Over,
+    /// The session is over, or with another agent already.
+    Taken,
     /// The session is with somebody else than an agent.
     NotWithAgent,
     /// The user has written nothing on the line for a day, so that only templates may be sent.
@@ -66,16 +68,16 @@ pub enum AgentError {
 type Acted<T> = Result<Result<T, AgentFault>, AgentError>;
 
 impl Sends {
-    /// Lets an agent take over an open session, whoever handled it before.
-    pub async fn assign(&self, tenant: &Tenant, session: SessionId, agent: String) -> Acted<()> {
+    /// Lets an agent take over an open session: whoever handled it before, or only if no other agent has it.
+    pub async fn assign(&self, tenant: &Tenant, session: SessionId, agent: String, only_unassigned: bool) -> Acted<()> {
         let Some(situation) = sessions::find_situation(tenant, session).await? else {
             return Ok(Err(AgentFault::NoSession));
         };
         if situation.status.is_over() {
             return Ok(Err(AgentFault::Over));
         }
-        let fact = Fact::Assigned { of: session.deployment(), agent };
-        self.act(tenant, fact, AgentFault::Over).await
+        let fact = Fact::Assigned { of: session.deployment(), agent, only_unassigned };
+        self.act(tenant, fact, if only_unassigned { AgentFault::Taken } else { AgentFault::Over }).await
     }
 
     /// Sends what an agent writes to the user.

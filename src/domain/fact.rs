@@ -84,6 +84,8 @@ pub enum Fact {
         of: DeploymentId,
         /// The name by which the company knows the agent.
         agent: String,
+        /// Whether it is refused if another agent has the session.
+        only_unassigned: bool,
     },
     /// An agent writes to the user.
     Said {

@@ -2,6 +2,7 @@
 
 use super::clock::Timestamp;
 use super::code::coded;
+use super::failure::Failure;
 use super::id::{DeploymentId, MessageId, UserId};
 use super::merge::MessageFacts;
 use super::standing::DeploymentStatus;
@@ -81,6 +82,13 @@ impl Message {
     /// How far an outgoing message got; a user's own message has no status.
     pub fn status(&self) -> Option<DeploymentStatus> {
         (self.sender != Sender::User).then(|| self.facts.status(false))
+    }
+}
+
+impl Message {
+    /// Why an outgoing message failed; `None` unless its status is `Failed`.
+    pub fn failure(&self) -> Option<Failure> {
+        self.facts.failure().filter(|_| self.status() == Some(DeploymentStatus::Failed))
     }
 }
 

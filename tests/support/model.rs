@@ -159,7 +159,7 @@ fn judge(
     } else {
         let spoken = words.map(str::trim).filter(|words| !words.is_empty());
         Some(match answer["capture"]["type"].as_str().unwrap_or("TEXT") {
-            "NUMBER" => number(spoken?)?.to_string(),
+            "NUMBER" => spoken.filter(|words| number(words).is_some())?.trim_start_matches('+').replace(',', "."),
             "EMAIL" => spoken.filter(|words| words.contains('@') && !words.contains(' '))?.to_owned(),
             "CHOICE" => chosen.clone()?,
             _ => spoken?.to_owned(),

@@ -61,7 +61,7 @@ impl Book {
             Fact::Dispatched { message, at, .. } => self.apply_dispatched(*message, *at),
             Fact::Withdrawn { message, .. } => self.apply_withdrawn(*message),
             Fact::Canceled { message, at } => self.apply_canceled(*message, *at),
-            Fact::Assigned { of, agent } => self.apply_assigned(*of, agent),
+            Fact::Assigned { of, agent, only_unassigned } => self.apply_assigned(*of, agent, *only_unassigned),
             Fact::Said { of, message, content } => self.apply_said(*of, *message, content),
             Fact::Closed { of, rating } => self.apply_closed(*of, *rating),
             Fact::Lapsed { of, at } => self.apply_lapsed(*of, *at),

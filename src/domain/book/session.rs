@@ -56,12 +56,13 @@ impl Book {
     }
 
     /// Lets an agent take over a session.
-    pub(super) fn apply_assigned(&mut self, id: DeploymentId, agent: &str) -> Applied {
-        if !self.is_open(id) {
+    pub(super) fn apply_assigned(&mut self, id: DeploymentId, agent: &str, only_unassigned: bool) -> Applied {
+        let before = self.sessions.get(&id).and_then(|session| session.agent.as_ref());
+        let taken = before.is_some_and(|(_, other)| other != agent);
+        if !self.is_open(id) || only_unassigned && taken {
             return Applied::Refused;
         }
-        let before = self.sessions.get(&id).and_then(|session| session.agent.as_ref()).map(|(at, _)| *at);
-        let at = later(self.now, before);
+        let at = later(self.now, before.map(|(at, _)| *at));
         self.sessions.entry(id).or_default().agent = Some((at, agent.to_owned()));
         self.take_status(id, SessionStatus::Agent);
         self.note_on_latest(id, ChangeKind::Session);

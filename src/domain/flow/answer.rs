@@ -2,13 +2,15 @@
 
 use std::str::FromStr;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use email_address::EmailAddress;
 use serde_json::Value;
 
+use super::text::fill;
 use super::{Answer, Capture, CaptureType, Choice, Match, Range, SEPARATOR, Step};
 use crate::domain::fact::Content;
 use crate::domain::input::MAX_VARIABLE_VALUE_BYTES;
+use crate::domain::merge::Variables;
 use crate::domain::message::MessageKind;
 
 /// What the user said.
@@ -46,9 +48,12 @@ pub(super) enum Understood<'a> {
 /// The formats of a day that users may write.
 const DAYS: [&str; 3] = ["%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y"];
 
+/// The first year that has four digits: of fewer, nobody knows the century.
+const FIRST_YEAR: i32 = 1_000;
+
 /// Reads an answer to a step.
-pub(super) fn understand<'a>(name: &str, step: &'a Step, said: &Said) -> Understood<'a> {
-    let chosen = chosen(name, step.choices(), said);
+pub(super) fn understand<'a>(name: &str, step: &'a Step, said: &Said, variables: &Variables) -> Understood<'a> {
+    let chosen = chosen(name, step.choices(), said, variables);
     if chosen.is_none() && is_of_another_step(name, said) {
         return Understood::Invalid;
     }
@@ -76,7 +81,7 @@ const fn leads_on(answer: &Answer) -> bool {
 }
 
 /// The choice that was pressed or typed, by its id or title.
-fn chosen<'a>(step: &str, choices: &'a [Choice], said: &Said) -> Option<&'a Choice> {
+fn chosen<'a>(step: &str, choices: &'a [Choice], said: &Said, variables: &Variables) -> Option<&'a Choice> {
     if let Some(pressed) = &said.pressed {
         let pressed = choices.iter().find(|choice| choice.wire_id(step) == *pressed);
         if pressed.is_some() {
@@ -84,7 +89,7 @@ fn chosen<'a>(step: &str, choices: &'a [Choice], said: &Said) -> Option<&'a Choi
         }
     }
     let text = said.text.as_deref().filter(|_| !is_of_another_step(step, said))?;
-    choices.iter().find(|choice| is_same(choice.id(), text) || is_same(&choice.title, text))
+    choices.iter().find(|choice| is_same(choice.id(), text) || is_same(&fill(&choice.title, variables), text))
 }
 
 /// Whether a button of another step was pressed, which is still on the user's screen.
@@ -98,7 +103,7 @@ fn value(capture: &Capture, chosen: Option<&Choice>, said: &Said) -> Option<Stri
     let text = said.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
     let value = match capture.kind {
         CaptureType::Text => text?.to_owned(),
-        CaptureType::Number => number(text?)?.to_string(),
+        CaptureType::Number => text.filter(|text| number(text).is_some()).map(decimal)?,
         CaptureType::Email => EmailAddress::from_str(text?).ok()?.to_string(),
         CaptureType::Date => day(text?)?.to_string(),
         CaptureType::Choice => match chosen {
@@ -109,6 +114,11 @@ fn value(capture: &Capture, chosen: Option<&Choice>, said: &Said) -> Option<Stri
     (value.len() <= MAX_VARIABLE_VALUE_BYTES).then_some(value)
 }
 
+/// A number as it was written, with a point. Its digits are kept, since it may be long or begin with zeros.
+fn decimal(text: &str) -> String {
+    text.trim_start_matches('+').replace(',', ".")
+}
+
 /// A finite number, with a decimal point or comma.
 pub(super) fn number(text: &str) -> Option<f64> {
     let plain = text.chars().all(|letter| letter.is_ascii_digit() || matches!(letter, '+' | '-' | '.' | ','));
@@ -116,8 +126,10 @@ pub(super) fn number(text: &str) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
+/// A day of a year with four digits.
 fn day(text: &str) -> Option<NaiveDate> {
-    DAYS.iter().find_map(|format| NaiveDate::parse_from_str(text, format).ok())
+    let read = DAYS.iter().find_map(|format| NaiveDate::parse_from_str(text, format).ok());
+    read.filter(|day| day.year() >= FIRST_YEAR)
 }
 
 fn is_same(one: &str, other: &str) -> bool {
@@ -152,6 +164,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::merge::VariableValue;
 
     fn step(step: &Value) -> Step {
         serde_json::from_value(step.clone()).unwrap()
@@ -168,7 +182,7 @@ mod tests {
     fn captured(kind: &str, text: &str) -> Option<String> {
         let step = step(&json!({ "text": "?", "next": "on", "answer": {
             "capture": { "variable": "x", "type": kind, "choices": ["Red", "Blue"] } } }));
-        match understand("ask", &step, &typed(text)) {
+        match understand("ask", &step, &typed(text), &Variables::new()) {
             Understood::Valid { captured, next } => {
                 assert_eq!(next, Some("on"));
                 captured.map(|(_, value)| value)
@@ -182,7 +196,8 @@ mod tests {
         for (kind, text, value) in [
             ("TEXT", " hello ", Some("hello")),
             ("TEXT", "  ", None),
-            ("NUMBER", "3,50", Some("3.5")),
+            ("NUMBER", "3,50", Some("3.50")),
+            ("NUMBER", "+12345678901234567890", Some("12345678901234567890")),
             ("NUMBER", "-7", Some("-7")),
             ("NUMBER", "seven", None),
             ("NUMBER", "inf", None),
@@ -191,6 +206,7 @@ mod tests {
             ("EMAIL", "ana at example", None),
             ("DATE", "27/11/2026", Some("2026-11-27")),
             ("DATE", "2026-02-29", None),
+            ("DATE", "27/11/26", None),
             ("CHOICE", "red ", Some("Red")),
             ("CHOICE", "green", None),
         ] {
@@ -218,7 +234,7 @@ mod tests {
             (Said::default(), "other"),
         ] {
             assert_eq!(
-                understand("ask", &step, &said),
+                understand("ask", &step, &said, &Variables::new()),
                 Understood::Valid { captured: None, next: Some(next) },
                 "{said:?}"
             );
@@ -226,17 +242,29 @@ mod tests {
     }
 
     #[test]
+    fn a_title_is_typed_as_the_user_reads_it() {
+        let step = step(&json!({ "text": "?", "next": "on", "buttons": [{ "title": "I am {{name}}", "id": "me" }],
+            "answer": { "capture": { "variable": "x", "type": "CHOICE" } } }));
+        let value = VariableValue { at: Timestamp::MIN, value: "Ana".to_owned() };
+        let known = Variables::from([("name".to_owned(), value)]);
+        let captured = Some(("x", "me".to_owned()));
+        let valid = Understood::Valid { captured, next: Some("on") };
+        assert_eq!(understand("ask", &step, &typed("i am ana"), &known), valid);
+        assert_eq!(understand("ask", &step, &typed("I am Eva"), &known), Understood::Invalid);
+    }
+
+    #[test]
     fn a_button_of_another_step_is_no_answer() {
         let step = step(&json!({ "text": "?", "next": "on", "buttons": [{ "title": "Yes" }], "answer": {} }));
-        assert_eq!(understand("ask", &step, &pressed("before:Yes", "Yes")), Understood::Invalid);
+        assert_eq!(understand("ask", &step, &pressed("before:Yes", "Yes"), &Variables::new()), Understood::Invalid);
         let valid = Understood::Valid { captured: None, next: Some("on") };
-        assert_eq!(understand("ask", &step, &pressed("ask:Yes", "Yes")), valid);
-        assert_eq!(understand("ask", &step, &pressed("a form of our own", "Yes")), valid);
+        assert_eq!(understand("ask", &step, &pressed("ask:Yes", "Yes"), &Variables::new()), valid);
+        assert_eq!(understand("ask", &step, &pressed("a form of our own", "Yes"), &Variables::new()), valid);
     }
 
     #[test]
     fn an_answer_that_leads_nowhere_is_invalid() {
         let step = step(&json!({ "text": "?", "answer": { "routes": [{ "when": { "equals": "a" }, "next": "on" }] } }));
-        assert_eq!(understand("ask", &step, &typed("b")), Understood::Invalid);
+        assert_eq!(understand("ask", &step, &typed("b"), &Variables::new()), Understood::Invalid);
     }
 }

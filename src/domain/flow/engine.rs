@@ -5,7 +5,7 @@
 
 use super::answer::{Understood, understand};
 use super::steps::Steps;
-use super::text::fill_within;
+use super::text::{fill, fill_within};
 use super::{Choice, Flow, Step};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ConversationId;
@@ -55,6 +55,12 @@ pub struct Reaction {
 pub(super) const MAX_TEXT: usize = 4_096;
 /// The most characters of a text with buttons, a list or media.
 pub(super) const MAX_BODY: usize = 1_024;
+/// The most characters of a button.
+pub(super) const MAX_BUTTON: usize = 20;
+/// The most characters of a row's title.
+pub(super) const MAX_ROW: usize = 24;
+/// The most characters of a row's description.
+pub(super) const MAX_DESCRIPTION: usize = 72;
 
 /// A reaction under construction.
 struct Run<'a> {
@@ -119,7 +125,7 @@ impl<'a> Run<'a> {
     fn answer(&mut self, step: &'a Step, said: &Said) {
         let name = self.reaction.state.step.clone();
         self.reaction.status = self.status_at(&name);
-        match understand(&name, step, said) {
+        match understand(&name, step, said, &self.variables) {
             Understood::Valid { captured, next } => {
                 if let Some((variable, value)) = captured {
                     self.capture(variable, value);
@@ -193,12 +199,12 @@ impl<'a> Run<'a> {
             if step.waits() {
                 return;
             }
+            self.pass();
             match (&step.next, step.jumps_to()) {
                 (Some(next), _) => name = next,
                 (None, Some(jump)) => self.reaction.jump = Some(jump),
                 (None, None) => break,
             }
-            self.pass();
             if self.reaction.jump.is_some() {
                 return self.end();
             }
@@ -256,9 +262,9 @@ impl Step {
         if let Some(media) = &self.media {
             return Some(Outgoing::Media {
                 kind: media.kind,
-                link: media.link.clone(),
+                link: fill(&media.link, variables),
                 caption: self.text.as_ref().map(|text| fill_within(text, variables, MAX_BODY)),
-                filename: media.filename.clone(),
+                filename: media.filename.as_ref().map(|filename| fill(filename, variables)),
             });
         }
         self.text.as_ref().map(|text| self.said(name, text, variables))
@@ -266,21 +272,28 @@ impl Step {
 
     /// A text with the buttons or the list of the step, if it has any.
     fn said(&self, name: &str, text: &str, variables: &Variables) -> Outgoing {
-        let offered = |choices: &[Choice]| choices.iter().map(|choice| choice.offered(name)).collect();
+        let offered =
+            |choices: &[Choice], limit| choices.iter().map(|choice| choice.offered(name, variables, limit)).collect();
         match &self.list {
             Some(list) => Outgoing::List {
                 text: fill_within(text, variables, MAX_BODY),
-                button: list.button.clone(),
-                choices: offered(&list.rows),
+                button: fill_within(&list.button, variables, MAX_BUTTON),
+                choices: offered(&list.rows, MAX_ROW),
             },
             None if self.buttons.is_empty() => Outgoing::Text(fill_within(text, variables, MAX_TEXT)),
-            None => Outgoing::Buttons { text: fill_within(text, variables, MAX_BODY), buttons: offered(&self.buttons) },
+            None => Outgoing::Buttons {
+                text: fill_within(text, variables, MAX_BODY),
+                buttons: offered(&self.buttons, MAX_BUTTON),
+            },
         }
     }
 }
 
 impl Choice {
-    fn offered(&self, step: &str) -> outgoing::Choice {
-        outgoing::Choice { id: self.wire_id(step), title: self.title.clone(), description: self.description.clone() }
+    /// As it is offered, with a title of so many characters at most.
+    fn offered(&self, step: &str, variables: &Variables, limit: usize) -> outgoing::Choice {
+        let description = self.description.as_ref().map(|text| fill_within(text, variables, MAX_DESCRIPTION));
+        let title = fill_within(&self.title, variables, limit);
+        outgoing::Choice { id: self.wire_id(step), title, description }
     }
 }

@@ -33,17 +33,20 @@ use super::outgoing::MediaKind;
 pub struct Flow {
     /// The name of the step with which it begins.
     pub start: String,
-    /// The steps by name. A name has 1 to 80 bytes, without colons.
+    /// The steps by name, at most 500. A name has 1 to 80 bytes, without colons.
     pub steps: BTreeMap<String, Step>,
     /// The step that asks for a rating, which must be final. While a user stands in it, the session is in RATING; an agent
     /// may close a session by leading to it.
     #[serde(default)]
     pub rating: Option<String>,
-    /// Names of variables that every user is given when the conversation is sent. A user without one of them is not sent to.
+    /// Names of variables that every user is given when the conversation is sent; a user without one of them is not sent to.
+    /// An inbound conversation has them from a flow that jumps to it, and they are empty where a user begins it. At most 100.
     #[serde(default)]
+    #[schemars(length(max = 100))]
     pub variables: Vec<String>,
-    /// After how many minutes without a message a session expires: 1 to 43,200.
+    /// After how many minutes without a message a session expires, whoever has it: 1 to 43,200.
     #[serde(default = "a_day")]
+    #[schemars(range(min = 1, max = 43_200))]
     pub session_minutes: u32,
 }
 
@@ -59,9 +62,11 @@ pub struct Step {
     pub template: Option<Template>,
     /// A text: 1 to 4,096 characters, or 1,024 with buttons, a list or media. `{{name}}` stands for the value of a variable.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 4_096))]
     pub text: Option<String>,
     /// Up to three buttons below the text.
     #[serde(default)]
+    #[schemars(length(max = 3))]
     pub buttons: Vec<Choice>,
     /// A list to choose from below the text.
     #[serde(default)]
@@ -86,6 +91,7 @@ pub struct Step {
     pub is_final: bool,
     /// Said to the user in parting, once a final step is answered: a text of 1 to 4,096 characters.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 4_096))]
     pub farewell: Option<String>,
 }
 
@@ -99,12 +105,14 @@ pub struct Template {
     pub language: String,
     /// The parameters, in which `{{name}}` stands for the value of a variable.
     #[serde(default)]
+    #[schemars(length(max = 100))]
     pub parameters: Vec<String>,
     /// The category in which the provider approved it.
     #[serde(default)]
     pub category: Category,
     /// The quick-reply buttons of the template, in order: at most ten.
     #[serde(default)]
+    #[schemars(length(max = 10))]
     pub buttons: Vec<Choice>,
 }
 
@@ -125,7 +133,9 @@ pub enum Category {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Choice {
-    /// What the user reads: 1 to 20 characters on a button, 24 in a list. It is different from those of its neighbours.
+    /// What the user reads: 1 to 20 characters on a button, 24 in a list, 25 on a template. It is different from those of its
+    /// neighbours.
+    #[schemars(length(min = 1, max = 25))]
     pub title: String,
     /// By what routes refer to it, and what is captured: 1 to 100 bytes; the title if there is none.
     #[serde(default)]
@@ -140,8 +150,10 @@ pub struct Choice {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct List {
     /// The button that opens the list: 1 to 20 characters.
+    #[schemars(length(min = 1, max = 20))]
     pub button: String,
     /// The rows: 1 to 10.
+    #[schemars(length(min = 1, max = 10))]
     pub rows: Vec<Choice>,
 }
 
@@ -165,8 +177,9 @@ pub struct Answer {
     /// The variable that takes its value.
     #[serde(default)]
     pub capture: Option<Capture>,
-    /// Where it leads: the first route that matches.
+    /// Where it leads: the first route that matches. At most 50.
     #[serde(default)]
+    #[schemars(length(max = 50))]
     pub routes: Vec<Route>,
     /// What is done with an invalid answer: one that is not of the type to be captured, or that leads nowhere.
     #[serde(default)]
@@ -182,8 +195,9 @@ pub struct Capture {
     /// The type of a valid answer.
     #[serde(default, rename = "type")]
     pub kind: CaptureType,
-    /// What a CHOICE without buttons and list may be answered with, in any case.
+    /// What a CHOICE without buttons and list may be answered with, in any case: at most 50 texts of 1 to 100 bytes.
     #[serde(default)]
+    #[schemars(length(max = 50))]
     pub choices: Vec<String>,
 }
 
@@ -194,11 +208,11 @@ pub enum CaptureType {
     /// Any text.
     #[default]
     Text,
-    /// A number, with a decimal point or comma; captured with a point.
+    /// A number, with a decimal point or comma; captured as written, with a point.
     Number,
     /// An email address.
     Email,
-    /// A day as `2026-11-27`, `27/11/2026` or `27.11.2026`; captured as the first of these.
+    /// A day as `2026-11-27`, `27/11/2026` or `27.11.2026`, with four digits of the year; captured as the first of these.
     Date,
     /// One of the step's buttons, rows or choices: pressed, or typed. Its id is captured.
     Choice,
@@ -214,7 +228,7 @@ pub struct Route {
     pub next: String,
 }
 
-/// Which answers a route is for. Texts are compared without regard to case and to spaces around them.
+/// Which answers a route is for. Texts, of 1 to 200 bytes, are compared without regard to case and to spaces around them.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Match {
@@ -228,7 +242,7 @@ pub enum Match {
     Range(Range),
 }
 
-/// A range of numbers. A bound that is left out is none.
+/// A range of numbers, with both of its bounds. Without one of them it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Range {
@@ -244,9 +258,11 @@ pub struct Range {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Retry {
-    /// Said to the user, who may then answer again: 1 to 4,096 characters.
+    /// Said to the user, who may then answer again: 1 to 4,096 characters, or 1,024 where buttons or a list are offered again.
+    #[schemars(length(min = 1, max = 4_096))]
     pub text: String,
     /// How often at most: 1 to 10 times.
+    #[schemars(range(min = 1, max = 10))]
     pub attempts: u8,
     /// The step to which the invalid answer after that leads.
     pub next: String,

@@ -51,7 +51,7 @@ pub(crate) struct SendAgentMessageInput {
 
 /// The result of writing to a user.
 #[derive(SimpleObject)]
-pub(crate) struct AgentMessagePayload {
+pub(crate) struct SendAgentMessagePayload {
     /// The message, on its way. Null if the input was rejected.
     message: Option<Message>,
     /// The session that it belongs to. Null if the input was rejected.
@@ -60,7 +60,7 @@ pub(crate) struct AgentMessagePayload {
     user_errors: Vec<UserError>,
 }
 
-payload!(AgentMessagePayload: message);
+payload!(SendAgentMessagePayload: message);
 
 #[Object(guard = "Writes(Scope::Write)")]
 impl SessionMutation {
@@ -71,12 +71,17 @@ impl SessionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The session's id.")] id: ID,
         #[graphql(desc = "How the company calls the agent; 1 to 200 bytes.")] agent: String,
+        #[graphql(
+            desc = "Only if no other agent has it: of two agents who take it at the same moment, one gets a `CONFLICT`.",
+            default = false
+        )]
+        only_unassigned: bool,
     ) -> Result<Fresh<SessionPayload>> {
         let (request, mut errors) = (ctx.request()?, UserErrors::default());
         let session = find(&id, Place::of("id"), &mut errors)?;
         errors.check(Place::of("agent"), check_name(&agent, MAX_NAME_BYTES));
         if let Some(session) = session.filter(|_| errors.is_empty()) {
-            let assigned = request.backend.sends.assign(&request.tenant, session, agent).await?;
+            let assigned = request.backend.sends.assign(&request.tenant, session, agent, only_unassigned).await?;
             note(assigned, &Place::of("id"), &mut errors);
         }
         finish(ctx, SessionPayload::of(session, errors)).await
@@ -89,7 +94,7 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to send, and in which session.")] input: SendAgentMessageInput,
-    ) -> Result<Fresh<AgentMessagePayload>> {
+    ) -> Result<Fresh<SendAgentMessagePayload>> {
         let (request, mut errors) = (ctx.request()?, UserErrors::default());
         let mut sent = None;
         if let Some(writing) = input.read(&Place::of("input"), &mut errors)? {
@@ -99,7 +104,7 @@ impl SessionMutation {
                 Err(fault) => refuse(fault, &Place::of("input").field("sessionId"), &mut errors),
             }
         }
-        finish(ctx, AgentMessagePayload::of(sent, errors)).await
+        finish(ctx, SendAgentMessagePayload::of(sent, errors)).await
     }
 
     /// Closes an open session, or asks the user for a rating first, if the flow has a step for that: then it is in RATING,
@@ -154,7 +159,7 @@ impl SessionPayload {
     }
 }
 
-impl AgentMessagePayload {
+impl SendAgentMessagePayload {
     fn of(sent: Option<(MessageId, SessionId)>, errors: UserErrors) -> Self {
         let (message, session) = sent.unzip();
         Self {
@@ -184,6 +189,7 @@ fn refuse(fault: AgentFault, session: &Place, errors: &mut UserErrors) {
     let (code, fault) = match fault {
         AgentFault::NoSession => (NotFound, "does not name a session in this workspace"),
         AgentFault::Over => (Conflict, "names a session that is over"),
+        AgentFault::Taken => (Conflict, "names a session that is over, or that another agent has"),
         AgentFault::NotWithAgent => (Conflict, "names a session that is not with an agent; assign it first"),
         AgentFault::OutOfWindow => {
             (Conflict, "names a session whose user has written nothing for 24 hours: only templates may be sent now")

@@ -14,7 +14,7 @@ use crate::domain::conversation::ConversationFilter;
 use crate::domain::page::Cursors;
 use crate::graphql::connection::{Connection, Cursor, List, PageInput, Size};
 use crate::graphql::context::ContextExt;
-use crate::graphql::error::{ApiError, Result};
+use crate::graphql::error::Result;
 use crate::graphql::given::Given;
 use crate::graphql::input::user::{UserFilter, UserOrder};
 use crate::graphql::lazy::Lazy;
@@ -107,8 +107,8 @@ impl Conversation {
         self.find_version(ctx, &number, "number").await.transpose()
     }
 
-    /// Two versions beside each other, step by step, to see what an edit has changed. A number that no version has is an error
-    /// with the code `NOT_FOUND`.
+    /// Two versions beside each other, step by step, to see what an edit has changed. Null if there is no version of either
+    /// number.
     async fn compare_versions(
         &self,
         ctx: &Context<'_>,
@@ -116,13 +116,12 @@ impl Conversation {
         #[graphql(desc = "The number of the other version, whose shares are compared with those of `a`.")] b: Given<
             i32,
         >,
-    ) -> Result<VersionComparison> {
-        let find = async |number: &Given<i32>, name: &'static str| {
-            let version = self.find_version(ctx, number, name).await?;
-            version.ok_or(ApiError::NotFound("version", name))
-        };
-        let (a, b) = try_join!(find(&a, "a"), find(&b, "b"))?;
-        VersionComparison::of(ctx, a, b).await
+    ) -> Option<Result<VersionComparison>> {
+        let found = try_join!(self.find_version(ctx, &a, "a"), self.find_version(ctx, &b, "b"));
+        match found.map(|(a, b)| a.zip(b)).transpose()? {
+            Ok((a, b)) => Some(VersionComparison::of(ctx, a, b).await),
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// The current version's metrics. For an earlier version, see `Version.metrics`.

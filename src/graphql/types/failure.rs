@@ -33,7 +33,8 @@ pub(crate) enum FailureReason {
     Withheld,
     /// WhatsApp excludes the user from such messages as part of an experiment.
     Experiment,
-    /// A WhatsApp policy forbids it, for the business or for the user's country.
+    /// A WhatsApp policy forbids it: for the business, for the user's country, or because it is no template and the user has
+    /// written nothing on the line for 24 hours.
     Policy,
     /// The line or its account cannot send, because of credentials, payment, registration or a restriction.
     LineUnavailable,

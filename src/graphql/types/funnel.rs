@@ -19,11 +19,12 @@ pub(crate) struct FunnelStep {
     /// How many entered it: sessions to which its message was said. The first step of a conversation that was sent was entered
     /// by everybody whom the message reached, by each deployment that is DELIVERED or READ.
     entered: i32,
-    /// How many went on from it: by a valid answer, or at once if it asks nothing.
+    /// How many went on from it: by a valid answer, or at once if it asks nothing, also to an agent or another conversation.
     answered: i32,
     /// `answered / entered`. Null while nobody entered it.
     answered_share: Option<f64>,
-    /// How many ended in it without an answer: they expired there, were closed by an agent, or began something else.
+    /// How many ended in it without an answer: they expired there, were closed by an agent, or began something else. Whoever
+    /// never answered what was sent has no session to end: those are `entered - answered - left` of the first step.
     left: i32,
     /// `left / entered`. Null while nobody entered it.
     left_share: Option<f64>,

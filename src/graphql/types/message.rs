@@ -3,6 +3,7 @@
 use async_graphql::{Context, Description, Enum, ID, Object};
 
 use super::deployment::Deployment;
+use super::failure::Failure;
 use super::standing::DeploymentStatus;
 use crate::domain;
 use crate::domain::id::{DeploymentId, UserId};
@@ -104,6 +105,11 @@ impl Message {
     /// How far a message to the user has got; null for messages from the user.
     async fn status(&self, ctx: &Context<'_>) -> Option<Result<DeploymentStatus>> {
         self.0.row(ctx).await.map(|row| row.status().map(DeploymentStatus::from)).transpose()
+    }
+
+    /// Why a message to the user failed. Null unless `status` is FAILED.
+    async fn failure(&self, ctx: &Context<'_>) -> Option<Result<Failure>> {
+        self.0.row(ctx).await.map(|row| row.failure().map(Failure)).transpose()
     }
 
     /// The deployment it belongs to.

@@ -46,9 +46,7 @@ impl Version {
         Ok(self.0.row(ctx).await?.published_at.into())
     }
 
-    /// The flow as it was published: `start` names a step, `steps` holds the steps by name, and the first step of an
-    /// OUTBOUND conversation has a `template` with `name`, `language` and `parameters`. Everything else is stored
-    /// unchanged.
+    /// The flow exactly as it was published; `flow.schema.json` describes it.
     async fn flow(&self, ctx: &Context<'_>) -> Result<Json> {
         Json::stored(&self.0.row(ctx).await?.flow)
     }

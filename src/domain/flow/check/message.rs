@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Findings;
-use crate::domain::flow::engine::{MAX_BODY, MAX_TEXT};
+use crate::domain::flow::engine::{MAX_BODY, MAX_BUTTON, MAX_DESCRIPTION, MAX_ROW, MAX_TEXT};
 use crate::domain::flow::{Choice, List, Media, Step, Template};
 use crate::domain::input::{Fault, check_name};
 use crate::domain::outgoing::MediaKind;
@@ -16,12 +16,10 @@ struct Limits {
     description: usize,
 }
 
-const BUTTONS: Limits = Limits { most: 3, title: 20, description: 0 };
-const ROWS: Limits = Limits { most: 10, title: 24, description: 72 };
+const BUTTONS: Limits = Limits { most: 3, title: MAX_BUTTON, description: 0 };
+const ROWS: Limits = Limits { most: 10, title: MAX_ROW, description: MAX_DESCRIPTION };
 const QUICK_REPLIES: Limits = Limits { most: 10, title: 25, description: 0 };
 
-/// The longest text of the button that opens a list, in characters.
-const MAX_LIST_BUTTON: usize = 20;
 /// The longest id of a choice, in bytes.
 const MAX_CHOICE_ID_BYTES: usize = 100;
 const MAX_LINK_BYTES: usize = 2_048;
@@ -108,7 +106,7 @@ fn check_description(description: &str, limits: &Limits, findings: &mut Findings
 }
 
 fn check_list(list: &List, findings: &mut Findings<'_>) {
-    check_characters(&list.button, MAX_LIST_BUTTON, &mut findings.below(&["button"]));
+    check_characters(&list.button, MAX_BUTTON, &mut findings.below(&["button"]));
     let mut rows = findings.below(&["rows"]);
     rows.require(!list.rows.is_empty(), "must not be empty");
     check_choices(&list.rows, &ROWS, &mut rows);

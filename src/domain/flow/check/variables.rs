@@ -69,6 +69,26 @@ fn leads<'a>(step: &'a Step, here: &Known<'a>) -> Vec<(&'a str, Known<'a>)> {
     valid.chain(retry.map(|next| (next, here.clone()))).collect()
 }
 
+/// The texts of what a step offers to choose or to open, each with its path.
+fn offers(step: &Step) -> Vec<(Vec<String>, &str)> {
+    let path = |parts: &[&str]| parts.iter().map(|&part| part.to_owned()).collect::<Vec<_>>();
+    let place: &[&str] = if step.list.is_some() { &["list", "rows"] } else { &["buttons"] };
+    let choices = if step.template.is_some() { &[] } else { step.choices() };
+    let mut texts = Vec::new();
+    for (at, choice) in choices.iter().enumerate() {
+        let at = at.to_string();
+        let of = |part| path(&[place, &[at.as_str(), part]].concat());
+        texts.push((of("title"), choice.title.as_str()));
+        texts.extend(choice.description.as_deref().map(|text| (of("description"), text)));
+    }
+    texts.extend(step.list.iter().map(|list| (path(&["list", "button"]), list.button.as_str())));
+    if let Some(media) = &step.media {
+        texts.push((path(&["media", "link"]), media.link.as_str()));
+        texts.extend(media.filename.as_deref().map(|text| (path(&["media", "filename"]), text)));
+    }
+    texts
+}
+
 fn captured(step: &Step) -> Option<&str> {
     Some(step.answer.as_ref()?.capture.as_ref()?.variable.as_str())
 }
@@ -82,6 +102,7 @@ fn texts<'a>(step: &'a Step, here: &Known<'a>) -> Vec<(Vec<String>, &'a str, Kno
         parameters.map(|(at, text)| (path(&["template", "parameters", &at.to_string()]), text.as_str(), here.clone())),
     );
     texts.extend(step.text.as_deref().map(|text| (path(&["text"]), text, here.clone())));
+    texts.extend(offers(step).into_iter().map(|(path, text)| (path, text, here.clone())));
     let retry = step.answer.as_ref().and_then(|answer| answer.retry.as_ref());
     texts.extend(retry.map(|retry| (path(&["answer", "retry", "text"]), retry.text.as_str(), here.clone())));
     let farewell = step.farewell.as_deref().map(|text| {

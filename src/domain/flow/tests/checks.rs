@@ -69,6 +69,7 @@ fn every_fault_names_its_place() {
         ("/steps/ask/text", json!("{{who}}?"), "steps.ask.text"),
         ("/steps/ask/text", Value::Null, "steps.ask"),
         ("/steps/ask/buttons/0/title", long(21), "steps.ask.buttons.0.title"),
+        ("/steps/ask/buttons/0/title", json!("{{who}}"), "steps.ask.buttons.0.title"),
         ("/steps/ask/buttons/0/description", json!("more"), "steps.ask.buttons.0.description"),
         ("/steps/ask/buttons", json!([{ "title": "a" }, { "title": "A" }]), "steps.ask.buttons.1.title"),
         ("/steps/ask/buttons", json!(["a"]), "steps.ask.buttons.0"),
