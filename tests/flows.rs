@@ -12,9 +12,7 @@ use crate::support::survey::survey;
 use crate::support::trial::tests;
 use crate::support::wait::until;
 use crate::support::webhook::{APP_SECRET, Webhook, text};
-use crate::support::workspace::{
-    CREATE_CONVERSATION, PUBLISH_VERSION, RESUME_LINE, Workspace, id_of, inbound_flow, phone, wa_id,
-};
+use crate::support::workspace::{PUBLISH_VERSION, RESUME_LINE, Workspace, inbound_flow, phone, wa_id};
 
 tests! {
     on_both_databases: [
@@ -22,6 +20,8 @@ tests! {
         a_user_who_comes_back_begins_anew_and_an_old_version_is_finished,
         a_flow_leads_to_another_conversation_with_what_it_knows,
         a_circle_of_jumps_ends,
+        what_is_said_during_a_jump_is_heard_by_what_it_leads_to,
+        a_template_that_leads_on_does_so_with_the_first_answer,
         a_session_in_which_nothing_is_said_expires_and_the_next_word_begins_anew,
         another_send_ends_a_session_and_a_stop_word_is_not_heard,
         a_message_that_comes_twice_is_heard_once,
@@ -229,17 +229,14 @@ async fn a_flow_leads_to_another_conversation_with_what_it_knows(database: Datab
     let flow = json!({ "start": "hi", "variables": ["order"], "steps": {
         "hi": { "text": "About {{order}}: how was it?", "final": true } } });
     let feedback = workspace.conversation_on(line, "Feedback", "INBOUND", flow).await;
-    let asking = asks("Which order?", &json!({ "text": "Fine.", "jump": feedback }));
-    let asking = json!({ "name": "Jumping", "direction": "INBOUND", "lineId": line.id, "flow": {
-        "start": "ask", "steps": { "ask": asking["steps"]["ask"], "then": asking["steps"]["then"],
-            "end": asking["steps"]["end"] } } });
-    let made = workspace.api.change(CREATE_CONVERSATION, json!({ "input": asking })).await;
-    let (jumping, feedback) = (id_of(&made["conversation"]), feedback);
+    let mut flow = asks("Which order?", &json!({ "text": "Fine.", "next": "pass" }));
+    flow["steps"]["pass"] = json!({ "text": "I pass you on.", "jump": feedback });
+    let jumping = workspace.conversation_on(line, "Jumping", "INBOUND", flow).await;
     let talk = Talk { conversation: jumping, ..talk };
     talk.writes("Hello").await;
     talk.hears("Which order?").await;
     talk.writes("17").await;
-    talk.hears("Fine.").await;
+    talk.hears("I pass you on.").await;
     let jumped = Talk { conversation: feedback, ..talk };
     until("the other conversation began", async || {
         let users = jumped.workspace.users(&jumped.conversation, "id").await;
@@ -247,6 +244,9 @@ async fn a_flow_leads_to_another_conversation_with_what_it_knows(database: Datab
     })
     .await;
     jumped.hears("About 17: how was it?").await;
+    let overtaken = "SELECT count(*) FROM messages a JOIN messages b ON b.at > a.at \
+        WHERE a.sender = 1 AND b.sender = 1 AND b.accepted_at < a.accepted_at";
+    assert_eq!(jumped.workspace.server.database.count(overtaken).await, 0, "also what was said before the jump");
     jumped.writes("Good").await;
     let done = jumped.workspace.user(&jumped.conversation, STATE).await;
     assert_eq!((&done["stage"], &done["sessionStatus"]), (&json!("FINISHED"), &json!("COMPLETED")));
@@ -335,6 +335,48 @@ async fn a_message_that_comes_twice_is_heard_once(workspace: Workspace) {
     let said: Vec<_> = said.map(|one| one["text"].as_str().unwrap()).collect();
     assert_eq!(said, ["Which order?", "Fine.", "Anything else?"]);
     assert_eq!(workspace.server.differences().await, []);
+}
+
+async fn what_is_said_during_a_jump_is_heard_by_what_it_leads_to(workspace: Workspace) {
+    let line = &workspace.line;
+    let rate = json!({ "start": "rate", "steps": { "rate": { "text": "How was it?", "final": true } } });
+    let feedback = workspace.conversation_on(line, "Feedback", "INBOUND", rate).await;
+    let flow = asks("Which order?", &json!({ "jump": feedback }));
+    let asking = workspace.conversation_on(line, "Asking", "INBOUND", flow).await;
+    let at = workspace.server.clock.seconds();
+    let say = |id: &str, words: &str| text(id, &wa_id(&phone(0)), words, at);
+    workspace.server.post(&Webhook::of("1000").message(say("one", "Hello")).payload()).await;
+    let both = Webhook::of("1000").message(say("two", "17")).message(say("three", "Very good"));
+    workspace.server.post(&both.payload()).await;
+    until("the second was heard after the jump", async || {
+        let users = workspace.users(&feedback, STATE).await;
+        (users.first()?["stage"] == "FINISHED").then_some(())
+    })
+    .await;
+    let user = workspace.user(&asking, "sessionStatus deployments(first: 5) { totalCount }").await;
+    assert_eq!(user, json!({ "sessionStatus": "COMPLETED", "deployments": { "totalCount": 1 } }));
+    assert_eq!(workspace.server.differences().await, []);
+}
+
+async fn a_template_that_leads_on_does_so_with_the_first_answer(database: Database) {
+    let (workspace, provider) = Workspace::with_provider(database, obedient()).await;
+    let flow = json!({ "start": "hello", "steps": {
+        "hello": { "template": { "name": "hello", "language": "es" }, "next": "ask" },
+        "ask": { "text": "How are you?", "final": true, "buttons": [{ "title": "Well" }] } } });
+    let conversation = workspace.conversation_on(&workspace.line, "Hello", "OUTBOUND", flow).await;
+    workspace.send(&conversation, json!([{ "phone": phone(0) }])).await;
+    workspace.accepted_people(&conversation).await;
+    let talk = Talk { workspace, conversation, provider };
+    talk.writes("Hello?").await;
+    talk.hears("How are you?").await;
+    // A button of a step that was left is no answer, and where nothing is asked again nothing happens.
+    talk.presses("hello:Well", "Fine").await;
+    let user = talk.workspace.user(&talk.conversation, STATE).await;
+    assert_eq!((&user["stage"], talk.told().await.len()), (&json!("IN_FLOW"), 1));
+    talk.presses("ask:Well", "Well").await;
+    let user = talk.workspace.user(&talk.conversation, STATE).await;
+    assert_eq!(user["stage"], "FINISHED");
+    assert_eq!(talk.workspace.server.differences().await, []);
 }
 
 async fn what_could_not_be_said_within_a_day_is_not_said(database: Database) {

@@ -336,6 +336,13 @@ async fn what_an_agent_writes_is_checked_with_its_place(desk: Desk) {
         let payload = desk.workspace.api.ask_one(ASSIGN_SESSION, json!({ "id": id, "agent": agent })).await;
         assert_eq!(refused(&payload), ("INVALID".to_owned(), json!(["agent"])));
     }
+    let only = async |agent: &str| {
+        let variables = json!({ "id": id, "agent": agent, "only": true });
+        desk.workspace.api.ask_one(ASSIGN_SESSION, variables).await
+    };
+    assert_eq!(only("Ana").await["userErrors"], json!([]), "nobody else has it");
+    assert_eq!(refused(&only("Eve").await), ("CONFLICT".to_owned(), json!(["id"])));
+    assert_eq!(desk.assign(&id, "Ana").await["agent"], "Ana");
     let wrong = desk.say(json!({ "sessionId": desk.conversation, "text": "A" })).await;
     assert_eq!(refused(&wrong), ("NOT_FOUND".to_owned(), json!(["input", "sessionId"])));
     for fine in [json!({ "text": "ñ".repeat(4_096) }), json!({ "media": file("AUDIO", link) })] {

@@ -26,9 +26,9 @@ pub struct Model {
     pub epoch: Option<i64>,
     /// When the call was announced, just before it was made; null while it certainly was not.
     pub announced_at: Option<i64>,
-    /// The deployment in whose session it is said; null for the message of a send.
-    pub deployment_id: Option<Uuid>,
-    /// When it was said, which decides the order within the session; null exactly where `deployment_id` is.
+    /// The contact to whom it is said in a session; null for the message of a send.
+    pub contact_id: Option<Uuid>,
+    /// When it was said, which decides the order among what is said to the contact; null exactly where `contact_id` is.
     pub said_at: Option<i64>,
 }
 

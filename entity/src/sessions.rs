@@ -29,6 +29,10 @@ pub struct Model {
     pub agent_at: Option<i64>,
     /// When it expires unless something is said; null once it is over.
     pub expires_at: Option<i64>,
+    /// When the flow or an agent last said something in it; null before that.
+    pub said_at: Option<i64>,
+    /// Whether it ended by a jump to another conversation that has yet to begin.
+    pub jumping: bool,
 }
 
 /// None: storage writes its joins by column.

@@ -20,6 +20,8 @@ pub(crate) const STEP: Step = Step {
             agent text COLLATE "C",
             agent_at bigint,
             expires_at bigint,
+            said_at bigint,
+            jumping boolean NOT NULL,
             CONSTRAINT sessions_step_step_at_check CHECK ((step IS NULL) = (step_at IS NULL)),
             CONSTRAINT sessions_agent_agent_at_check CHECK ((agent IS NULL) = (agent_at IS NULL))
         );
@@ -49,21 +51,21 @@ pub(crate) const STEP: Step = Step {
         );
 
         ALTER TABLE outbox ADD COLUMN announced_at bigint;
-        ALTER TABLE outbox ADD COLUMN deployment_id uuid;
+        ALTER TABLE outbox ADD COLUMN contact_id uuid;
         ALTER TABLE outbox ADD COLUMN said_at bigint;
         UPDATE outbox SET announced_at = claimed_at WHERE claimed_at IS NOT NULL AND EXISTS (SELECT 1 FROM messages m
             JOIN deployments d ON d.id = m.deployment_id WHERE m.id = outbox.message_id AND d.dispatched_at IS NOT NULL);
         CREATE INDEX outbox_line_id_due_at_message_id_idx
             ON outbox (line_id, due_at, message_id) WHERE said_at IS NOT NULL AND claimed_at IS NULL;
-        CREATE INDEX outbox_deployment_id_said_at_idx
-            ON outbox (deployment_id, said_at) WHERE said_at IS NOT NULL;
+        CREATE INDEX outbox_contact_id_said_at_idx
+            ON outbox (contact_id, said_at) WHERE said_at IS NOT NULL;
     "#,
     down: "
         DELETE FROM outbox WHERE said_at IS NOT NULL;
-        DROP INDEX outbox_deployment_id_said_at_idx;
+        DROP INDEX outbox_contact_id_said_at_idx;
         DROP INDEX outbox_line_id_due_at_message_id_idx;
         ALTER TABLE outbox DROP COLUMN said_at;
-        ALTER TABLE outbox DROP COLUMN deployment_id;
+        ALTER TABLE outbox DROP COLUMN contact_id;
         ALTER TABLE outbox DROP COLUMN announced_at;
         DROP TABLE funnel_times;
         DROP TABLE funnel;

@@ -32,13 +32,11 @@ impl Flows {
         workspace: WorkspaceId,
         versions: &BTreeSet<VersionId>,
     ) -> Result<HashMap<VersionId, Arc<Flow>>, StorageError> {
-        let unknown: Vec<VersionId> = versions.iter().filter(|id| !self.0.contains_key(*id)).copied().collect();
-        let mut read = self.read(db, workspace, &unknown).await?;
-        let mut found = HashMap::new();
-        for &version in versions {
-            let flow = read.remove(&version).unwrap_or_else(|| self.0.get(&version).flatten());
-            found.extend(flow.map(|flow| (version, flow)));
-        }
+        let known: HashMap<_, _> = versions.iter().filter_map(|id| Some((*id, self.0.get(id)?))).collect();
+        let unknown: Vec<VersionId> = versions.iter().filter(|id| !known.contains_key(id)).copied().collect();
+        let read = self.read(db, workspace, &unknown).await?;
+        let runs = |(version, flow): (VersionId, Option<Arc<Flow>>)| Some((version, flow?));
+        let found = known.into_iter().chain(read).filter_map(runs).collect();
         Ok(found)
     }
 

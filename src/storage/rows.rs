@@ -303,6 +303,8 @@ pub(super) const SESSIONS: Bulk = Bulk {
         ("agent", Kind::Text),
         ("agent_at", Kind::BigInt),
         ("expires_at", Kind::BigInt),
+        ("said_at", Kind::BigInt),
+        ("jumping", Kind::Bool),
     ],
     key: "deployment_id",
     on_conflict: OnConflict::Overwrite,
@@ -323,6 +325,8 @@ pub(super) fn session_row(workspace: WorkspaceId, deployment: DeploymentId, entr
         Datum::Text(agent.map(|(_, agent)| agent.clone())),
         Datum::optional_time(agent.map(|(at, _)| *at)),
         Datum::optional_time(entry.expires),
+        Datum::optional_time(entry.said),
+        Datum::Bool(entry.jumping),
     ]
 }
 
@@ -339,5 +343,6 @@ pub(super) fn session_entry(row: sessions::Model) -> Result<(DeploymentId, Sessi
     };
     let agent = row.agent_at.map(row::time).transpose()?.zip(row.agent);
     let expires = row.expires_at.map(row::time).transpose()?;
-    Ok((row.deployment_id.into(), SessionEntry { state, agent, expires, ..SessionEntry::default() }))
+    let (said, jumping) = (row.said_at.map(row::time).transpose()?, row.jumping);
+    Ok((row.deployment_id.into(), SessionEntry { state, agent, expires, said, jumping, ..SessionEntry::default() }))
 }

@@ -61,7 +61,8 @@ impl Model {
         let Some((value, next)) = judge(&name, step, words, pressed) else {
             let retry = &step["answer"]["retry"];
             if retry.is_null() {
-                return self.accept(flow, &name, step, step["next"].as_str());
+                // Only an old button of another step comes here.
+                return;
             }
             if self.invalid < retry["attempts"].as_u64().unwrap_or(0) {
                 self.invalid += 1;

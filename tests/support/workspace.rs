@@ -319,7 +319,8 @@ pub(crate) const RESUME_LINE: &str = "mutation($id: ID!) { resumeLine(id: $id) {
     line { id state stateReason stateCode stateSince } userErrors { field code message } } }";
 pub(crate) const ARCHIVE_CONVERSATION: &str = "mutation($id: ID!) { archiveConversation(id: $id) {
     conversation { id archivedAt } userErrors { field code message } } }";
-pub(crate) const ASSIGN_SESSION: &str = "mutation($id: ID!, $agent: String!) { assignSession(id: $id, agent: $agent) {
+pub(crate) const ASSIGN_SESSION: &str = "mutation($id: ID!, $agent: String!, $only: Boolean) {
+    assignSession(id: $id, agent: $agent, onlyUnassigned: $only) {
     session { id status agent } userErrors { field code message } } }";
 pub(crate) const SEND_AGENT_MESSAGE: &str =
     "mutation($input: SendAgentMessageInput!) { sendAgentMessage(input: $input) {

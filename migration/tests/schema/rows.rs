@@ -316,7 +316,7 @@ pub(crate) fn outbox() -> outbox::Model {
         claimed_at: Some(AT),
         epoch: Some(1),
         announced_at: Some(AT),
-        deployment_id: Some(id(10)),
+        contact_id: Some(id(5)),
         said_at: Some(AT),
     }
 }
@@ -334,6 +334,8 @@ pub(crate) fn session() -> sessions::Model {
         agent: Some("Ana".to_owned()),
         agent_at: Some(AT),
         expires_at: Some(AT),
+        said_at: Some(AT),
+        jumping: true,
     }
 }
 

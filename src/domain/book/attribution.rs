@@ -47,6 +47,7 @@ impl Book {
         }
         let (line, at) = (message.line, message.content.at);
         let found = match found {
+            Some(over) if self.is_jumping(over) => return Attribution::Waits(over.to_string()),
             Some(over) if self.is_left_behind(over, begins) => self.open_session(line, contact),
             Some(found) => Some(found),
             None => self.begun(line, contact),

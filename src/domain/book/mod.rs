@@ -167,6 +167,10 @@ pub struct SessionEntry {
     pub agent: Option<(Timestamp, String)>,
     /// When it expires unless something is said before; `None` once it is over.
     pub expires: Option<Timestamp>,
+    /// When we last said something in it.
+    pub said: Option<Timestamp>,
+    /// Whether it ended by a jump to another conversation that has yet to begin.
+    pub jumping: bool,
     /// What it adds to the funnel of its version, as it is stored.
     pub contribution: Contribution,
 }
@@ -176,11 +180,11 @@ pub struct SessionEntry {
 pub struct Reply {
     /// The message.
     pub message: MessageId,
-    /// The deployment in whose session it is said.
-    pub deployment: DeploymentId,
+    /// The contact to whom it is said.
+    pub contact: ContactId,
     /// The line to send it on.
     pub line: LineId,
-    /// When it is said, which decides the order within the session.
+    /// When it is said, which decides the order among what is said to the contact.
     pub at: Timestamp,
 }
 

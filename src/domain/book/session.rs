@@ -39,6 +39,8 @@ impl Book {
             return;
         }
         match self.session_status(deployment) {
+            // An agent of another system is that system's matter.
+            Some(SessionStatus::Agent) if !self.sessions.contains_key(&deployment) => {}
             Some(SessionStatus::Agent) => self.stay(deployment),
             Some(status) if status.is_over() => {}
             _ => self.answer(deployment, &said, at),
@@ -48,6 +50,11 @@ impl Book {
     /// Whether what a contact says must begin something new, because the session of this deployment is over.
     pub(super) fn is_over(&self, id: DeploymentId) -> bool {
         self.sessions.contains_key(&id) && self.session_status(id).is_some_and(SessionStatus::is_over)
+    }
+
+    /// Whether a session ended by a jump that has yet to be made.
+    pub(super) fn is_jumping(&self, id: DeploymentId) -> bool {
+        self.sessions.get(&id).is_some_and(|session| session.jumping)
     }
 
     /// Whether a flow runs in a version.
@@ -74,7 +81,8 @@ impl Book {
         if self.messages.contains_key(&message) {
             return Applied::Merged;
         }
-        if self.session_status(id) != Some(SessionStatus::Agent) {
+        let erased = self.deployments.get(&id).and_then(|one| self.contacts.get(&one.contact)?.erased);
+        if self.session_status(id) != Some(SessionStatus::Agent) || erased.is_some() {
             return Applied::Refused;
         }
         self.say(id, Sender::Agent, message, content.clone());
@@ -115,6 +123,11 @@ impl Book {
     /// Begins the conversation to which a flow led.
     pub(super) fn apply_jumped(&mut self, jump: &Jump, begins: Option<VersionId>) -> Applied {
         let id = jump_deployment_key(jump.from);
+        if self.sessions.get(&jump.from).is_some_and(|session| session.jumping) {
+            self.session(jump.from).jumping = false;
+            // What the user said meanwhile waits for it.
+            self.touched.known.insert(jump.from.to_string());
+        }
         if self.deployments.contains_key(&id) {
             return Applied::Merged;
         }
@@ -221,6 +234,7 @@ impl Book {
         self.sessions.entry(id).or_default().state = Some(state);
         self.take_status(id, status);
         if let Some(to) = jump.filter(|_| hops < MAX_HOPS) {
+            self.session(id).jumping = true;
             self.touched.jumps.push(Jump { from: id, contact, line, to, hops: hops + 1 });
         }
     }
@@ -234,10 +248,12 @@ impl Book {
     /// Puts a message of ours into the history, and into the outbox.
     fn say(&mut self, id: DeploymentId, sender: Sender, message: MessageId, content: Content) {
         let Some(deployment) = self.deployments.get(&id) else { return };
-        let (user, line, made) = (deployment.user, deployment.line, deployment.made);
-        // What is said at once keeps its order by a microsecond each.
-        let said = u32::try_from(self.touched.replies.len()).unwrap_or(u32::MAX);
-        let at = self.now.plus(MICROSECOND.saturating_mul(said));
+        let (user, line, contact, made) = (deployment.user, deployment.line, deployment.contact, deployment.made);
+        // What is said at once, or by another node whose clock is behind, keeps its order by a microsecond.
+        let now = self.now;
+        let session = self.session(id);
+        let at = later(now, session.said);
+        session.said = Some(at);
         let entry = MessageEntry {
             id: message,
             user,
@@ -253,7 +269,7 @@ impl Book {
         };
         self.enter_message(entry.clone());
         self.touched.told.insert(message);
-        self.touched.replies.push(Reply { message, deployment: id, line, at });
+        self.touched.replies.push(Reply { message, contact, line, at });
         self.touch_user(user).add(ChangeKind::Message);
         if !made {
             self.reconsider_first(&entry);

@@ -43,11 +43,15 @@ pub(super) enum Understood<'a> {
     Valid { captured: Option<(&'a str, String)>, next: Option<&'a str> },
     /// It is not what was asked for.
     Invalid,
+    /// It is a button of another step, which is still on the user's screen.
+    Foreign,
 }
 
 /// The formats of a day that users may write.
 const DAYS: [&str; 3] = ["%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y"];
 
+/// The most characters of the title of any choice.
+const MAX_TITLE: usize = 25;
 /// The first year that has four digits: of fewer, nobody knows the century.
 const FIRST_YEAR: i32 = 1_000;
 
@@ -55,7 +59,7 @@ const FIRST_YEAR: i32 = 1_000;
 pub(super) fn understand<'a>(name: &str, step: &'a Step, said: &Said, variables: &Variables) -> Understood<'a> {
     let chosen = chosen(name, step.choices(), said, variables);
     if chosen.is_none() && is_of_another_step(name, said) {
-        return Understood::Invalid;
+        return Understood::Foreign;
     }
     let Some(answer) = &step.answer else {
         return Understood::Valid { captured: None, next: step.next.as_deref() };
@@ -89,7 +93,9 @@ fn chosen<'a>(step: &str, choices: &'a [Choice], said: &Said, variables: &Variab
         }
     }
     let text = said.text.as_deref().filter(|_| !is_of_another_step(step, said))?;
-    choices.iter().find(|choice| is_same(choice.id(), text) || is_same(&fill(&choice.title, variables), text))
+    choices
+        .iter()
+        .find(|choice| is_same(choice.id(), text) || is_same(&fill(&choice.title, variables, MAX_TITLE), text))
 }
 
 /// Whether a button of another step was pressed, which is still on the user's screen.
@@ -187,7 +193,7 @@ mod tests {
                 assert_eq!(next, Some("on"));
                 captured.map(|(_, value)| value)
             }
-            Understood::Invalid => None,
+            Understood::Invalid | Understood::Foreign => None,
         }
     }
 
@@ -256,7 +262,7 @@ mod tests {
     #[test]
     fn a_button_of_another_step_is_no_answer() {
         let step = step(&json!({ "text": "?", "next": "on", "buttons": [{ "title": "Yes" }], "answer": {} }));
-        assert_eq!(understand("ask", &step, &pressed("before:Yes", "Yes"), &Variables::new()), Understood::Invalid);
+        assert_eq!(understand("ask", &step, &pressed("before:Yes", "Yes"), &Variables::new()), Understood::Foreign);
         let valid = Understood::Valid { captured: None, next: Some("on") };
         assert_eq!(understand("ask", &step, &pressed("ask:Yes", "Yes"), &Variables::new()), valid);
         assert_eq!(understand("ask", &step, &pressed("a form of our own", "Yes"), &Variables::new()), valid);

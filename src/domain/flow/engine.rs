@@ -5,7 +5,7 @@
 
 use super::answer::{Understood, understand};
 use super::steps::Steps;
-use super::text::{fill, fill_within};
+use super::text::fill;
 use super::{Choice, Flow, Step};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ConversationId;
@@ -61,6 +61,12 @@ pub(super) const MAX_BUTTON: usize = 20;
 pub(super) const MAX_ROW: usize = 24;
 /// The most characters of a row's description.
 pub(super) const MAX_DESCRIPTION: usize = 72;
+/// The most characters of a template's parameter, where a flow says it.
+const MAX_PARAMETER: usize = MAX_BODY;
+/// The most characters of an address.
+pub(super) const MAX_LINK: usize = 2_048;
+/// The most characters of a file's name.
+pub(super) const MAX_FILENAME: usize = 240;
 
 /// A reaction under construction.
 struct Run<'a> {
@@ -133,13 +139,15 @@ impl<'a> Run<'a> {
                 self.go_on(step, next);
             }
             Understood::Invalid => self.retry(&name, step),
+            // Whoever presses an old button where nothing is asked again stays where they are.
+            Understood::Foreign if step.retries().is_none() => {}
+            Understood::Foreign => self.retry(&name, step),
         }
     }
 
     /// Asks again, or leads on where the user has been asked often enough.
     fn retry(&mut self, name: &str, step: &'a Step) {
-        let retry = step.answer.as_ref().and_then(|answer| answer.retry.as_ref());
-        match retry {
+        match step.retries() {
             Some(retry) if self.reaction.state.invalid < retry.attempts => {
                 self.reaction.state.invalid += 1;
                 self.reaction.messages.push(step.said(name, &retry.text, &self.variables));
@@ -150,7 +158,11 @@ impl<'a> Run<'a> {
     }
 
     fn go_on(&mut self, step: &'a Step, next: Option<&'a str>) {
-        self.take();
+        if step.waits() {
+            self.take();
+        } else {
+            self.pass();
+        }
         match next {
             _ if step.is_final => self.finish(step),
             Some(next) => self.enter(next),
@@ -184,7 +196,7 @@ impl<'a> Run<'a> {
     fn finish(&mut self, step: &Step) {
         self.reaction.finished = true;
         if let Some(farewell) = &step.farewell {
-            let text = fill_within(farewell, &self.variables, MAX_TEXT);
+            let text = fill(farewell, &self.variables, MAX_TEXT);
             self.reaction.messages.push(Outgoing::Text(text));
         }
         self.end();
@@ -257,14 +269,14 @@ impl Step {
     /// Its message to a user with these variables, if it has one.
     fn message(&self, name: &str, variables: &Variables) -> Option<Outgoing> {
         if let Some(template) = &self.template {
-            return Some(Outgoing::Template(template.filled(name, variables)));
+            return Some(Outgoing::Template(template.filled(name, variables, MAX_PARAMETER)));
         }
         if let Some(media) = &self.media {
             return Some(Outgoing::Media {
                 kind: media.kind,
-                link: fill(&media.link, variables),
-                caption: self.text.as_ref().map(|text| fill_within(text, variables, MAX_BODY)),
-                filename: media.filename.as_ref().map(|filename| fill(filename, variables)),
+                link: fill(&media.link, variables, MAX_LINK),
+                caption: self.text.as_ref().map(|text| fill(text, variables, MAX_BODY)),
+                filename: media.filename.as_ref().map(|filename| fill(filename, variables, MAX_FILENAME)),
             });
         }
         self.text.as_ref().map(|text| self.said(name, text, variables))
@@ -276,15 +288,14 @@ impl Step {
             |choices: &[Choice], limit| choices.iter().map(|choice| choice.offered(name, variables, limit)).collect();
         match &self.list {
             Some(list) => Outgoing::List {
-                text: fill_within(text, variables, MAX_BODY),
-                button: fill_within(&list.button, variables, MAX_BUTTON),
+                text: fill(text, variables, MAX_BODY),
+                button: fill(&list.button, variables, MAX_BUTTON),
                 choices: offered(&list.rows, MAX_ROW),
             },
-            None if self.buttons.is_empty() => Outgoing::Text(fill_within(text, variables, MAX_TEXT)),
-            None => Outgoing::Buttons {
-                text: fill_within(text, variables, MAX_BODY),
-                buttons: offered(&self.buttons, MAX_BUTTON),
-            },
+            None if self.buttons.is_empty() => Outgoing::Text(fill(text, variables, MAX_TEXT)),
+            None => {
+                Outgoing::Buttons { text: fill(text, variables, MAX_BODY), buttons: offered(&self.buttons, MAX_BUTTON) }
+            }
         }
     }
 }
@@ -292,8 +303,8 @@ impl Step {
 impl Choice {
     /// As it is offered, with a title of so many characters at most.
     fn offered(&self, step: &str, variables: &Variables, limit: usize) -> outgoing::Choice {
-        let description = self.description.as_ref().map(|text| fill_within(text, variables, MAX_DESCRIPTION));
-        let title = fill_within(&self.title, variables, limit);
+        let description = self.description.as_ref().map(|text| fill(text, variables, MAX_DESCRIPTION));
+        let title = fill(&self.title, variables, limit);
         outgoing::Choice { id: self.wire_id(step), title, description }
     }
 }

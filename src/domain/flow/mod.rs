@@ -24,6 +24,7 @@ use serde_json::Value;
 
 pub use opening::{MissingVariable, Start, first_template};
 
+use super::conversation::Direction;
 use super::id::{AnyId, ConversationId};
 use super::outgoing::MediaKind;
 
@@ -278,10 +279,12 @@ const fn a_day() -> u32 {
 }
 
 impl Flow {
-    /// The flow of a version that was published; `None` if it is an opening, which is not run.
+    /// The flow of a version that was published; `None` if it is an opening, which is not run, or was published when flows
+    /// were not checked.
     pub fn of_published(json: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(json).ok()?;
-        opening::runs(&value).then(|| serde_path_to_error::deserialize(&value).ok()).flatten()
+        let checked = |direction| check::check(&value, direction).ok();
+        checked(Direction::Outbound).or_else(|| checked(Direction::Inbound)).flatten()
     }
 
     /// The schema of flows, as `flow.schema.json` publishes it.
@@ -313,6 +316,11 @@ impl Step {
             (None, Some(list)) => &list.rows,
             (None, None) => &self.buttons,
         }
+    }
+
+    /// What is done with an invalid answer.
+    pub fn retries(&self) -> Option<&Retry> {
+        self.answer.as_ref()?.retry.as_ref()
     }
 
     /// The conversation to which it jumps.

@@ -71,23 +71,23 @@ impl Start {
         let mut required = self.required.iter().map(String::as_str).chain(parameters);
         match required.find(|name| !variables.contains_key(*name)) {
             Some(name) => Err(MissingVariable(name.to_owned())),
-            None => Ok(self.template.filled(&self.step, variables)),
+            None => Ok(self.template.filled(&self.step, variables, usize::MAX)),
         }
     }
 
     /// The template with nothing filled in, for a user who cannot be sent to.
     pub fn unfilled(&self) -> FilledTemplate {
-        FilledTemplate { parameters: Vec::new(), ..self.template.filled(&self.step, &Variables::new()) }
+        FilledTemplate { parameters: Vec::new(), ..self.template.filled(&self.step, &Variables::new(), usize::MAX) }
     }
 }
 
 impl Template {
-    /// The template of a step with each `{{name}}` replaced by the variable's value. Values are not expanded again.
-    pub(super) fn filled(&self, step: &str, variables: &Variables) -> FilledTemplate {
+    /// The template of a step with each `{{name}}` replaced by the variable's value, each parameter cut to so many characters.
+    pub(super) fn filled(&self, step: &str, variables: &Variables, characters: usize) -> FilledTemplate {
         FilledTemplate {
             name: self.name.clone(),
             language: self.language.clone(),
-            parameters: self.parameters.iter().map(|parameter| fill(parameter, variables)).collect(),
+            parameters: self.parameters.iter().map(|parameter| fill(parameter, variables, characters)).collect(),
             replies: self.buttons.iter().map(|button| button.wire_id(step)).collect(),
         }
     }

@@ -7,24 +7,19 @@ pub(super) fn names(text: &str) -> impl Iterator<Item = &str> {
     parts(text).filter_map(|(_, name)| name)
 }
 
-/// The text with each `{{name}}` replaced by the variable's value, or by nothing if there is none. Values are not expanded
-/// again, so nobody can make a bot say what is none of their business.
-pub(super) fn fill(text: &str, variables: &Variables) -> String {
-    let mut filled = String::with_capacity(text.len());
+/// The text with each `{{name}}` replaced by the variable's value, or by nothing if there is none, cut to so many characters.
+/// Values are not expanded again, so nobody can make a bot say what is none of their business.
+pub(super) fn fill(text: &str, variables: &Variables, characters: usize) -> String {
+    let mut filled = String::new();
     for (before, name) in parts(text) {
         filled.push_str(before);
         if let Some(variable) = name.and_then(|name| variables.get(name)) {
             filled.push_str(&variable.value);
         }
-    }
-    filled
-}
-
-/// A filled text, cut to what the provider takes, in characters.
-pub(super) fn fill_within(text: &str, variables: &Variables, characters: usize) -> String {
-    let mut filled = fill(text, variables);
-    if let Some((end, _)) = filled.char_indices().nth(characters) {
-        filled.truncate(end);
+        if let Some((end, _)) = filled.char_indices().nth(characters) {
+            filled.truncate(end);
+            break;
+        }
     }
     filled
 }
@@ -58,14 +53,14 @@ mod tests {
     #[test]
     fn names_are_replaced_and_values_are_not_expanded_again() {
         let known = variables(&[("name", "Ana"), ("city", "Cali {{name}}")]);
-        assert_eq!(fill("Hi {{ name }} from {{city}}!", &known), "Hi Ana from Cali {{name}}!");
-        assert_eq!(fill("Hi {{who}}.", &known), "Hi .");
-        assert_eq!(fill("open {{ end", &known), "open {{ end");
+        assert_eq!(fill("Hi {{ name }} from {{city}}!", &known, 100), "Hi Ana from Cali {{name}}!");
+        assert_eq!(fill("Hi {{who}}.", &known, 100), "Hi .");
+        assert_eq!(fill("open {{ end", &known, 100), "open {{ end");
         assert_eq!(names("{{a}} {{ b }} {{").collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]
     fn a_text_is_cut_between_characters() {
-        assert_eq!(fill_within("ñ{{x}}ñ", &variables(&[("x", "😀😀")]), 3), "ñ😀😀");
+        assert_eq!(fill("ñ{{x}}ñ", &variables(&[("x", "😀😀")]), 3), "ñ😀😀");
     }
 }

@@ -73,15 +73,16 @@ impl SessionMutation {
         #[graphql(desc = "How the company calls the agent; 1 to 200 bytes.")] agent: String,
         #[graphql(
             desc = "Only if no other agent has it: of two agents who take it at the same moment, one gets a `CONFLICT`.",
-            default = false
+            default_with = "Some(false)"
         )]
-        only_unassigned: bool,
+        only_unassigned: Option<bool>,
     ) -> Result<Fresh<SessionPayload>> {
         let (request, mut errors) = (ctx.request()?, UserErrors::default());
         let session = find(&id, Place::of("id"), &mut errors)?;
         errors.check(Place::of("agent"), check_name(&agent, MAX_NAME_BYTES));
         if let Some(session) = session.filter(|_| errors.is_empty()) {
-            let assigned = request.backend.sends.assign(&request.tenant, session, agent, only_unassigned).await?;
+            let assigned =
+                request.backend.sends.assign(&request.tenant, session, agent, only_unassigned.unwrap_or(false)).await?;
             note(assigned, &Place::of("id"), &mut errors);
         }
         finish(ctx, SessionPayload::of(session, errors)).await

@@ -95,8 +95,9 @@ struct State {
     may_send: bool,
 }
 
-/// After how long a call has surely ended, so that what was said next need not wait for it.
-const LONGEST_CALL: Duration = Duration::from_secs(30);
+/// How long after its claim a call has surely ended: it may rest for a minute at the provider's wish, and take half a minute.
+/// What was said next need not wait for it any longer.
+const LONGEST_CALL: Duration = Duration::from_secs(150);
 
 /// The most sends of a line that take turns; further ones wait until an older one is done.
 const MAX_TURNS: u32 = 1_000;
@@ -195,7 +196,7 @@ fn in_turn(mut sends: Vec<SendId>, last: Option<SendId>, limit: usize) -> Vec<Se
     sends
 }
 
-/// Takes what is said in sessions, which comes before all sends: the user is waiting. Of a session only the oldest message is
+/// Takes what is said in sessions, which comes before all sends: the user is waiting. To a user only the oldest message is
 /// taken, and the next once that one's call has ended.
 async fn take_replies(
     db: &DatabaseTransaction,
@@ -210,7 +211,7 @@ async fn take_replies(
         "UPDATE outbox SET claimed_at = {now}, epoch = {epoch}, attempt = attempt + 1 WHERE message_id IN ( \
            SELECT o.message_id FROM outbox o WHERE o.line_id = {line} AND o.said_at IS NOT NULL \
            AND o.claimed_at IS NULL AND o.due_at <= {now} AND NOT EXISTS (SELECT 1 FROM outbox b \
-             WHERE b.deployment_id = o.deployment_id AND b.said_at < o.said_at \
+             WHERE b.contact_id = o.contact_id AND b.line_id = o.line_id AND b.said_at < o.said_at \
              AND (b.claimed_at IS NULL OR b.claimed_at > {under_way})) \
            ORDER BY o.due_at, o.message_id LIMIT {limit}) \
          AND claimed_at IS NULL RETURNING message_id"

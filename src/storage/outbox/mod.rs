@@ -63,7 +63,7 @@ const REPLIES: Bulk = Bulk {
         ("line_id", Kind::Uuid),
         ("due_at", Kind::BigInt),
         ("attempt", Kind::Int),
-        ("deployment_id", Kind::Uuid),
+        ("contact_id", Kind::Uuid),
         ("said_at", Kind::BigInt),
     ],
     key: "message_id",
@@ -95,7 +95,7 @@ pub(super) async fn enqueue(
             Datum::id(reply.line),
             Datum::at(reply.at),
             Datum::number(0),
-            Datum::id(reply.deployment),
+            Datum::id(reply.contact),
             Datum::at(reply.at),
         ]
     };
@@ -173,7 +173,8 @@ pub async fn take_back(db: &Database, lease: Lease) -> Result<(), StorageError> 
     let claimed = query.among("message_id", &claimed);
     let sql = format!(
         "UPDATE outbox SET claimed_at = NULL, epoch = NULL, attempt = attempt - 1 WHERE {claimed} \
-         AND announced_at IS NULL AND EXISTS (SELECT 1 FROM messages m WHERE m.id = outbox.message_id \
+         AND announced_at IS NULL AND EXISTS (SELECT 1 FROM messages m JOIN deployments d ON d.id = m.deployment_id \
+           WHERE m.id = outbox.message_id AND (NOT m.first OR d.send_id IS NULL OR d.dispatched_at IS NULL) \
            AND m.refused_at IS NULL AND m.failed_at IS NULL AND m.unknown_at IS NULL)"
     );
     query.execute(sql).await?;
@@ -195,8 +196,9 @@ pub async fn unanswered(db: &Database, since: Timestamp, limit: u32) -> Result<V
     let mut query = Query::anywhere(db);
     let since = query.bind(since.micros());
     let sql = format!(
-        "SELECT workspace_id, message_id, claimed_at FROM outbox WHERE claimed_at <= {since} \
-         AND announced_at IS NOT NULL ORDER BY claimed_at LIMIT {limit}"
+        "SELECT o.workspace_id, o.message_id, o.claimed_at FROM outbox o JOIN messages m ON m.id = o.message_id \
+         JOIN deployments d ON d.id = m.deployment_id WHERE o.claimed_at <= {since} AND (o.announced_at IS NOT NULL \
+           OR m.first AND d.send_id IS NOT NULL AND d.dispatched_at IS NOT NULL) ORDER BY o.claimed_at LIMIT {limit}"
     );
     query.all(sql, |row| Ok(Unanswered { workspace: row.id()?, message: row.id()?, claimed_at: row.time()? })).await
 }

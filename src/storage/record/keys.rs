@@ -117,8 +117,9 @@ impl Keys {
             Fact::Said { of, message, .. } => {
                 self.running = true;
                 self.deployments.push(*of);
-                // What was said already is not said again.
+                // What was said already is not said again, and nothing is said to somebody whose data was erased.
                 self.messages.push(*message);
+                self.people = true;
             }
             Fact::Jumped(jump) => {
                 // The deployment that the jump begins exists already if it was begun before.

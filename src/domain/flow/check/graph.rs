@@ -6,12 +6,19 @@ use super::Findings;
 use crate::domain::flow::{Flow, Step};
 use crate::domain::input::Fault;
 
+/// The most steps in a row that wait for no answer.
+const MAX_IN_A_ROW: usize = 20;
+
 /// Checks the graph. Returns whether every target exists, without which nothing else can be said about it.
 pub(super) fn check(flow: &Flow, findings: &mut Findings<'_>) -> bool {
     let known = check_targets(flow, findings);
     if known {
         check_reach(flow, findings);
+        let before = findings.found.len();
         check_loops(flow, findings);
+        if findings.found.len() == before {
+            check_length(flow, findings);
+        }
     }
     known
 }
@@ -90,6 +97,22 @@ fn check_loops(flow: &Flow, findings: &mut Findings<'_>) {
         if round.is_some_and(|least| least == name) {
             let fault = "leads back to the step without an answer in between";
             findings.below(&["steps", name, "next"]).add(Fault::new(fault));
+        }
+    }
+}
+
+/// Finds steps from which more is said in a row than anybody reads.
+fn check_length(flow: &Flow, findings: &mut Findings<'_>) {
+    for name in flow.steps.keys() {
+        let mut at = Some(name.as_str());
+        let said = std::iter::from_fn(|| {
+            let step = flow.steps.get(at?)?;
+            at = step.next.as_deref().filter(|_| !step.waits());
+            Some(())
+        });
+        if said.take(MAX_IN_A_ROW + 1).count() > MAX_IN_A_ROW {
+            let fault = format!("begins more than {MAX_IN_A_ROW} steps without an answer in between");
+            findings.below(&["steps", name]).add(Fault(fault));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Findings;
-use crate::domain::flow::engine::{MAX_BODY, MAX_BUTTON, MAX_DESCRIPTION, MAX_ROW, MAX_TEXT};
+use crate::domain::flow::engine::{MAX_BODY, MAX_BUTTON, MAX_DESCRIPTION, MAX_FILENAME, MAX_LINK, MAX_ROW, MAX_TEXT};
 use crate::domain::flow::{Choice, List, Media, Step, Template};
 use crate::domain::input::{Fault, check_name};
 use crate::domain::outgoing::MediaKind;
@@ -22,8 +22,6 @@ const QUICK_REPLIES: Limits = Limits { most: 10, title: 25, description: 0 };
 
 /// The longest id of a choice, in bytes.
 const MAX_CHOICE_ID_BYTES: usize = 100;
-const MAX_LINK_BYTES: usize = 2_048;
-const MAX_FILENAME_BYTES: usize = 240;
 /// The longest name or language of a template, in bytes.
 const MAX_TEMPLATE_NAME_BYTES: usize = 512;
 /// The most parameters of a template.
@@ -114,7 +112,7 @@ fn check_list(list: &List, findings: &mut Findings<'_>) {
 
 fn check_media(step: &Step, media: &Media, findings: &mut Findings<'_>) {
     let mut link = findings.below(&["link"]);
-    link.check(check_name(&media.link, MAX_LINK_BYTES));
+    link.check(check_name(&media.link, MAX_LINK));
     let web = ["https://", "http://"].iter().any(|scheme| media.link.starts_with(scheme) && media.link != *scheme);
     link.require(
         web && !media.link.contains(char::is_whitespace),
@@ -122,7 +120,7 @@ fn check_media(step: &Step, media: &Media, findings: &mut Findings<'_>) {
     );
     if let Some(filename) = &media.filename {
         let mut findings = findings.below(&["filename"]);
-        findings.check(check_name(filename, MAX_FILENAME_BYTES));
+        findings.check(check_name(filename, MAX_FILENAME));
         findings.require(media.kind == MediaKind::Document, "is for the kind DOCUMENT only");
     }
     let captioned = step.text.is_some() && media.kind == MediaKind::Audio;

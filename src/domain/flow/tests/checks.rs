@@ -123,6 +123,13 @@ fn a_loop_needs_an_answer_in_it_and_a_flow_an_end() {
     let leaves = json!({ "text": "x", "answer": { "retry": { "text": "y", "attempts": 1, "next": "d" },
         "routes": [{ "when": { "equals": "x" }, "next": "a" }] } });
     assert_eq!(inbound(json!({ "a": leaves, "d": end })), [""; 0]);
+    let name = |at: usize| format!("s{at:02}");
+    let chain = |length: usize| {
+        let mut steps: serde_json::Map<String, Value> = (0..length).map(|at| (name(at), text(&name(at + 1)))).collect();
+        steps.insert(name(length), end.clone());
+        places(&json!({ "start": name(0), "steps": steps }), Direction::Inbound)
+    };
+    assert_eq!((chain(19), chain(20)), (Vec::new(), vec!["steps.s00".to_owned()]));
 }
 
 #[test]
