@@ -138,10 +138,9 @@ impl<'a> Run<'a> {
                 }
                 self.go_on(step, next);
             }
-            Understood::Invalid => self.retry(&name, step),
             // Whoever presses an old button where nothing is asked again stays where they are.
             Understood::Foreign if step.retries().is_none() => {}
-            Understood::Foreign => self.retry(&name, step),
+            Understood::Invalid | Understood::Foreign => self.retry(&name, step),
         }
     }
 
