@@ -128,7 +128,8 @@ impl Book {
             // What the user said meanwhile waits for it.
             self.touched.known.insert(jump.from.to_string());
         }
-        if self.deployments.contains_key(&id) {
+        let erased = self.contacts.get(&jump.contact).is_some_and(|contact| contact.erased.is_some());
+        if erased || self.deployments.contains_key(&id) {
             return Applied::Merged;
         }
         let variables = self.deployments.get(&jump.from).map(|from| from.variables.clone());
