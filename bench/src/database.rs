@@ -3,12 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use bluetick::storage;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgPool, SqlitePool};
 use tempfile::TempDir;
 
 use crate::Result;
+use crate::report::say;
 
 /// Which database.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,8 +74,20 @@ impl Database {
         }
     }
 
-    /// Removes it.
-    pub(crate) async fn remove(self) -> Result<()> {
+    /// Recounts everything with Bluetick's own `verify`, where that is wanted, and removes it.
+    pub(crate) async fn finish(self, verify: bool) -> Result<()> {
+        if verify {
+            let storage = storage::Database::connect(&self.url, 2).await?;
+            let found = storage::verify::run(&storage, |_| {}).await?;
+            say(format!("verify: {} users recounted, {} differences", found.users, found.differences.len()));
+            for difference in found.differences.iter().take(5) {
+                say(format!("  {difference:?}"));
+            }
+        }
+        self.remove().await
+    }
+
+    async fn remove(self) -> Result<()> {
         drop(self.folder);
         match self.name {
             Some(name) => administer(&format!("DROP DATABASE {name} WITH (FORCE)")).await,

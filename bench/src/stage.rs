@@ -16,7 +16,6 @@ use crate::database::{Database, Kind};
 use crate::drive::Connection;
 use crate::options::Options;
 use crate::process::Server;
-use crate::report::say;
 use crate::requests;
 
 /// The highest rate that WhatsApp grants a line.
@@ -117,14 +116,6 @@ impl Stage {
     pub(crate) async fn strike(self, options: &Options) -> Result<()> {
         drop(self.server);
         self.provider.shutdown().await;
-        if options.verify {
-            let storage = storage::Database::connect(&self.database.url, 2).await?;
-            let found = storage::verify::run(&storage, |_| {}).await?;
-            say(format!("verify: {} users recounted, {} differences", found.users, found.differences.len()));
-            for difference in found.differences.iter().take(5) {
-                say(format!("  {difference:?}"));
-            }
-        }
-        self.database.remove().await
+        self.database.finish(options.verify).await
     }
 }

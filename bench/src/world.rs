@@ -84,15 +84,7 @@ impl World {
     /// Recounts everything where that is wanted, and clears up.
     pub(crate) async fn finish(self, options: &Options) -> Result<()> {
         drop((self.bluetick, self.limit));
-        if options.verify {
-            let storage = storage::Database::connect(&self.database.url, 2).await?;
-            let found = storage::verify::run(&storage, |_| {}).await?;
-            say(format!("verify: {} users recounted, {} differences", found.users, found.differences.len()));
-            for difference in found.differences.iter().take(5) {
-                say(format!("  {difference:?}"));
-            }
-        }
-        self.database.remove().await
+        self.database.finish(options.verify).await
     }
 }
 

@@ -6,7 +6,7 @@
 use super::Sends;
 use crate::domain::book::WINDOW;
 use crate::domain::clock::Timestamp;
-use crate::domain::fact::{Content, Fact};
+use crate::domain::fact::Fact;
 use crate::domain::flow::Flow;
 use crate::domain::id::{MessageId, SessionId, agent_message_key, new_key};
 use crate::domain::message::Message;
@@ -98,8 +98,8 @@ impl Sends {
             return Ok(Err(fault));
         }
         let id = id.unwrap_or_else(|| new_key().into());
-        let content = Content { at: now, kind: message.kind(), text: message.text(), payload: message.payload() };
-        let fact = Fact::Said { of: session.deployment(), message: id, content };
+        let content = message.content(now);
+        let fact = Fact::AgentMessage { of: session.deployment(), message: id, content };
         Ok(self.act(tenant, fact, AgentFault::NotWithAgent).await?.map(|()| id))
     }
 

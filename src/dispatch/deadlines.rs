@@ -15,7 +15,7 @@ use super::call::status;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::fact::Fact;
 use crate::domain::failure::{FailureReason, OwnFailure};
-use crate::domain::id::{MessageId, WorkspaceId};
+use crate::domain::id::WorkspaceId;
 use crate::domain::merge::MessageFacts;
 use crate::recorder::{RecordError, Recorded, Recorder};
 use crate::rounds::Rounds;
@@ -69,15 +69,11 @@ impl Deadlines {
     /// Ends sessions in which nothing was said for too long, and tells how many.
     async fn lapse(&self, now: Timestamp) -> Result<usize, DeadlineError> {
         let lapsed = sessions::lapsed(&self.db, now, BATCH_SIZE).await?;
-        let mut by_workspace: HashMap<WorkspaceId, Vec<Fact>> = HashMap::new();
-        for one in &lapsed {
+        let fact = |one: &sessions::Lapsed| {
             let fact = Fact::Lapsed { of: one.deployment, at: one.expires_at };
-            by_workspace.entry(one.workspace).or_default().push(fact);
-        }
-        for (workspace, facts) in by_workspace {
-            self.recorder.record(workspace, facts).await?;
-        }
-        Ok(lapsed.len())
+            (one.workspace, one.deployment, fact)
+        };
+        Ok(self.record(lapsed.iter().map(fact)).await?.len())
     }
 
     /// Fails messages that were not delivered in time, and tells how many.
@@ -85,7 +81,8 @@ impl Deadlines {
         let expired = messages::expired(&self.db, now, BATCH_SIZE).await?;
         let fact = |one: &messages::Expired| {
             let own_failure = Some(OwnFailure { at: one.expires_at, reason: FailureReason::Expired });
-            (one.workspace, one.message, MessageFacts { own_failure, ..MessageFacts::default() })
+            let facts = MessageFacts { own_failure, ..MessageFacts::default() };
+            (one.workspace, one.message, status(one.message, facts))
         };
         Ok(self.record(expired.iter().map(fact)).await?.len())
     }
@@ -96,7 +93,8 @@ impl Deadlines {
         let unanswered = outbox::unanswered(&self.db, since, BATCH_SIZE).await?;
         let fact = |one: &outbox::Unanswered| {
             let unknown = Some(one.claimed_at.plus(self.unknown_grace));
-            (one.workspace, one.message, MessageFacts { unknown, ..MessageFacts::default() })
+            let facts = MessageFacts { unknown, ..MessageFacts::default() };
+            (one.workspace, one.message, status(one.message, facts))
         };
         let merged = self.record(unanswered.iter().map(fact)).await?;
         if !merged.is_empty() {
@@ -105,21 +103,18 @@ impl Deadlines {
         Ok(merged.len())
     }
 
-    /// Records what follows for messages, and returns those of which it was merged.
-    async fn record(
-        &self,
-        facts: impl Iterator<Item = (WorkspaceId, MessageId, MessageFacts)>,
-    ) -> Result<Vec<MessageId>, RecordError> {
-        let mut by_workspace: HashMap<WorkspaceId, Vec<(MessageId, Fact)>> = HashMap::new();
-        for (workspace, message, facts) in facts {
-            by_workspace.entry(workspace).or_default().push((message, status(message, facts)));
+    /// Records what follows for messages or sessions, and returns those of which it was merged.
+    async fn record<K>(&self, facts: impl Iterator<Item = (WorkspaceId, K, Fact)>) -> Result<Vec<K>, RecordError> {
+        let mut by_workspace: HashMap<WorkspaceId, Vec<(K, Fact)>> = HashMap::new();
+        for (workspace, of, fact) in facts {
+            by_workspace.entry(workspace).or_default().push((of, fact));
         }
         let mut merged = Vec::new();
         for (workspace, facts) in by_workspace {
-            let (messages, facts): (Vec<_>, Vec<_>) = facts.into_iter().unzip();
+            let (subjects, facts): (Vec<_>, Vec<_>) = facts.into_iter().unzip();
             let recorded = self.recorder.record(workspace, facts).await?;
-            let recorded = messages.into_iter().zip(recorded).filter(|(_, recorded)| *recorded == Recorded::Merged);
-            merged.extend(recorded.map(|(message, _)| message));
+            let recorded = subjects.into_iter().zip(recorded).filter(|(_, recorded)| *recorded == Recorded::Merged);
+            merged.extend(recorded.map(|(of, _)| of));
         }
         Ok(merged)
     }

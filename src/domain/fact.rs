@@ -88,7 +88,7 @@ pub enum Fact {
         only_unassigned: bool,
     },
     /// An agent writes to the user.
-    Said {
+    AgentMessage {
         /// The session's deployment.
         of: DeploymentId,
         /// Our id of the message.

@@ -6,6 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clock::Timestamp;
+use super::fact::Content;
 use super::message::MessageKind;
 
 /// What a message says that is sent to a person.
@@ -108,6 +110,11 @@ struct MediaPayload<Text> {
 }
 
 impl Outgoing {
+    /// The message as the history shows it, said at a time.
+    pub fn content(&self, at: Timestamp) -> Content {
+        Content { at, kind: self.kind(), text: self.text(), payload: self.payload() }
+    }
+
     /// The kind of the message.
     pub const fn kind(&self) -> MessageKind {
         match self {

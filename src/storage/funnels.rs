@@ -1,6 +1,6 @@
 //! The funnels of versions: moved with sessions, and read in a few statements whatever the number of users.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use entity::funnel;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -93,9 +93,9 @@ async fn count_answers(
 async fn known_times(db: &DatabaseTransaction, counts: &Times) -> Result<Times, StorageError> {
     let mut query = Query::on(db);
     let versions = query.among("version_id", &versions(counts.keys().map(|(version, ..)| *version)));
-    let steps: std::collections::BTreeSet<&str> = counts.keys().map(|(_, step, _)| step.as_str()).collect();
+    let steps: BTreeSet<&str> = counts.keys().map(|(_, step, _)| step.as_str()).collect();
     let steps = query.among_texts("step", &steps.into_iter().collect::<Vec<_>>());
-    let seconds: std::collections::BTreeSet<i64> = counts.keys().map(|(.., seconds)| *seconds).collect();
+    let seconds: BTreeSet<i64> = counts.keys().map(|(.., seconds)| *seconds).collect();
     let seconds = query.among_numbers("seconds", &seconds.into_iter().collect::<Vec<_>>());
     let sql = format!(
         "SELECT version_id, step, seconds, answers FROM funnel_times WHERE {versions} AND {steps} AND {seconds}"
@@ -129,7 +129,8 @@ pub(super) async fn read_answers(
     Ok(query.all(sql, |row| Ok((row.value()?, row.value()?))).await?.into_iter().collect())
 }
 
-/// The funnels of versions: their steps by name, those that nobody entered left out. Four statements, whatever the number of users.
+/// The funnels of versions: their steps by name, those that nobody entered left out. At most four statements, whatever the
+/// number of users.
 pub async fn find_many(tenant: &Tenant, versions: &[VersionId]) -> Found<VersionId, Vec<FunnelStep>> {
     let mut figures = read_figures(tenant.database().reader(), versions).await?;
     for ((version, start), reached) in reached_by_sends(tenant, versions).await? {
@@ -194,5 +195,5 @@ async fn read_times(
 }
 
 fn versions(all: impl Iterator<Item = VersionId>) -> Vec<VersionId> {
-    all.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    all.collect::<BTreeSet<_>>().into_iter().collect()
 }

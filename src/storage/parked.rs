@@ -95,7 +95,7 @@ pub(super) async fn lead_on(
     now: Timestamp,
 ) -> Result<Vec<String>, StorageError> {
     let keys: Vec<String> = jumps.iter().map(|jump| jump.from.to_string()).collect();
-    let park = |(key, jump): (&String, Jump)| park(workspace, key, &Fact::from(jump), parking, now);
+    let park = |(key, jump): (&String, Jump)| park(workspace, key, &Fact::Jumped(jump), parking, now);
     let rows = keys.iter().zip(jumps).map(park).collect::<Result<Vec<_>, _>>()?;
     PARKED.write(db, &rows).await?;
     Ok(keys)
@@ -129,8 +129,8 @@ pub async fn expired(db: &Database, now: Timestamp, limit: usize) -> Result<Vec<
 }
 
 /// Facts in any workspace that were parked at or after `since` and may be applicable now: the message that they wait for is
-/// known, or they wait for a deployment of their contact, which only an attempt can find out, or for nothing. In the order of their rows' ids,
-/// after the id `behind`, at most `limit`.
+/// known, or they wait for a deployment of their contact or for a jump, which only an attempt can find out. In the order of
+/// their rows' ids, after the id `behind`, at most `limit`.
 pub async fn placeable(
     db: &Database,
     since: Timestamp,
@@ -144,7 +144,8 @@ pub async fn placeable(
     let (line, led) = (query.bind(format!("{}%", LineId::PREFIX)), query.bind(format!("{}%", DeploymentId::PREFIX)));
     let limit = query.bind(i64::try_from(limit).unwrap_or(i64::MAX));
     let sql = format!(
-        "SELECT p.* FROM parked p WHERE p.parked_at >= {since} AND p.id > {behind} AND (p.key LIKE {line} OR p.key LIKE {led} OR EXISTS \
+        "SELECT p.* FROM parked p WHERE p.parked_at >= {since} AND p.id > {behind} \
+         AND (p.key LIKE {line} OR p.key LIKE {led} OR EXISTS \
          (SELECT 1 FROM messages m WHERE m.workspace_id = p.workspace_id AND m.provider_message_id = p.key)) \
          ORDER BY p.id LIMIT {limit}"
     );

@@ -150,11 +150,6 @@ impl Stage {
     /// Recounts everything where that is wanted, and clears up.
     async fn strike(self, options: &Options) -> Result<()> {
         drop((self.server, self.pool));
-        if options.verify {
-            let storage = storage::Database::connect(&self.database.url, 2).await?;
-            let found = storage::verify::run(&storage, |_| {}).await?;
-            say(format!("verify: {} users recounted, {} differences", found.users, found.differences.len()));
-        }
-        self.database.remove().await
+        self.database.finish(options.verify).await
     }
 }

@@ -4,7 +4,6 @@ use super::attribution::Attribution;
 use super::{Book, MessageEntry};
 use crate::domain::clock::Timestamp;
 use crate::domain::fact::{Fact, MessageFact, MessageName, Person, StatusFact, Target};
-use crate::domain::failure::FailureReason;
 use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, VersionId, WorkspaceId, reported_message_key};
 use crate::domain::merge::{ContactFacts, DeploymentFacts, MessageFacts, VariableValue, merge_variable};
 use crate::domain::message::Sender;
@@ -62,7 +61,7 @@ impl Book {
             Fact::Withdrawn { message, .. } => self.apply_withdrawn(*message),
             Fact::Canceled { message, at } => self.apply_canceled(*message, *at),
             Fact::Assigned { of, agent, only_unassigned } => self.apply_assigned(*of, agent, *only_unassigned),
-            Fact::Said { of, message, content } => self.apply_said(*of, *message, content),
+            Fact::AgentMessage { of, message, content } => self.apply_agent_message(*of, *message, content),
             Fact::Closed { of, rating } => self.apply_closed(*of, *rating),
             Fact::Lapsed { of, at } => self.apply_lapsed(*of, *at),
             Fact::Jumped(jump) => self.apply_jumped(jump, begins),
@@ -153,49 +152,6 @@ impl Book {
             self.touched.variables.insert((id, name.to_owned()));
             self.note_on_latest(id, ChangeKind::Variable);
         }
-    }
-
-    fn apply_dispatched(&mut self, id: MessageId, at: Timestamp) -> Applied {
-        let Some(message) = self.messages.get_mut(&id) else { return Applied::Nowhere("unknown_message") };
-        let Some(deployment) = self.deployments.get_mut(&message.deployment) else {
-            return Applied::Nowhere("unknown_deployment");
-        };
-        if message.facts.own_failure.is_some_and(|failure| failure.reason == FailureReason::Canceled) {
-            return Applied::Refused;
-        }
-        if message.sender != Sender::Company {
-            // What is said in a session begins nothing.
-            return Applied::Merged;
-        }
-        let deployment_id = deployment.id;
-        if deployment.facts.dispatched.is_none_or(|known| at < known) {
-            deployment.facts.dispatched = Some(at);
-            deployment.began = Some(at);
-            // In the history, a queued message has the time at which it is due; now the time of sending is known.
-            message.content.at = at;
-            self.touched.progressed.insert(id);
-            self.touched.deployments.insert(message.deployment);
-            if deployment.facts.answered.is_some() {
-                self.touched.answers_moved.insert(message.deployment);
-            }
-        }
-        self.close_others(deployment_id);
-        Applied::Merged
-    }
-
-    fn apply_withdrawn(&mut self, id: MessageId) -> Applied {
-        let Some(message) = self.messages.get_mut(&id) else { return Applied::Nowhere("unknown_message") };
-        let Some(deployment) = self.deployments.get_mut(&message.deployment) else {
-            return Applied::Nowhere("unknown_deployment");
-        };
-        if message.sender == Sender::Company && deployment.facts.dispatched.take().is_some() {
-            deployment.began = None;
-            message.content.at = deployment.queued_at;
-            self.touched.progressed.insert(id);
-            self.touched.deployments.insert(message.deployment);
-            self.touched.answers_moved.insert(message.deployment);
-        }
-        Applied::Merged
     }
 
     fn learn(&mut self, contact: Option<ContactId>, person: Option<&Person>, facts: &ContactFacts) {

@@ -80,23 +80,25 @@ impl Book {
 
     /// The contact's open session on the line, of those that flows and agents hold here.
     fn open_session(&self, line: LineId, contact: ContactId) -> Option<DeploymentId> {
-        let on_line = self.deployments.values().filter(|one| one.line == line && one.contact == contact);
-        let open = on_line.filter(|one| self.sessions.contains_key(&one.id) && self.is_open(one.id));
+        let open = self.on_line(line, contact).filter(|one| self.holds_open(one.id));
         open.max_by_key(|one| (one.began, one.id)).map(|one| one.id)
     }
 
     /// The contact's latest deployment on the line that did not begin after `at`, compared in whole seconds as the provider
     /// counts.
     fn latest_begun(&self, line: LineId, contact: ContactId, at: Timestamp) -> Option<DeploymentId> {
-        let on_line = self.deployments.values().filter(|one| one.line == line && one.contact == contact);
-        let begun = on_line.filter_map(|one| Some((one.began?, one.id)));
+        let begun = self.on_line(line, contact).filter_map(|one| Some((one.began?, one.id)));
         begun.filter(|(began, _)| began.seconds() <= at.seconds()).max().map(|(_, id)| id)
+    }
+
+    /// The deployments of a contact on a line.
+    pub(super) fn on_line(&self, line: LineId, contact: ContactId) -> impl Iterator<Item = &DeploymentEntry> {
+        self.deployments.values().filter(move |one| one.line == line && one.contact == contact)
     }
 
     /// The first deployment that the contact's own messages began on the line, in whichever version.
     fn begun(&self, line: LineId, contact: ContactId) -> Option<DeploymentId> {
-        let on_line = self.deployments.values().filter(|one| one.line == line && one.contact == contact);
-        let begun = on_line.filter(|one| one.send.is_none());
+        let begun = self.on_line(line, contact).filter(|one| one.send.is_none());
         begun.min_by_key(|one| (one.began, one.id)).map(|one| one.id)
     }
 

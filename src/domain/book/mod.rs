@@ -8,6 +8,7 @@ mod apply;
 mod attribution;
 mod cancel;
 mod deploy;
+mod dispatch;
 mod erase;
 mod session;
 mod settle;

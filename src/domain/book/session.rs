@@ -8,13 +8,12 @@ use std::time::Duration;
 use super::apply::Applied;
 use super::{Book, DeploymentEntry, MessageEntry, Reply, SessionEntry};
 use crate::domain::clock::Timestamp;
-use crate::domain::fact::{Content, Fact, Jump, Target};
+use crate::domain::fact::{Content, Jump, Target};
 use crate::domain::flow::engine::{self, Reaction, Said, State};
-use crate::domain::funnel;
+use crate::domain::funnel::{Contribution, Funnels, rounded};
 use crate::domain::id::{DeploymentId, MessageId, VersionId, jump_deployment_key, new_key};
 use crate::domain::merge::{DeploymentFacts, MessageFacts, Session, VariableValue};
 use crate::domain::message::Sender;
-use crate::domain::outgoing::Outgoing;
 use crate::domain::standing::SessionStatus;
 use crate::domain::user::ChangeKind;
 
@@ -77,7 +76,7 @@ impl Book {
     }
 
     /// Says what an agent says.
-    pub(super) fn apply_said(&mut self, id: DeploymentId, message: MessageId, content: &Content) -> Applied {
+    pub(super) fn apply_agent_message(&mut self, id: DeploymentId, message: MessageId, content: &Content) -> Applied {
         if self.messages.contains_key(&message) {
             return Applied::Merged;
         }
@@ -147,47 +146,55 @@ impl Book {
     /// of the company's own holds, which reports them, are its own matter.
     pub(super) fn close_others(&mut self, id: DeploymentId) {
         let Some(new) = self.deployments.get(&id) else { return };
-        let is_other = |one: &&DeploymentEntry| one.id != id && one.line == new.line && one.contact == new.contact;
-        let held = |one: &DeploymentId| self.sessions.contains_key(one) && self.is_open(*one);
-        let open = self.deployments.values().filter(is_other).map(|one| one.id).filter(held);
-        for other in open.collect::<Vec<_>>() {
+        let open = self.on_line(new.line, new.contact).map(|one| one.id).filter(|one| self.holds_open(*one));
+        for other in open.filter(|other| *other != id).collect::<Vec<_>>() {
             self.take_status(other, SessionStatus::Completed);
         }
     }
 
-    /// The figures of all funnels that changed, by how much.
-    pub(super) fn funnel_moves(&mut self) -> funnel::Funnels {
-        let mut moves = funnel::Funnels::new();
+    /// By how much the figures of funnels change with the sessions that did, whose contributions are counted from now on.
+    pub(super) fn move_funnels(&mut self) -> Funnels {
+        let mut moves = Funnels::new();
         let touched: Vec<_> = self.touched.deployments.union(&self.touched.sessions).copied().collect();
         for id in touched {
-            let Some((deployment, flow)) =
-                self.deployments.get(&id).and_then(|one| Some((one, self.flows.get(&one.version)?)))
-            else {
-                continue;
-            };
-            let (version, flow) = (deployment.version, std::sync::Arc::clone(flow));
-            let Some(after) = self.contribution(id) else { continue };
-            let Some(session) = self.sessions.get_mut(&id) else { continue };
-            session.contribution.add_to(&mut moves, version, &flow, -1);
-            after.add_to(&mut moves, version, &flow, 1);
-            session.contribution = after;
+            self.move_funnel(id, &mut moves);
         }
         moves.retain(|_, figures| !figures.is_empty());
         moves
     }
 
+    fn move_funnel(&mut self, id: DeploymentId, moves: &mut Funnels) -> Option<()> {
+        let (version, after) = (self.deployments.get(&id)?.version, self.contribution(id)?);
+        let (flow, session) = (self.flows.get(&version)?, self.sessions.get_mut(&id)?);
+        session.contribution.add_to(moves, version, flow, -1);
+        after.add_to(moves, version, flow, 1);
+        session.contribution = after;
+        Some(())
+    }
+
     /// What a session adds to the funnel of its version as it stands.
-    pub(super) fn contribution(&self, id: DeploymentId) -> Option<funnel::Contribution> {
+    pub(super) fn contribution(&self, id: DeploymentId) -> Option<Contribution> {
         let (deployment, session) = (self.deployments.get(&id)?, self.sessions.get(&id)?);
         let (flow, state) = (self.flows.get(&deployment.version)?, session.state.as_ref()?);
-        Some(funnel::Contribution::of(flow, state, self.session_status(id), deployment.send.is_some()))
+        Some(Contribution::of(flow, state, self.session_status(id), deployment.send.is_some()))
     }
 
     fn session_status(&self, id: DeploymentId) -> Option<SessionStatus> {
         self.deployments.get(&id)?.facts.session.map(|session| session.status)
     }
 
-    pub(super) fn is_open(&self, id: DeploymentId) -> bool {
+    /// Whether a flow or an agent of ours has a session that is open.
+    pub(super) fn holds_open(&self, id: DeploymentId) -> bool {
+        self.sessions.contains_key(&id) && self.is_open(id)
+    }
+
+    /// The deployments whose flows may still say something, or have a jump to make.
+    pub fn talking(&self) -> impl Iterator<Item = &DeploymentEntry> {
+        let runs = self.deployments.values().filter(|one| self.runs(one.version));
+        runs.filter(|one| !self.is_over(one.id) || self.is_jumping(one.id))
+    }
+
+    fn is_open(&self, id: DeploymentId) -> bool {
         self.session_status(id).is_some_and(|status| !status.is_over())
     }
 
@@ -199,8 +206,8 @@ impl Book {
         // Whoever was sent the conversation stands in its first step, which the send said.
         let sent = deployment.send.map(|_| State::at_start(&flow, deployment.began.unwrap_or(at)));
         let Some(state) = known.or(sent) else { return self.begin_session(id, at, 0) };
-        let (begins, reaction) =
-            (deployment.facts.session.is_none(), engine::answer(&flow, &state, &deployment.variables, said, self.now));
+        let begins = deployment.facts.session.is_none();
+        let reaction = engine::answer(&flow, &state, &deployment.variables, said, self.now);
         self.react(id, reaction, at, 0);
         if begins {
             self.close_others(id);
@@ -220,7 +227,7 @@ impl Book {
     fn react(&mut self, id: DeploymentId, reaction: Reaction, at: Timestamp, hops: u8) {
         let Reaction { state, status, messages, captured, answered, finished, jump } = reaction;
         for message in &messages {
-            self.say(id, Sender::Bot, new_key().into(), written(message));
+            self.say(id, Sender::Bot, new_key().into(), message.content(self.now));
         }
         if let Some((name, value)) = captured {
             self.capture(id, &name, value);
@@ -231,7 +238,7 @@ impl Book {
         }
         let Some(deployment) = self.deployments.get(&id) else { return };
         let (version, contact, line) = (deployment.version, deployment.contact, deployment.line);
-        self.touched.answers.extend(answered.map(|(step, seconds)| (version, step, funnel::rounded(seconds))));
+        self.touched.answers.extend(answered.map(|(step, seconds)| (version, step, rounded(seconds))));
         self.sessions.entry(id).or_default().state = Some(state);
         self.take_status(id, status);
         if let Some(to) = jump.filter(|_| hops < MAX_HOPS) {
@@ -305,17 +312,6 @@ impl Book {
         self.touched.sessions.insert(id);
         self.sessions.entry(id).or_default()
     }
-}
-
-impl From<Jump> for Fact {
-    fn from(jump: Jump) -> Self {
-        Self::Jumped(jump)
-    }
-}
-
-/// A message of ours as the history shows it, whenever it is said.
-fn written(message: &Outgoing) -> Content {
-    Content { at: Timestamp::MIN, kind: message.kind(), text: message.text(), payload: message.payload() }
 }
 
 /// Now, or right after what is known, if another node's clock is ahead: what is done later wins.

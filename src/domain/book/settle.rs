@@ -117,7 +117,7 @@ impl Book {
     pub fn settle(&mut self) -> Settlement {
         self.cancel_needless_retries();
         self.unqueue_decided();
-        let funnels = self.funnel_moves();
+        let funnels = self.move_funnels();
         let touched = std::mem::take(&mut self.touched);
         let sends = touched.standing.iter().filter_map(|id| self.send_move(*id)).collect();
         let latest = self.latest();

@@ -7,7 +7,7 @@ use email_address::EmailAddress;
 use serde_json::Value;
 
 use super::text::fill;
-use super::{Answer, Capture, CaptureType, Choice, Match, Range, SEPARATOR, Step};
+use super::{Capture, CaptureType, Choice, Match, Range, SEPARATOR, Step};
 use crate::domain::fact::Content;
 use crate::domain::input::MAX_VARIABLE_VALUE_BYTES;
 use crate::domain::merge::Variables;
@@ -41,10 +41,8 @@ impl Said {
 pub(super) enum Understood<'a> {
     /// It is valid, and leads to this step, if to any.
     Valid { captured: Option<(&'a str, String)>, next: Option<&'a str> },
-    /// It is not what was asked for.
+    /// It is not what was asked for, such as a button of another step that is still on the user's screen.
     Invalid,
-    /// It is a button of another step, which is still on the user's screen.
-    Foreign,
 }
 
 /// The formats of a day that users may write.
@@ -59,7 +57,7 @@ const FIRST_YEAR: i32 = 1_000;
 pub(super) fn understand<'a>(name: &str, step: &'a Step, said: &Said, variables: &Variables) -> Understood<'a> {
     let chosen = chosen(name, step.choices(), said, variables);
     if chosen.is_none() && is_of_another_step(name, said) {
-        return Understood::Foreign;
+        return Understood::Invalid;
     }
     let Some(answer) = &step.answer else {
         return Understood::Valid { captured: None, next: step.next.as_deref() };
@@ -73,15 +71,10 @@ pub(super) fn understand<'a>(name: &str, step: &'a Step, said: &Said, variables:
     };
     let route = answer.routes.iter().find(|route| route.when.matches(chosen, said));
     let next = route.map(|route| route.next.as_str()).or(step.next.as_deref());
-    if next.is_none() && leads_on(answer) {
+    if next.is_none() && !answer.routes.is_empty() {
         return Understood::Invalid;
     }
     Understood::Valid { captured, next }
-}
-
-/// Whether an answer has to lead to a step.
-const fn leads_on(answer: &Answer) -> bool {
-    !answer.routes.is_empty()
 }
 
 /// The choice that was pressed or typed, by its id or title.
@@ -193,7 +186,7 @@ mod tests {
                 assert_eq!(next, Some("on"));
                 captured.map(|(_, value)| value)
             }
-            Understood::Invalid | Understood::Foreign => None,
+            Understood::Invalid => None,
         }
     }
 
@@ -262,7 +255,7 @@ mod tests {
     #[test]
     fn a_button_of_another_step_is_no_answer() {
         let step = step(&json!({ "text": "?", "next": "on", "buttons": [{ "title": "Yes" }], "answer": {} }));
-        assert_eq!(understand("ask", &step, &pressed("before:Yes", "Yes"), &Variables::new()), Understood::Foreign);
+        assert_eq!(understand("ask", &step, &pressed("before:Yes", "Yes"), &Variables::new()), Understood::Invalid);
         let valid = Understood::Valid { captured: None, next: Some("on") };
         assert_eq!(understand("ask", &step, &pressed("ask:Yes", "Yes"), &Variables::new()), valid);
         assert_eq!(understand("ask", &step, &pressed("a form of our own", "Yes"), &Variables::new()), valid);

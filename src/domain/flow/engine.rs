@@ -138,9 +138,7 @@ impl<'a> Run<'a> {
                 }
                 self.go_on(step, next);
             }
-            // Whoever presses an old button where nothing is asked again stays where they are.
-            Understood::Foreign if step.retries().is_none() => {}
-            Understood::Invalid | Understood::Foreign => self.retry(&name, step),
+            Understood::Invalid => self.retry(&name, step),
         }
     }
 
@@ -152,7 +150,8 @@ impl<'a> Run<'a> {
                 self.reaction.messages.push(step.said(name, &retry.text, &self.variables));
             }
             Some(retry) => self.enter(&retry.next),
-            None => self.go_on(step, step.next.as_deref()),
+            // An old button was pressed where nothing is asked again.
+            None => {}
         }
     }
 

@@ -292,11 +292,6 @@ impl Flow {
         schemars::schema_for!(Self).to_value()
     }
 
-    /// The conversations to which its steps jump.
-    pub fn jumps(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.steps.iter().filter_map(|(name, step)| Some((name.as_str(), step.jump.as_deref()?)))
-    }
-
     /// Whether users who stand in a step are being asked for a rating.
     pub fn is_rating(&self, step: &str) -> bool {
         self.rating.as_deref() == Some(step)

@@ -105,17 +105,6 @@ const MAX_TURNS: u32 = 1_000;
 /// The condition that something of a send may be sent.
 const OPEN: &str = "s.completed_at IS NULL AND s.canceled_at IS NULL AND s.paused_at IS NULL";
 
-/// The reasons not to send a message, in the order of the columns that tell them: its conversation was archived; the contact
-/// has opted out, was lately named as blocked, or has an open session with an agent on the line; or a message of a session
-/// that is no template comes too late.
-const REFUSALS: [FailureReason; 5] = [
-    FailureReason::ConversationInactive,
-    FailureReason::OptedOut,
-    FailureReason::BlockedContact,
-    FailureReason::OpenAgentSession,
-    FailureReason::Policy,
-];
-
 /// The lines on which something is due and that are not stopped, or are to be probed; and those whose last owner died.
 pub async fn lines_to_serve(db: &Database, now: Timestamp) -> Result<Vec<LineToServe>, StorageError> {
     let db = db.reader();
@@ -123,11 +112,11 @@ pub async fn lines_to_serve(db: &Database, now: Timestamp) -> Result<Vec<LineToS
     let (clock, now) = (dialect::now_micros(query.backend()), query.bind(now.micros()));
     let sql = format!(
         "SELECT l.id, l.workspace_id, l.phone_number_id FROM lines l \
-         WHERE (l.stopped_at IS NULL OR l.probe_at <= {now}) AND NOT l.external AND l.id IN (SELECT c.line_id FROM sends s \
+         WHERE ((l.stopped_at IS NULL OR l.probe_at <= {now}) AND NOT l.external AND (l.id IN (SELECT c.line_id FROM sends s \
            JOIN conversations c ON c.id = s.conversation_id WHERE {OPEN} AND EXISTS (SELECT 1 FROM outbox o \
              WHERE o.send_id = s.id AND o.claimed_at IS NULL AND o.due_at <= {now})) \
-         OR (l.stopped_at IS NULL OR l.probe_at <= {now}) AND NOT l.external AND l.id IN (SELECT line_id FROM outbox \
-           WHERE said_at IS NOT NULL AND claimed_at IS NULL AND due_at <= {now}) \
+           OR l.id IN (SELECT line_id FROM outbox \
+             WHERE said_at IS NOT NULL AND claimed_at IS NULL AND due_at <= {now}))) \
          OR l.id IN (SELECT line_id FROM leases WHERE expires_at > 0 AND expires_at <= {clock})"
     );
     let line =
@@ -249,14 +238,24 @@ async fn calls(db: &impl ConnectionTrait, ids: &[MessageId], terms: &Terms) -> R
     // A session has begun, so that the index of begun deployments finds it.
     let begun = "SELECT 1 FROM deployments a JOIN users u ON u.id = a.user_id WHERE a.contact_id = k.id \
                  AND a.line_id = o.line_id AND a.began_at IS NOT NULL";
+    let with_agent = format!("a.session_status = {agent} AND (a.session_at >= {agents} OR u.activity_at >= {agents})");
+    // Why it must not be sent, the first reason that holds.
+    let refusals = [
+        (FailureReason::ConversationInactive, "o.said_at IS NULL AND c.archived_at IS NOT NULL".to_owned()),
+        (FailureReason::OptedOut, "k.opted_out_at IS NOT NULL".to_owned()),
+        (FailureReason::BlockedContact, format!("k.blocked_at >= {blocked}")),
+        (FailureReason::OpenAgentSession, format!("o.said_at IS NULL AND EXISTS ({begun} AND {with_agent})")),
+        (
+            FailureReason::Policy,
+            format!(
+                "o.said_at IS NOT NULL AND m.kind <> {template} AND NOT EXISTS ({begun} AND u.activity_at >= {window})"
+            ),
+        ),
+    ];
+    let refusals = refusals.map(|(reason, condition)| format!("WHEN {condition} THEN {}", reason.code())).join(" ");
     let sql = format!(
         "SELECT o.message_id, o.claimed_at, o.attempt, m.kind, m.text, m.payload, k.id, k.phone, \
-           k.provider_user_id, o.said_at IS NOT NULL, o.said_at IS NULL AND c.archived_at IS NOT NULL, \
-           k.opted_out_at IS NOT NULL, coalesce(k.blocked_at >= {blocked}, FALSE), \
-           o.said_at IS NULL AND EXISTS ({begun} AND a.session_status = {agent} \
-             AND (a.session_at >= {agents} OR u.activity_at >= {agents})), \
-           o.said_at IS NOT NULL AND m.kind <> {template} \
-             AND NOT EXISTS ({begun} AND u.activity_at >= {window}) \
+           k.provider_user_id, o.said_at IS NOT NULL, CAST(CASE {refusals} END AS SMALLINT) \
          FROM outbox o JOIN messages m ON m.id = o.message_id \
          JOIN deployments d ON d.id = m.deployment_id JOIN contacts k ON k.id = d.contact_id \
          JOIN versions v ON v.id = d.version_id JOIN conversations c ON c.id = v.conversation_id \
@@ -277,18 +276,8 @@ fn claimed(row: &mut Row<'_>) -> Result<Claimed, StorageError> {
         phone: row.value::<Option<String>>()?.map(Phone::stored),
         provider_user_id: row.value()?,
         said: row.value()?,
-        refusal: refusal(row)?,
+        refusal: row.optional_code()?,
     })
-}
-
-/// The first of the reasons not to send a message, of which each has a column.
-fn refusal(row: &mut Row<'_>) -> Result<Option<FailureReason>, StorageError> {
-    let mut refusal = None;
-    for reason in REFUSALS {
-        let holds = row.value::<bool>()?;
-        refusal = refusal.or(holds.then_some(reason));
-    }
-    Ok(refusal)
 }
 
 fn rate(stored: i32) -> Result<u32, StorageError> {

@@ -48,8 +48,10 @@ pub(super) struct Keys {
     pub(super) dispatched: Vec<MessageId>,
     /// The contacts whom flows led to another conversation.
     pub(super) led: BTreeSet<ContactId>,
-    /// Whether a flow may have something to say or a session may end.
+    /// Whether a session may move.
     pub(super) running: bool,
+    /// Whether a flow may have something to say.
+    pub(super) talking: bool,
 }
 
 impl People {
@@ -94,7 +96,7 @@ impl Keys {
             }
             Fact::Message(message) => {
                 self.people = true;
-                self.running |= message.sender == Sender::User;
+                self.talks(message.sender == Sender::User);
                 self.provider_ids.insert(message.provider_message_id.clone());
                 self.provider_ids.extend(message.in_reply_to.clone());
                 self.lines.insert(message.line);
@@ -110,11 +112,15 @@ impl Keys {
                 self.messages.push(*message);
                 self.claims.push(*message);
             }
-            Fact::Assigned { of, .. } | Fact::Closed { of, .. } | Fact::Lapsed { of, .. } => {
+            Fact::Assigned { of, .. } | Fact::Lapsed { of, .. } => {
                 self.running = true;
                 self.deployments.push(*of);
             }
-            Fact::Said { of, message, .. } => {
+            Fact::Closed { of, .. } => {
+                self.talks(true);
+                self.deployments.push(*of);
+            }
+            Fact::AgentMessage { of, message, .. } => {
                 self.running = true;
                 self.deployments.push(*of);
                 // What was said already is not said again, and nothing is said to somebody whose data was erased.
@@ -126,11 +132,18 @@ impl Keys {
                 self.deployments.extend([jump.from, jump_deployment_key(jump.from)]);
                 self.led.insert(jump.contact);
                 self.lines.insert(jump.line);
-                (self.running, self.people) = (true, true);
+                self.people = true;
+                self.talks(true);
             }
             Fact::Canceled { message, .. } => self.messages.push(*message),
             Fact::Kept(_) => {}
         }
+    }
+
+    /// Notes whether a fact may make a flow say something, which moves its session.
+    const fn talks(&mut self, talks: bool) {
+        self.talking |= talks;
+        self.running |= talks;
     }
 
     fn add_target(&mut self, target: &Target) {

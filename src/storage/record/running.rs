@@ -29,7 +29,7 @@ pub(super) async fn open(
     let versions: BTreeSet<VersionId> = deployed.chain(begins.iter().copied()).collect();
     book.flows = flows.of(db, workspace, &versions).await?;
     open_sessions(db, workspace, book).await?;
-    if !book.flows.is_empty() {
+    if keys.talking && !book.flows.is_empty() {
         known_variables(db, workspace, book).await?;
         returning_users(db, workspace, (keys, begins), book).await?;
     }
@@ -54,8 +54,7 @@ async fn known_variables(
     workspace: WorkspaceId,
     book: &mut Book,
 ) -> Result<(), StorageError> {
-    let runs = book.deployments.values().filter(|one| book.flows.contains_key(&one.version));
-    let deployments: Vec<DeploymentId> = runs.map(|one| one.id).collect();
+    let deployments: Vec<DeploymentId> = book.talking().map(|one| one.id).collect();
     let mut query = Query::on(db);
     let (workspace, deployments) = (query.bind(workspace.0), query.among("deployment_id", &deployments));
     let sql = format!("SELECT * FROM variables WHERE workspace_id = {workspace} AND {deployments}");

@@ -36,7 +36,10 @@ impl Named {
             Fact::Dispatched { message, .. } | Fact::Withdrawn { message, .. } | Fact::Canceled { message, .. } => {
                 self.own.extend([*message]);
             }
-            Fact::Assigned { of, .. } | Fact::Said { of, .. } | Fact::Closed { of, .. } | Fact::Lapsed { of, .. } => {
+            Fact::Assigned { of, .. }
+            | Fact::AgentMessage { of, .. }
+            | Fact::Closed { of, .. }
+            | Fact::Lapsed { of, .. } => {
                 self.deployments.extend([*of]);
             }
             Fact::Jumped(jump) => self.deployments.extend([jump.from]),
