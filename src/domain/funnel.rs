@@ -67,16 +67,18 @@ impl Contribution {
         }
     }
 
-    /// Adds it to the figures of a version, or takes it from them if `sign` is -1.
-    pub fn add_to(&self, funnels: &mut Funnels, version: VersionId, flow: &Flow, sign: i64) {
-        let mut add = |step: u16, figure: fn(&mut StepFigures) -> &mut i64| {
-            if let Some(name) = flow.step_at(step) {
-                *figure(funnels.entry((version, name.to_owned())).or_default()) += sign;
-            }
-        };
-        self.entered.iter().for_each(|step| add(step, |figures| &mut figures.entered));
-        self.answered.iter().for_each(|step| add(step, |figures| &mut figures.answered));
-        self.left.iter().for_each(|step| add(*step, |figures| &mut figures.left));
+    /// By how much the figures of a version change if a session adds `after` instead of this.
+    pub fn move_to(&self, after: &Self, funnels: &mut Funnels, version: VersionId, flow: &Flow) {
+        for (one, other, sign) in [(self, after, -1), (after, self, 1)] {
+            let mut add = |step: u16, figure: fn(&mut StepFigures) -> &mut i64| {
+                if let Some(name) = flow.step_at(step) {
+                    *figure(funnels.entry((version, name.to_owned())).or_default()) += sign;
+                }
+            };
+            one.entered.without(&other.entered).for_each(|step| add(step, |figures| &mut figures.entered));
+            one.answered.without(&other.answered).for_each(|step| add(step, |figures| &mut figures.answered));
+            one.left.iter().filter(|_| one.left != other.left).for_each(|step| add(*step, |figures| &mut figures.left));
+        }
     }
 }
 

@@ -52,7 +52,7 @@ impl Book {
     }
 
     /// Whether a session ended by a jump that has yet to be made.
-    pub(super) fn is_jumping(&self, id: DeploymentId) -> bool {
+    pub fn is_jumping(&self, id: DeploymentId) -> bool {
         self.sessions.get(&id).is_some_and(|session| session.jumping)
     }
 
@@ -166,8 +166,7 @@ impl Book {
     fn move_funnel(&mut self, id: DeploymentId, moves: &mut Funnels) -> Option<()> {
         let (version, after) = (self.deployments.get(&id)?.version, self.contribution(id)?);
         let (flow, session) = (self.flows.get(&version)?, self.sessions.get_mut(&id)?);
-        session.contribution.add_to(moves, version, flow, -1);
-        after.add_to(moves, version, flow, 1);
+        session.contribution.move_to(&after, moves, version, flow);
         session.contribution = after;
         Some(())
     }

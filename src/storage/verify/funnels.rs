@@ -50,7 +50,7 @@ impl Verifier<'_> {
                 let sent = deployment.send_id.is_some();
                 let contribution = session.state.map(|state| Contribution::of(flow, &state, status, sent));
                 if let Some(contribution) = contribution {
-                    contribution.add_to(&mut counted, version, flow, 1);
+                    Contribution::default().move_to(&contribution, &mut counted, version, flow);
                 }
             }
         }
