@@ -17,7 +17,6 @@ const MAX_BYTES: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Phone {
     text: String,
-    valid: bool,
 }
 
 impl Phone {
@@ -47,19 +46,18 @@ impl Phone {
             None if given.starts_with('+') => e164(None, given),
             None => national().or_else(|| e164(None, &format!("+{given}"))),
         };
-        number.map_or_else(|| Self { text: given.to_owned(), valid: false }, |text| Self { text, valid: true })
+        Self { text: number.unwrap_or_else(|| given.to_owned()) }
     }
 
     /// A number as it is stored in the database.
-    pub fn stored(text: String) -> Self {
-        let valid = e164(None, &text).is_some_and(|e164| e164 == text);
-        Self { text, valid }
+    pub const fn stored(text: String) -> Self {
+        Self { text }
     }
 
     /// The number of a WhatsApp id (digits with the country code and without a plus); `None` if it is malformed.
     pub fn of_whatsapp_id(wa_id: &str) -> Option<Self> {
         // WhatsApp knows its users better than a library's numbering plans, so the id is not validated again.
-        is_whatsapp_id(wa_id).then(|| Self { text: format!("+{wa_id}"), valid: true })
+        is_whatsapp_id(wa_id).then(|| Self { text: format!("+{wa_id}") })
     }
 
     /// The number in E.164, or the text as it was given.
@@ -67,9 +65,9 @@ impl Phone {
         &self.text
     }
 
-    /// Whether it is a valid number.
-    pub const fn is_valid(&self) -> bool {
-        self.valid
+    /// Whether it is a valid number. This is worked out anew, which takes many times as long as copying the number.
+    pub fn is_valid(&self) -> bool {
+        e164(None, &self.text).is_some_and(|e164| e164 == self.text)
     }
 
     /// The country of the number; `None` if it is not valid.

@@ -61,7 +61,7 @@ impl Profiles {
             wa_id: ids.wa_id.or(known.wa_id),
             provider_user_id: ids.user_id.or(known.user_id),
         };
-        Person { key, name: name.map(|name| ProfileName { at, name }) }
+        Person { key, name: name.map(|name| ProfileName::reported(at, name)) }
     }
 }
 
