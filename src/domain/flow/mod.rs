@@ -14,6 +14,7 @@ pub mod steps;
 #[cfg(test)]
 mod tests;
 mod text;
+mod texts;
 mod walk;
 
 use std::collections::BTreeMap;

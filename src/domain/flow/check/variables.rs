@@ -17,9 +17,11 @@ pub(super) fn check(flow: &Flow, direction: Direction, findings: &mut Findings<'
         // A step that cannot be reached is a finding of its own.
         let Some(known) = known.get(name.as_str()) else { continue };
         let mut findings = findings.below(&["steps", name]);
-        for (path, text, known) in texts(step, known) {
+        for (path, text) in step.texts() {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            for missing in names(text).filter(|name| !known.contains(name)) {
+            // What a final step captures is known when it says farewell.
+            let captured = step.captures().filter(|_| path == ["farewell"]);
+            for missing in names(text).filter(|name| !known.contains(name) && Some(*name) != captured) {
                 let fault = format!(
                     "uses \"{missing}\", which a user may not have here: capture it on every way, or \
                      name it in \"variables\""
@@ -62,53 +64,9 @@ fn given(flow: &Flow, direction: Direction) -> Known<'_> {
 /// The steps to which a step leads, with what is known there.
 fn leads<'a>(step: &'a Step, here: &Known<'a>) -> Vec<(&'a str, Known<'a>)> {
     let mut answered = here.clone();
-    answered.extend(captured(step));
+    answered.extend(step.captures());
     let retry = step.answer.as_ref().and_then(|answer| answer.retry.as_ref()).map(|retry| retry.next.as_str());
     let routes = step.answer.iter().flat_map(|answer| &answer.routes).map(|route| route.next.as_str());
     let valid = step.next.as_deref().into_iter().chain(routes).map(|next| (next, answered.clone()));
     valid.chain(retry.map(|next| (next, here.clone()))).collect()
-}
-
-/// The texts of what a step offers to choose or to open, each with its path.
-fn offers(step: &Step) -> Vec<(Vec<String>, &str)> {
-    let path = |parts: &[&str]| parts.iter().map(|&part| part.to_owned()).collect::<Vec<_>>();
-    let place: &[&str] = if step.list.is_some() { &["list", "rows"] } else { &["buttons"] };
-    let choices = if step.template.is_some() { &[] } else { step.choices() };
-    let mut texts = Vec::new();
-    for (at, choice) in choices.iter().enumerate() {
-        let at = at.to_string();
-        let of = |part| path(&[place, &[at.as_str(), part]].concat());
-        texts.push((of("title"), choice.title.as_str()));
-        texts.extend(choice.description.as_deref().map(|text| (of("description"), text)));
-    }
-    texts.extend(step.list.iter().map(|list| (path(&["list", "button"]), list.button.as_str())));
-    if let Some(media) = &step.media {
-        texts.push((path(&["media", "link"]), media.link.as_str()));
-        texts.extend(media.filename.as_deref().map(|text| (path(&["media", "filename"]), text)));
-    }
-    texts
-}
-
-fn captured(step: &Step) -> Option<&str> {
-    Some(step.answer.as_ref()?.capture.as_ref()?.variable.as_str())
-}
-
-/// The texts of a step, each with its path and what is known where it is said.
-fn texts<'a>(step: &'a Step, here: &Known<'a>) -> Vec<(Vec<String>, &'a str, Known<'a>)> {
-    let path = |parts: &[&str]| parts.iter().map(|&part| part.to_owned()).collect::<Vec<_>>();
-    let mut texts = Vec::new();
-    let parameters = step.template.iter().flat_map(|template| &template.parameters).enumerate();
-    texts.extend(
-        parameters.map(|(at, text)| (path(&["template", "parameters", &at.to_string()]), text.as_str(), here.clone())),
-    );
-    texts.extend(step.text.as_deref().map(|text| (path(&["text"]), text, here.clone())));
-    texts.extend(offers(step).into_iter().map(|(path, text)| (path, text, here.clone())));
-    let retry = step.answer.as_ref().and_then(|answer| answer.retry.as_ref());
-    texts.extend(retry.map(|retry| (path(&["answer", "retry", "text"]), retry.text.as_str(), here.clone())));
-    let farewell = step.farewell.as_deref().map(|text| {
-        let parting = here.iter().copied().chain(captured(step)).collect();
-        (path(&["farewell"]), text, parting)
-    });
-    texts.extend(farewell);
-    texts
 }
