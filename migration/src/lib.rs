@@ -33,6 +33,7 @@ mod m0021_audit;
 mod m0022_stream_tokens;
 mod m0023_inbound_rules;
 mod m0024_sessions;
+mod m0025_references;
 mod step;
 
 use sea_orm_migration::prelude::*;
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0022_stream_tokens::STEP),
             Box::new(m0023_inbound_rules::STEP),
             Box::new(m0024_sessions::STEP),
+            Box::new(m0025_references::STEP),
         ]
     }
 }

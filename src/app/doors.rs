@@ -6,7 +6,6 @@ use futures_util::future::{BoxFuture, FutureExt};
 use moka::future::Cache;
 
 use crate::domain::fact::{Fact, Kept};
-use crate::domain::id::WorkspaceId;
 use crate::http::ingest::{Door, Owner};
 use crate::recorder::{RecordError, Recorder};
 use crate::storage::{Database, StorageError, lines};
@@ -53,8 +52,8 @@ impl Door for WebhookDoor {
         .boxed()
     }
 
-    fn record(&self, workspace: WorkspaceId, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>> {
-        async move { self.recorder.record(workspace, facts).await.map(drop) }.boxed()
+    fn record(&self, (workspace, line): Owner, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>> {
+        async move { self.recorder.record(workspace, Some(line), facts).await.map(drop) }.boxed()
     }
 
     fn keep(&self, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>> {

@@ -31,7 +31,7 @@ use crate::recorder::{Recorder, RecorderSettings, Retention};
 use crate::storage::flows::Flows;
 use crate::storage::parked::Parking;
 use crate::storage::record::Rules;
-use crate::storage::{Database, StorageError};
+use crate::storage::{Database, StorageError, statistics};
 use crate::telemetry;
 use crate::telemetry::metrics::Exposition;
 use crate::whatsapp::client::{self, ClientError, CloudApi};
@@ -168,7 +168,7 @@ impl Parts {
     }
 
     fn recorder(&self, hub: &Hub, nudges: &dispatch::Nudges) -> Recorder {
-        let Settings { recorder, parking, contacts, .. } = &self.settings;
+        let Settings { recorder, parking, contacts, database, .. } = &self.settings;
         let rules = Rules {
             parking: Parking { messages: parking.replies, others: parking.statuses },
             words: Arc::new(PreferenceWords::new(&contacts.stop_words, &contacts.resume_words)),
@@ -177,6 +177,8 @@ impl Parts {
         let settings = RecorderSettings {
             queue_facts: recorder.queue_facts.get(),
             batch_facts: recorder.batch_facts.get(),
+            // The other half of the connections is for reading, and for sending.
+            batches: database.connections.get().div_ceil(2) as usize,
             rules,
             sweep_interval: SWEEP_INTERVAL,
         };
@@ -200,6 +202,7 @@ impl Parts {
         let trimmer = Trimmer { db: self.database.clone(), clock: self.clock.clone(), keep: self.settings.live.log };
         let RetentionSettings { contacts, kept, audit } = self.settings.retention;
         let retention = Retention { contacts, kept, audit };
+        self.tasks.spawn(statistics::keep(self.database.clone(), self.shutdown.clone()));
         self.tasks.spawn(trimmer.run(self.shutdown.clone()));
         self.tasks.spawn(recorder.clone().retain(retention, self.shutdown.clone()));
         self.tasks.spawn(deadlines.run(self.shutdown.clone()));

@@ -122,7 +122,7 @@ impl Sends {
 
     /// Records what an agent does. `late` is why it is refused, if the session has changed since it was looked at.
     async fn act(&self, tenant: &Tenant, fact: Fact, late: AgentFault) -> Acted<()> {
-        match self.recorder.record(tenant.workspace(), vec![fact]).await?.first() {
+        match self.recorder.record(tenant.workspace(), None, vec![fact]).await?.first() {
             Some(Recorded::Merged) => Ok(Ok(())),
             Some(Recorded::Refused) => Ok(Err(late)),
             _ => Err(AgentError::Kept),

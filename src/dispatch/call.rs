@@ -14,7 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::contact::ContactKey;
 use crate::domain::fact::{Fact, MessageName, Person, StatusFact, Target};
 use crate::domain::failure::{FailureReason, ProviderFailure};
-use crate::domain::id::{MessageId, WorkspaceId};
+use crate::domain::id::MessageId;
 use crate::domain::line::LineStop;
 use crate::domain::merge::MessageFacts;
 use crate::domain::outgoing::Outgoing;
@@ -81,20 +81,16 @@ pub(super) async fn call(parts: &Parts, line: Arc<LineToServe>, claimed: Claimed
     metrics::provider_call(answer.word());
     let now = parts.clock.now();
     let (outcome, news) = (outcome(&answer, &claimed), news(&answer));
-    let fact = (outcome == Outcome::Settled).then(|| fact(&answer, claimed.message, now)).flatten();
-    let recorded = record(parts, line.workspace, fact.into_iter().collect()).await;
+    let fact = (outcome == Outcome::Settled).then(|| fact(&answer, &claimed, now)).flatten();
+    let recorded = record(parts, &line, fact.into_iter().collect()).await;
     // What could not be recorded, or was kept aside, leaves the outcome open.
     let recorded = recorded.is_ok_and(|recorded| recorded.iter().all(|one| *one == Recorded::Merged));
     Finished { claimed, outcome: if recorded { outcome } else { Outcome::Open }, news }
 }
 
-/// Records facts, persistently, because an answer that is lost becomes an unknown outcome.
-pub(super) async fn record(
-    parts: &Parts,
-    workspace: WorkspaceId,
-    facts: Vec<Fact>,
-) -> Result<Vec<Recorded>, WorkerError> {
-    persist(|| async { Ok(parts.recorder.record(workspace, facts.clone()).await?) }).await
+/// Records facts of a line, persistently, because an answer that is lost becomes an unknown outcome.
+pub(super) async fn record(parts: &Parts, line: &LineToServe, facts: Vec<Fact>) -> Result<Vec<Recorded>, WorkerError> {
+    persist(|| async { Ok(parts.recorder.record(line.workspace, Some(line.id), facts.clone()).await?) }).await
 }
 
 /// A status of one of our own messages.
@@ -143,20 +139,22 @@ fn news(answer: &Answer) -> News {
 }
 
 /// The fact that settles a message.
-fn fact(answer: &Answer, message: MessageId, now: Timestamp) -> Option<Fact> {
+fn fact(answer: &Answer, claimed: &Claimed, now: Timestamp) -> Option<Fact> {
     match answer {
-        Answer::Accepted(accepted) => Some(accepted_fact(accepted, message, now)),
-        Answer::Rejected(rejected) => Some(failed_fact(rejected, message, now)),
+        Answer::Accepted(accepted) => Some(accepted_fact(accepted, claimed, now)),
+        Answer::Rejected(rejected) => Some(failed_fact(rejected, claimed.message, now)),
         Answer::NotSent { .. } | Answer::Unknown => None,
     }
 }
 
-fn accepted_fact(accepted: &Accepted, message: MessageId, now: Timestamp) -> Fact {
+fn accepted_fact(accepted: &Accepted, claimed: &Claimed, now: Timestamp) -> Fact {
+    let message = claimed.message;
     let facts = MessageFacts { accepted: Some(now), held: accepted.held.then_some(now), ..MessageFacts::default() };
     let name = MessageName { own: Some(message), provider: Some(accepted.provider_message_id.clone()) };
     let (wa_id, provider_user_id) = (accepted.wa_id.clone(), accepted.provider_user_id.clone());
     let key = ContactKey { phone: None, wa_id, provider_user_id };
-    let recipient = (!key.is_empty()).then_some(Person { key, name: None });
+    // In a session nothing new is learnt of the user, who wrote or was sent to before.
+    let recipient = (!key.is_empty() && !claimed.said).then_some(Person { key, name: None });
     Fact::Status(StatusFact { of: Target::Message(name), facts, recipient })
 }
 

@@ -70,7 +70,7 @@ impl Cancellations {
             waiting.into_iter().map(|message| Fact::Canceled { message, at: send.at }).collect()
         };
         let count = facts.len();
-        self.recorder.record(send.workspace, facts).await?;
+        self.recorder.record(send.workspace, None, facts).await?;
         Ok(count == BATCH_SIZE as usize)
     }
 }

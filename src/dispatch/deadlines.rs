@@ -112,7 +112,7 @@ impl Deadlines {
         let mut merged = Vec::new();
         for (workspace, facts) in by_workspace {
             let (subjects, facts): (Vec<_>, Vec<_>) = facts.into_iter().unzip();
-            let recorded = self.recorder.record(workspace, facts).await?;
+            let recorded = self.recorder.record(workspace, None, facts).await?;
             let recorded = subjects.into_iter().zip(recorded).filter(|(_, recorded)| *recorded == Recorded::Merged);
             merged.extend(recorded.map(|(of, _)| of));
         }

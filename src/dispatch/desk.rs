@@ -122,19 +122,21 @@ impl Desk<'_> {
         let now = self.inner.parts.clock.now();
         let uncalled = uncalled.into_iter().map(|claimed| (claimed, Outcome::Uncalled(Duration::ZERO)));
         let ended = finished.into_iter().map(|one| (one.claimed, one.outcome)).chain(uncalled);
-        let (mut settled, mut requeued) = (Vec::new(), Vec::new());
-        for (Claimed { message, attempt, .. }, outcome) in ended {
-            match outcome {
-                Outcome::Settled => settled.push(message),
-                Outcome::Later(delay) => requeued.push(Requeued { message, due_at: now.plus(delay), attempt }),
-                Outcome::Uncalled(delay) => {
-                    let attempt = attempt.saturating_sub(1);
-                    requeued.push(Requeued { message, due_at: now.plus(delay), attempt });
+        let (mut settled, mut requeued, mut withdrawn) = (Vec::new(), Vec::new(), Vec::new());
+        for (Claimed { message, attempt, said, .. }, outcome) in ended {
+            let (delay, attempt) = match outcome {
+                Outcome::Settled => {
+                    settled.push(message);
+                    continue;
                 }
-                Outcome::Open => {}
-            }
+                Outcome::Open => continue,
+                Outcome::Later(delay) => (delay, attempt),
+                Outcome::Uncalled(delay) => (delay, attempt.saturating_sub(1)),
+            };
+            requeued.push(Requeued { message, due_at: now.plus(delay), attempt });
+            withdrawn.extend((!said).then_some(message));
         }
-        let queued_again = self.give_back(&requeued).await;
+        let queued_again = self.give_back(&withdrawn, &requeued).await;
         queued_again.and(self.forget(&settled).await)
     }
 
@@ -206,22 +208,24 @@ impl Desk<'_> {
         Ok(ready)
     }
 
-    /// Records that calls are about to begin, so that a reply finds its deployment even if the answer is lost. Returns the
-    /// messages to call for. The others were canceled since they were claimed, or taken over by another node; whoever did it
-    /// sees to their rows.
+    /// Records that calls of sends are about to begin, so that a reply finds its deployment even if the answer is lost. Returns
+    /// the messages to call for. The others were canceled since they were claimed, or taken over by another node; whoever did
+    /// it sees to their rows. What is said in a session was announced by its claim.
     async fn announce(&self, claimed: Vec<Claimed>) -> Result<Vec<Claimed>, WorkerError> {
         let epoch = self.lease.epoch;
-        let facts = claimed.iter().map(|one| Fact::Dispatched { message: one.message, at: one.at, epoch }).collect();
+        let (mut ready, sent): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|one| one.said);
+        let facts = sent.iter().map(|one| Fact::Dispatched { message: one.message, at: one.at, epoch }).collect();
         let recorded = self.record(facts).await?;
-        let announced = claimed.into_iter().zip(recorded).filter(|(_, recorded)| *recorded == Recorded::Merged);
-        Ok(announced.map(|(one, _)| one).collect())
+        let announced = sent.into_iter().zip(recorded).filter(|(_, recorded)| *recorded == Recorded::Merged);
+        ready.extend(announced.map(|(one, _)| one));
+        Ok(ready)
     }
 
-    /// Queues messages again that were announced and not sent. First it is recorded that they were not sent, so that no reply
-    /// is attributed to them; what another node has taken over meanwhile stays as it is.
-    async fn give_back(&self, unsent: &[Requeued]) -> Result<(), WorkerError> {
+    /// Queues messages again that were announced and not sent. First it is recorded that those of sends were not sent, so that
+    /// no reply is attributed to them; what another node has taken over meanwhile stays as it is.
+    async fn give_back(&self, withdrawn: &[MessageId], unsent: &[Requeued]) -> Result<(), WorkerError> {
         let epoch = self.lease.epoch;
-        let withdrawn = unsent.iter().map(|one| Fact::Withdrawn { message: one.message, epoch });
+        let withdrawn = withdrawn.iter().map(|&message| Fact::Withdrawn { message, epoch });
         self.record(withdrawn.collect()).await?;
         self.requeue(unsent).await
     }
@@ -242,9 +246,9 @@ impl Desk<'_> {
         persist(|| async { Ok(outbox::settle(db, messages).await?) }).await
     }
 
-    /// Records facts in the workspace of the line.
+    /// Records facts of the line.
     async fn record(&self, facts: Vec<Fact>) -> Result<Vec<Recorded>, WorkerError> {
-        record(&self.inner.parts, self.line.workspace, facts).await
+        record(&self.inner.parts, &self.line, facts).await
     }
 }
 

@@ -52,8 +52,8 @@ pub enum Fact {
         /// What was said.
         preference: Preference,
     },
-    /// We are about to call the provider. This is recorded before the call, so that a reply finds its deployment even if
-    /// the provider's answer is lost.
+    /// We are about to call the provider for a send. This is recorded before the call, so that a reply finds its deployment
+    /// even if the provider's answer is lost.
     Dispatched {
         /// The message about to be sent.
         message: MessageId,

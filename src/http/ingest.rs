@@ -27,8 +27,8 @@ pub trait Door: Send + Sync + 'static {
     /// The lines of these provider's ids, of whatever workspace; unknown ones are missing.
     fn lines(&self, phone_number_ids: Vec<String>) -> BoxFuture<'_, Result<HashMap<String, Owner>, StorageError>>;
 
-    /// Records facts of a workspace, and returns once they are committed.
-    fn record(&self, workspace: WorkspaceId, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>>;
+    /// Records facts of a line, and returns once they are committed.
+    fn record(&self, line: Owner, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>>;
 
     /// Keeps what belongs to no workspace, and returns once it is committed.
     fn keep(&self, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>>;
@@ -58,10 +58,10 @@ pub enum IngestError {
     Record(#[from] RecordError),
 }
 
-/// A webhook's facts, by the workspace they belong to.
+/// A webhook's facts, by the line they belong to.
 #[derive(Default)]
 struct Sorted {
-    recorded: HashMap<WorkspaceId, Vec<Fact>>,
+    recorded: HashMap<Owner, Vec<Fact>>,
     kept: Vec<Fact>,
 }
 
@@ -85,7 +85,7 @@ impl Ingest {
     }
 
     async fn record(&self, sorted: Sorted) -> Result<(), RecordError> {
-        let recorded = sorted.recorded.into_iter().map(|(workspace, facts)| self.door.record(workspace, facts));
+        let recorded = sorted.recorded.into_iter().map(|(line, facts)| self.door.record(line, facts));
         try_join_all(recorded).await?;
         if !sorted.kept.is_empty() {
             self.door.keep(sorted.kept).await?;
@@ -99,8 +99,8 @@ impl Sorted {
         let mut sorted = Self::default();
         for update in updates {
             match update.phone_number_id.as_ref().and_then(|id| owners.get(id)) {
-                Some(&(workspace, line)) => {
-                    sorted.recorded.entry(workspace).or_default().extend(update.facts(line, latest));
+                Some(&owner) => {
+                    sorted.recorded.entry(owner).or_default().extend(update.facts(owner.1, latest));
                 }
                 None => sorted.kept.extend(update.kept()),
             }

@@ -1,13 +1,12 @@
-//! Draining the queue of a workspace, batch by batch.
+//! Draining the queue of a lane, batch by batch.
 
 use std::sync::Arc;
 
 use tracing::Instrument;
 
-use super::queue::Pending;
+use super::queue::{Lane, Pending};
 use super::{Inner, RecordError, Recorded};
 use crate::domain::fact::{Fact, Kept};
-use crate::domain::id::WorkspaceId;
 use crate::storage::record::{self, Batch, Offered};
 use crate::storage::{FaultKind, StorageError, Tenant, parked, retry_races};
 use crate::telemetry::{metrics, traces};
@@ -17,13 +16,16 @@ const MAX_RETRIES: u32 = 10;
 
 impl Inner {
     /// Records the queued facts until the queue is empty.
-    pub(super) async fn drain(&self, workspace: WorkspaceId) {
-        let tenant = Tenant::new(self.db.clone(), workspace);
-        while let Some(pending) = self.queues.take(workspace, self.settings.batch_facts) {
+    pub(super) async fn drain(&self, lane: Lane) {
+        let tenant = Tenant::new(self.db.clone(), lane.workspace);
+        loop {
+            // What comes in while others write goes into this batch, too.
+            let _permit = self.batches.acquire().await;
+            let Some(pending) = self.queues.take(lane, self.settings.batch_facts) else { return };
             let offered: Vec<Offered> = pending.iter().flat_map(|one| one.offered.iter().cloned()).collect();
             metrics::queued(self.queued());
             let span = traces::recording(offered.len());
-            match self.record_all(&tenant, offered).instrument(span).await {
+            match self.record_all(&tenant, lane, offered).instrument(span).await {
                 Ok(recorded) => answer(pending, recorded),
                 Err(error) => refuse(pending, &Arc::new(error)),
             }
@@ -32,7 +34,12 @@ impl Inner {
     }
 
     /// Records facts. A batch that fails because of its data is split until the offending fact is isolated, which is kept.
-    async fn record_all(&self, tenant: &Tenant, offered: Vec<Offered>) -> Result<Vec<Recorded>, StorageError> {
+    async fn record_all(
+        &self,
+        tenant: &Tenant,
+        lane: Lane,
+        offered: Vec<Offered>,
+    ) -> Result<Vec<Recorded>, StorageError> {
         let mut recorded = Vec::with_capacity(offered.len());
         // A stack of parts that are still to be recorded, with the first on top.
         let mut parts = vec![offered];
@@ -40,7 +47,7 @@ impl Inner {
             match self.record_once(tenant, &part).await {
                 Ok(batch) => {
                     recorded.extend(batch.applied.iter().map(Recorded::from));
-                    self.committed(tenant, batch).await;
+                    self.committed(tenant, lane, batch).await;
                 }
                 Err(error) if !matches!(error.kind(), FaultKind::Data | FaultKind::Taken) => return Err(error),
                 Err(error) if part.len() == 1 => {
@@ -63,23 +70,23 @@ impl Inner {
     }
 
     /// Wakes the subscribers, and offers again the parked facts whose keys became known.
-    async fn committed(&self, tenant: &Tenant, batch: Batch) {
+    async fn committed(&self, tenant: &Tenant, lane: Lane, batch: Batch) {
         self.hub.wake(&batch.revisions);
         if batch.replies {
             self.said.notify_one();
         }
         // The caller is draining the queue, so no task has to be started.
-        self.offer_waiting(tenant, &batch.known).await;
+        self.offer_waiting(tenant, lane, &batch.known).await;
     }
 
     /// Offers again the facts that are parked for these keys. Returns whether a task must be started to drain the queue.
-    pub(super) async fn offer_waiting(&self, tenant: &Tenant, known: &[String]) -> bool {
+    pub(super) async fn offer_waiting(&self, tenant: &Tenant, lane: Lane, known: &[String]) -> bool {
         if known.is_empty() {
             return false;
         }
         match parked::waiting_for(tenant, known).await {
             Ok(offered) if offered.is_empty() => false,
-            Ok(offered) => self.queues.push(tenant.workspace(), Pending { offered, waiting: None }),
+            Ok(offered) => self.queues.push(lane, Pending { offered, waiting: None }),
             Err(error) => {
                 // The sweeper will find them.
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot read parked facts");

@@ -3,7 +3,8 @@
 //! While a workspace's last commit runs, the facts of concurrent requests are queued. The next transaction takes all of them
 //! (up to the size of a batch), and every request is answered after the commit that covers it. So each fact costs only its
 //! share of a commit, and a version's row is locked by a few large transactions instead of many small ones. Workspaces are
-//! independent of each other.
+//! independent of each other, and so are, for the most part, lines: where the database writes side by side, a few lanes share
+//! them. What two lanes have in common is decided by the locks, as between nodes.
 //!
 //! Merging is idempotent, so a batch that fails is simply retried in halves, until the fact that fails by itself is isolated.
 //! That one is kept as it arrived, and the rest succeed.
@@ -23,16 +24,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::erase::Retention;
-use self::queue::{Pending, Queues};
+use self::queue::{Lane, Pending, Queues};
 use crate::domain::book::Applied;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::fact::{Fact, Kept};
-use crate::domain::id::WorkspaceId;
+use crate::domain::id::{LineId, WorkspaceId};
 use crate::live::Hub;
 use crate::storage::ledger::Revisions;
 use crate::storage::parked;
 use crate::storage::record::{Offered, Rules};
 use crate::storage::{Database, StorageError, Tenant};
+
+/// How many lanes a workspace has where the database writes side by side.
+const LANES: u32 = 4;
 
 /// The result of recording a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +72,8 @@ pub struct RecorderSettings {
     pub queue_facts: usize,
     /// The most facts in one transaction.
     pub batch_facts: usize,
+    /// The most transactions at a time.
+    pub batches: usize,
     /// What applies to all facts.
     pub rules: Rules,
     /// The time between two sweeps of the parked facts.
@@ -87,6 +93,8 @@ struct Inner {
     queues: Queues,
     /// One permit for each fact that may still be queued.
     capacity: Arc<Semaphore>,
+    /// One permit for each transaction that may still begin.
+    batches: Semaphore,
     /// Notified when a flow or an agent said something that is to be sent.
     said: Arc<Notify>,
 }
@@ -103,7 +111,8 @@ impl Recorder {
         settings: RecorderSettings,
     ) -> Self {
         let capacity = Arc::new(Semaphore::new(settings.queue_facts));
-        Self(Arc::new(Inner { db, hub, clock, tasks, settings, queues: Queues::default(), capacity, said }))
+        let (queues, batches) = (Queues::default(), Semaphore::new(settings.batches));
+        Self(Arc::new(Inner { db, hub, clock, tasks, settings, queues, capacity, batches, said }))
     }
 
     /// Sweeps the parked facts regularly until `shutdown`.
@@ -111,12 +120,18 @@ impl Recorder {
         sweep::run(&self, shutdown).await;
     }
 
-    /// Records facts of one workspace, and returns a result for each, in order, once they are committed.
-    pub async fn record(&self, workspace: WorkspaceId, facts: Vec<Fact>) -> Result<Vec<Recorded>, RecordError> {
+    /// Records facts of one workspace, and returns a result for each, in order, once they are committed. Of the facts of a
+    /// line, those that are offered first are recorded first.
+    pub async fn record(
+        &self,
+        workspace: WorkspaceId,
+        line: Option<LineId>,
+        facts: Vec<Fact>,
+    ) -> Result<Vec<Recorded>, RecordError> {
         if facts.is_empty() {
             return Ok(Vec::new());
         }
-        self.offer(workspace, facts.into_iter().map(Offered::fresh).collect()).await
+        self.offer(self.0.lane(workspace, line), facts.into_iter().map(Offered::fresh).collect()).await
     }
 
     /// Keeps payloads that cannot be assigned to a workspace.
@@ -129,17 +144,17 @@ impl Recorder {
     /// offers again the facts that are parked for the keys that became known.
     pub async fn committed(&self, workspace: WorkspaceId, revisions: &Revisions, known: &[String]) {
         self.0.hub.wake(revisions);
-        let tenant = Tenant::new(self.0.db.clone(), workspace);
-        if self.0.offer_waiting(&tenant, known).await {
-            self.0.tasks.spawn(drain(Arc::clone(&self.0), workspace));
+        let (tenant, lane) = (Tenant::new(self.0.db.clone(), workspace), self.0.lane(workspace, None));
+        if self.0.offer_waiting(&tenant, lane, known).await {
+            self.0.tasks.spawn(drain(Arc::clone(&self.0), lane));
         }
     }
 
-    async fn offer(&self, workspace: WorkspaceId, offered: Vec<Offered>) -> Result<Vec<Recorded>, RecordError> {
+    async fn offer(&self, lane: Lane, offered: Vec<Offered>) -> Result<Vec<Recorded>, RecordError> {
         let permit = self.0.reserve(offered.len())?;
         let (reply, answer) = oneshot::channel();
-        if self.0.queues.push(workspace, Pending { offered, waiting: Some((reply, permit)) }) {
-            self.0.tasks.spawn(drain(Arc::clone(&self.0), workspace));
+        if self.0.queues.push(lane, Pending { offered, waiting: Some((reply, permit)) }) {
+            self.0.tasks.spawn(drain(Arc::clone(&self.0), lane));
         }
         answer.await.unwrap_or(Err(RecordError::Closed))
     }
@@ -167,6 +182,10 @@ impl Inner {
         self.clock.now()
     }
 
+    fn lane(&self, workspace: WorkspaceId, line: Option<LineId>) -> Lane {
+        Lane::of(workspace, line, if self.db.writes_side_by_side() { LANES } else { 1 })
+    }
+
     /// How many facts wait.
     fn queued(&self) -> usize {
         self.settings.queue_facts.saturating_sub(self.capacity.available_permits())
@@ -179,9 +198,9 @@ impl Inner {
     }
 }
 
-/// Drains the queue of a workspace, even if recording a batch panics.
-async fn drain(inner: Arc<Inner>, workspace: WorkspaceId) {
-    while AssertUnwindSafe(inner.drain(workspace)).catch_unwind().await.is_err() {
+/// Drains the queue of a lane, even if recording a batch panics.
+async fn drain(inner: Arc<Inner>, lane: Lane) {
+    while AssertUnwindSafe(inner.drain(lane)).catch_unwind().await.is_err() {
         tracing::error!("recording a batch panicked; its requests fail");
     }
 }

@@ -60,7 +60,7 @@ async fn offer(recorder: &Recorder, parked: Vec<Parked>) {
         by_workspace.entry(one.workspace).or_default().push(one.offered);
     }
     for (workspace, offered) in by_workspace {
-        if let Err(error) = recorder.offer(workspace, offered).await {
+        if let Err(error) = recorder.offer(recorder.0.lane(workspace, None), offered).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "cannot record parked facts");
         }
     }

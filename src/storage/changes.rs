@@ -3,7 +3,7 @@
 use sea_orm::DatabaseTransaction;
 
 use super::Database;
-use super::query::Query;
+use super::query::{Query, belongs};
 use super::row::Row;
 use super::{Found, StorageError, Tenant};
 use crate::domain::clock::Timestamp;
@@ -119,7 +119,8 @@ pub async fn newest_versions(
     let sql = format!(
         "SELECT versions.id, versions.revision FROM conversations \
          JOIN versions ON versions.conversation_id = conversations.id AND versions.number > conversations.versions - {most} \
-         WHERE conversations.workspace_id = $1 AND {among}"
+         WHERE {} AND {among}",
+        belongs("conversations.workspace_id", "$1")
     );
     query.all(sql, |row| Ok((row.id()?, row.value()?))).await
 }

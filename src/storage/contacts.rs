@@ -6,7 +6,7 @@ use entity::contacts;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
-use super::query::Query;
+use super::query::{Query, belongs};
 use super::row;
 use super::{StorageError, Tenant, dialect};
 use crate::domain::book::ContactEntry;
@@ -55,7 +55,34 @@ const CONTACTS: Bulk = Bulk {
     on_conflict: OnConflict::Overwrite,
 };
 
+/// A column, and what of a key it holds.
+type Identifier = (&'static str, fn(&ContactKey) -> Option<&str>);
+
+/// What contacts are found by: the most certain first.
+const IDENTIFIERS: [Identifier; 3] = [
+    ("wa_id", |key| key.wa_id.as_deref()),
+    ("provider_user_id", |key| key.provider_user_id.as_deref()),
+    ("phone", |key| key.phone.as_ref().map(Phone::as_str)),
+];
+
 impl Directory {
+    /// Looks for the contacts to which keys refer, by each of their identifiers until one is known: mostly the first is.
+    async fn search(&mut self, tenant: &Tenant, keys: &[ContactKey]) -> Result<(), StorageError> {
+        for (column, identifier) in IDENTIFIERS {
+            let unknown = keys.iter().filter(|key| self.find(key).is_none());
+            let texts: Vec<_> = unknown.filter_map(identifier).collect();
+            self.extend(read(tenant.database().reader(), tenant.workspace(), (column, &texts)).await?);
+        }
+        Ok(())
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.by_wa_id.extend(other.by_wa_id);
+        self.by_user_id.extend(other.by_user_id);
+        self.by_phone.extend(other.by_phone);
+        self.contacts.extend(other.contacts);
+    }
+
     /// The contact to which a key refers. The WhatsApp id takes precedence over the provider's user id, and both over the
     /// phone number, which may differ from WhatsApp's spelling.
     pub(super) fn find(&self, key: &ContactKey) -> Option<ContactId> {
@@ -87,14 +114,15 @@ impl Directory {
 /// Finds the contacts to which these keys refer, and creates missing ones in the order of the keys. This is a short transaction
 /// of its own, before any version is locked.
 pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp) -> Result<Directory, StorageError> {
-    let mut directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
+    let mut directory = Directory::default();
+    directory.search(tenant, keys).await?;
     let missing: BTreeSet<_> = keys.iter().filter(|key| directory.find(key).is_none()).collect();
     if missing.is_empty() {
         return Ok(directory);
     }
     let mut made = Directory::default();
     let mut rows = Vec::new();
-    for key in missing {
+    for &key in &missing {
         if made.find(key).is_some() {
             continue;
         }
@@ -107,7 +135,8 @@ pub(super) async fn resolve(tenant: &Tenant, keys: &[ContactKey], now: Timestamp
     // Another node may create the same contact at the same moment; the first row is kept.
     let insert = Bulk { on_conflict: OnConflict::Keep, ..CONTACTS };
     insert.write(tenant.database().writer(), &rows).await?;
-    directory = read(tenant.database().reader(), tenant.workspace(), keys).await?;
+    let missing: Vec<_> = missing.into_iter().cloned().collect();
+    directory.search(tenant, &missing).await?;
     Ok(directory)
 }
 
@@ -120,7 +149,7 @@ pub(super) async fn by_ids(
     let mut query = Query::on(db);
     let workspace = query.bind(workspace.0);
     let ids = query.among("id", ids);
-    load(query, &format!("workspace_id = {workspace} AND {ids}"), "").await
+    load(query, &format!("{} AND {ids}", belongs("workspace_id", workspace)), "").await
 }
 
 /// Checks at the end of a transaction that none of these contacts was erased since they were looked up: what was written about
@@ -138,7 +167,8 @@ pub(super) async fn check_known(
     let workspace = query.bind(workspace.0);
     let ids = query.among("id", &ids.iter().copied().collect::<Vec<_>>());
     let erased = query.number(format!(
-        "SELECT count(*) FROM contacts WHERE workspace_id = {workspace} AND {ids} AND erased_at IS NOT NULL"
+        "SELECT count(*) FROM contacts WHERE {} AND {ids} AND erased_at IS NOT NULL",
+        belongs("workspace_id", workspace)
     ));
     if erased.await?.unwrap_or_default() > 0 { Err(StorageError::Overtaken) } else { Ok(()) }
 }
@@ -149,7 +179,7 @@ async fn lock(db: &DatabaseTransaction, workspace: WorkspaceId, ids: &[ContactId
     let workspace = query.bind(workspace.0);
     let ids = query.among("id", ids);
     let lock = dialect::for_update(db.get_database_backend());
-    load(query, &format!("workspace_id = {workspace} AND {ids}"), lock).await
+    load(query, &format!("{} AND {ids}", belongs("workspace_id", workspace)), lock).await
 }
 
 /// Writes what became known about people, merged with what other transactions wrote meanwhile. An identifier that another
@@ -160,8 +190,11 @@ pub(super) async fn learn(
     learnt: &[(ContactId, &ContactEntry)],
 ) -> Result<(), StorageError> {
     let directory = lock(db, workspace, &learnt.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
-    let keys: Vec<_> = learnt.iter().map(|(_, entry)| entry.person.key.clone()).collect();
-    let holders = read(db, workspace, &keys).await?;
+    let mut holders = Directory::default();
+    for (column, identifier) in IDENTIFIERS {
+        let texts: Vec<_> = learnt.iter().filter_map(|(_, entry)| identifier(&entry.person.key)).collect();
+        holders.extend(read(db, workspace, (column, &texts)).await?);
+    }
     let free = |holder: Option<&ContactId>, id| holder.is_none_or(|holder| *holder == id);
     let mut rows = Vec::new();
     for &(id, entry) in learnt {
@@ -177,23 +210,16 @@ pub(super) async fn learn(
     Ok(CONTACTS.write(db, &rows).await?)
 }
 
+/// Reads the contacts that have one of these identifiers.
 async fn read(
     db: &impl ConnectionTrait,
     workspace: WorkspaceId,
-    keys: &[ContactKey],
+    (column, texts): (&str, &[&str]),
 ) -> Result<Directory, StorageError> {
-    let wa_ids: Vec<_> = keys.iter().filter_map(|key| key.wa_id.as_deref()).collect();
-    let user_ids: Vec<_> = keys.iter().filter_map(|key| key.provider_user_id.as_deref()).collect();
-    let phones: Vec<_> = keys.iter().filter_map(|key| key.phone.as_ref().map(Phone::as_str)).collect();
     let mut query = Query::on(db);
     let workspace = query.bind(workspace.0);
-    let names = [("wa_id", wa_ids), ("provider_user_id", user_ids), ("phone", phones)];
-    let present = names.iter().filter(|(_, texts)| !texts.is_empty());
-    let ways: Vec<_> = present.map(|(column, texts)| query.among_texts(column, texts)).collect();
-    if ways.is_empty() {
-        return Ok(Directory::default());
-    }
-    load(query, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), "").await
+    let texts = query.among_texts(column, texts);
+    load(query, &format!("workspace_id = {workspace} AND {texts}"), "").await
 }
 
 async fn load(query: Query<'_, impl ConnectionTrait>, condition: &str, lock: &str) -> Result<Directory, StorageError> {

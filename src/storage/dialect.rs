@@ -42,6 +42,28 @@ pub(super) fn texts(backend: DbBackend, texts: &[&str]) -> Value {
     }
 }
 
+/// Pairs of an id and a name: two arrays on PostgreSQL, one JSON array of pairs on SQLite.
+pub(super) fn pairs<'n>(backend: DbBackend, pairs: impl Iterator<Item = (Uuid, &'n str)>) -> Vec<Value> {
+    if backend == DbBackend::Sqlite {
+        return vec![json(pairs.map(|(id, name)| serde_json::json!([id.simple().to_string(), name])))];
+    }
+    let (ids, names): (Vec<_>, Vec<_>) = pairs.map(|(id, name)| (Value::from(id), Value::from(name))).unzip();
+    vec![array(ArrayType::Uuid, ids.into_iter()), array(ArrayType::String, names.into_iter())]
+}
+
+/// A source of the rows of [`pairs`], by the places of their lists.
+pub(super) fn rows_of_pairs(places: &[Place]) -> String {
+    match places {
+        [both] => {
+            format!("(SELECT unhex(value ->> 0) AS id, value ->> 1 AS name FROM json_each({both})) AS pair")
+        }
+        lists => {
+            let lists: Vec<_> = lists.iter().map(Place::to_string).collect();
+            format!("unnest({}) AS pair (id, name)", lists.join(", "))
+        }
+    }
+}
+
 /// The clause that locks the rows of a SELECT against other writers, but not against new references to them. SQLite needs
 /// none, as it has a single writing transaction.
 pub(super) const fn for_update(backend: DbBackend) -> &'static str {

@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use entity::{send_tally, tally, versions};
+use entity::{send_tally, tally};
 use sea_orm::DatabaseTransaction;
 
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
 use super::query::Query;
-use super::{StorageError, dialect, row};
+use super::row::{self, Row};
+use super::{StorageError, dialect};
 use crate::domain::book::{SendMove, UserMove};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{SendId, UserId, VersionId, WorkspaceId};
@@ -70,11 +71,10 @@ impl Locked {
     /// Locks the versions that match a condition.
     pub(super) async fn lock(query: Query<'_, DatabaseTransaction>, condition: &str) -> Result<Self, StorageError> {
         let lock = dialect::for_update(query.backend());
-        let sql = format!("SELECT * FROM versions WHERE {condition} ORDER BY id {lock}");
-        let rows = query.models::<versions::Model>(sql).await?;
-        let head =
-            |row: versions::Model| (row.id.into(), Head { revision: row.revision, deployments: row.total_deployments });
-        Ok(Self(rows.into_iter().map(head).collect()))
+        // Not the flow, which may be large.
+        let sql = format!("SELECT id, revision, total_deployments FROM versions WHERE {condition} ORDER BY id {lock}");
+        let head = |row: &mut Row<'_>| Ok((row.id()?, Head { revision: row.value()?, deployments: row.value()? }));
+        Ok(Self(query.all(sql, head).await?.into_iter().collect()))
     }
 
     /// Whether a version is locked.

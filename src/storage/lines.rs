@@ -128,7 +128,7 @@ pub async fn find_many(tenant: &Tenant, ids: &[LineId]) -> Found<LineId, Line> {
 
 /// All lines of the workspace, oldest first.
 pub async fn list(tenant: &Tenant) -> Result<Vec<Line>, StorageError> {
-    let sql = format!("{} ORDER BY lines.created_at, lines.id", LINES.select("TRUE"));
+    let sql = format!("{} ORDER BY lines.created_at, lines.id", LINES.select("lines.workspace_id = $1"));
     Query::of(tenant).all(sql, read).await
 }
 

@@ -1,7 +1,7 @@
 //! The metrics of versions: tallies, read together with the revision.
 
 use super::conversations::CONVERSATIONS;
-use super::query::Query;
+use super::query::{Query, belongs};
 use super::row::Row;
 use super::source::Source;
 use super::{Found, StorageError, Tenant};
@@ -35,9 +35,8 @@ pub async fn with_conversations(
     let mut query = Query::of(tenant);
     let among = query.among("conversations.id", ids);
     let Source { columns, joins, read: read_conversation, .. } = CONVERSATIONS;
-    let sql = format!(
-        "SELECT {columns}, {COLUMNS} FROM conversations {joins} WHERE conversations.workspace_id = $1 AND {among}"
-    );
+    let belongs = belongs("conversations.workspace_id", "$1");
+    let sql = format!("SELECT {columns}, {COLUMNS} FROM conversations {joins} WHERE {belongs} AND {among}");
     let found = query.all(sql, |row| Ok((read_conversation(row)?, read(row)?))).await?;
     Ok(found.into_iter().map(|found| (found.0.id, found)).collect())
 }

@@ -35,6 +35,7 @@ mod rows;
 pub mod sends;
 pub mod sessions;
 mod source;
+pub mod statistics;
 pub mod stream_tokens;
 #[cfg(test)]
 mod tests;

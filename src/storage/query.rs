@@ -30,6 +30,12 @@ impl fmt::Display for Place {
     }
 }
 
+/// The condition that a row which is found by a key of its own belongs to a workspace. No index serves it in this form: the
+/// planner might otherwise read all rows of the workspace to find a few of them.
+pub(super) fn belongs(column: &str, workspace: impl fmt::Display) -> String {
+    format!("({column} = {workspace}) IS TRUE")
+}
+
 impl<'d> Query<'d> {
     /// A read of a tenant's data, with the workspace as `$1`.
     pub(super) fn of(tenant: &'d Tenant) -> Self {
@@ -66,6 +72,14 @@ impl<'d, C: ConnectionTrait> Query<'d, C> {
         self.no_keys |= ids.is_empty();
         let ids = dialect::ids(self.backend(), ids.iter().map(|&id| id.into()));
         self.bind(ids)
+    }
+
+    /// Pairs of an id and a name, as a source of rows: `pair.id` and `pair.name`.
+    pub(super) fn bind_pairs<K: Copy + Into<Uuid>>(&mut self, pairs: &[(K, &str)]) -> String {
+        self.no_keys |= pairs.is_empty();
+        let pairs = pairs.iter().map(|&(id, name)| (id.into(), name));
+        let places: Vec<_> = dialect::pairs(self.backend(), pairs).into_iter().map(|list| self.bind(list)).collect();
+        dialect::rows_of_pairs(&places)
     }
 
     /// The condition that a column is one of these ids.

@@ -2,6 +2,7 @@
 
 use entity::{deployments, messages, sessions, users};
 use sea_orm::FromQueryResult;
+use uuid::Uuid;
 
 use super::StorageError;
 use super::bulk::{Bulk, Datum, Kind, OnConflict};
@@ -25,6 +26,14 @@ pub(super) struct DeploymentRow {
     pub(super) row: deployments::Model,
     /// Whether another system sends on the line.
     pub(super) external: bool,
+}
+
+/// A message's row, with a column of its deployment.
+#[derive(Debug, FromQueryResult)]
+pub(super) struct MessageRow {
+    #[sea_orm(nested)]
+    pub(super) row: messages::Model,
+    pub(super) version_id: Uuid,
 }
 
 /// The users table, as a batch writes it.

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use sea_orm::prelude::Uuid;
 
-use super::query::Query;
+use super::query::{Query, belongs};
 use super::row::Row;
 use super::{Found, StorageError, Tenant};
 
@@ -22,10 +22,11 @@ pub(super) struct Source<T> {
 }
 
 impl<T> Source<T> {
-    /// Selects the workspace's objects that match a condition.
+    /// Selects the workspace's objects that are found by a condition on their keys.
     pub(super) fn select(&self, condition: &str) -> String {
         let Self { table, columns, joins, .. } = self;
-        format!("SELECT {columns} FROM {table} {joins} WHERE {table}.workspace_id = $1 AND {condition}")
+        let belongs = belongs(&format!("{table}.workspace_id"), "$1");
+        format!("SELECT {columns} FROM {table} {joins} WHERE {belongs} AND {condition}")
     }
 
     /// Finds objects by id.
@@ -47,7 +48,8 @@ where
 {
     let mut query = Query::of(tenant);
     let among = query.among(parent, parents);
-    let sql = format!("SELECT {parent}, count(*) FROM {table} WHERE workspace_id = $1 AND {among} GROUP BY {parent}");
+    let belongs = belongs("workspace_id", "$1");
+    let sql = format!("SELECT {parent}, count(*) FROM {table} WHERE {belongs} AND {among} GROUP BY {parent}");
     let counts = query.all(sql, |row| Ok((row.id()?, row.value()?))).await?;
     Ok(with_absent(parents, counts))
 }

@@ -1,13 +1,12 @@
-//! Calls to the provider: that one is about to be made, and that it was not made after all.
+//! The calls of sends to the provider: that one is about to be made, and that it was not made after all.
 //!
-//! With the call of a send its deployment begins, and whatever else was going on with its contact on the line ends.
+//! With the call its deployment begins, and whatever else was going on with its contact on the line ends.
 
 use super::Book;
 use super::apply::Applied;
 use crate::domain::clock::Timestamp;
 use crate::domain::failure::FailureReason;
 use crate::domain::id::MessageId;
-use crate::domain::message::Sender;
 
 impl Book {
     pub(super) fn apply_dispatched(&mut self, id: MessageId, at: Timestamp) -> Applied {
@@ -17,10 +16,6 @@ impl Book {
         };
         if message.facts.own_failure.is_some_and(|failure| failure.reason == FailureReason::Canceled) {
             return Applied::Refused;
-        }
-        if message.sender != Sender::Company {
-            // What is said in a session begins nothing.
-            return Applied::Merged;
         }
         let id_of_deployment = deployment.id;
         if deployment.facts.dispatched.is_none_or(|known| at < known) {
@@ -43,7 +38,7 @@ impl Book {
         let Some(deployment) = self.deployments.get_mut(&message.deployment) else {
             return Applied::Nowhere("unknown_deployment");
         };
-        if message.sender == Sender::Company && deployment.facts.dispatched.take().is_some() {
+        if deployment.facts.dispatched.take().is_some() {
             deployment.began = None;
             message.content.at = deployment.queued_at;
             self.touched.progressed.insert(id);

@@ -54,7 +54,7 @@ impl FactMutation {
             return finish(ctx, payload).await;
         }
         let request = ctx.request()?;
-        let recorded = request.backend.recorder.record(request.tenant.workspace(), facts).await?;
+        let recorded = request.backend.recorder.record(request.tenant.workspace(), None, facts).await?;
         finish(ctx, RecordFactsPayload::from(recorded.as_slice())).await
     }
 }

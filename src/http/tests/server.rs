@@ -171,8 +171,8 @@ impl Door for Behind {
         ready(self.check().map(|()| known)).boxed()
     }
 
-    fn record(&self, workspace: WorkspaceId, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>> {
-        assert_eq!(workspace, self.owner.0);
+    fn record(&self, line: Owner, facts: Vec<Fact>) -> BoxFuture<'_, Result<(), RecordError>> {
+        assert_eq!(line, self.owner);
         self.put(&self.recorded, facts)
     }
 

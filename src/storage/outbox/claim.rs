@@ -105,7 +105,8 @@ const MAX_TURNS: u32 = 1_000;
 /// The condition that something of a send may be sent.
 const OPEN: &str = "s.completed_at IS NULL AND s.canceled_at IS NULL AND s.paused_at IS NULL";
 
-/// The lines on which something is due and that are not stopped, or are to be probed; and those whose last owner died.
+/// The lines on which something is due and that are not stopped, or are to be probed; and those whose last owner died. What it
+/// costs depends on the lines and open sends, not on how much waits.
 pub async fn lines_to_serve(db: &Database, now: Timestamp) -> Result<Vec<LineToServe>, StorageError> {
     let db = db.reader();
     let mut query = Query::on(db);
@@ -115,8 +116,8 @@ pub async fn lines_to_serve(db: &Database, now: Timestamp) -> Result<Vec<LineToS
          WHERE ((l.stopped_at IS NULL OR l.probe_at <= {now}) AND NOT l.external AND (l.id IN (SELECT c.line_id FROM sends s \
            JOIN conversations c ON c.id = s.conversation_id WHERE {OPEN} AND EXISTS (SELECT 1 FROM outbox o \
              WHERE o.send_id = s.id AND o.claimed_at IS NULL AND o.due_at <= {now})) \
-           OR l.id IN (SELECT line_id FROM outbox \
-             WHERE said_at IS NOT NULL AND claimed_at IS NULL AND due_at <= {now}))) \
+           OR EXISTS (SELECT 1 FROM outbox o WHERE o.line_id = l.id \
+             AND o.said_at IS NOT NULL AND o.claimed_at IS NULL AND o.due_at <= {now} LIMIT 1 OFFSET 0))) \
          OR l.id IN (SELECT line_id FROM leases WHERE expires_at > 0 AND expires_at <= {clock})"
     );
     let line =
@@ -134,7 +135,8 @@ pub async fn claim(db: &Database, lease: Lease, terms: Terms) -> Result<Option<C
     let limit = if stopped { 1 } else { terms.limit };
     let (mut taken, mut last_turn) = (Vec::new(), None);
     if may_send {
-        taken = take_replies(&transaction, lease, terms.now, limit).await?;
+        let replies = replies_due(&transaction, lease.line, terms.now, limit).await?;
+        taken = take_replies(&transaction, lease, terms.now, &replies).await?;
         let left = limit.saturating_sub(u32::try_from(taken.len()).unwrap_or(limit));
         let sends = in_turn(sends_due(&transaction, lease.line, terms.now).await?, terms.last_turn, left as usize);
         if !sends.is_empty() {
@@ -143,6 +145,7 @@ pub async fn claim(db: &Database, lease: Lease, terms: Terms) -> Result<Option<C
         last_turn = sends.last().copied();
     }
     let mut messages = calls(&transaction, &taken, &terms).await?;
+    withdraw(&transaction, messages.iter().filter(|one| one.said && one.refusal.is_some())).await?;
     if let Some(most) = terms.daily_contacts {
         reached::count(&transaction, lease.line, &mut messages, (most, terms.now)).await?;
     }
@@ -185,27 +188,50 @@ fn in_turn(mut sends: Vec<SendId>, last: Option<SendId>, limit: usize) -> Vec<Se
     sends
 }
 
-/// Takes what is said in sessions, which comes before all sends: the user is waiting. To a user only the oldest message is
-/// taken, and the next once that one's call has ended.
-async fn take_replies(
+/// What is said in sessions and is due, which comes before all sends: the user is waiting. To a user only the oldest message is
+/// due, and the next once that one's call has ended.
+async fn replies_due(
     db: &DatabaseTransaction,
-    lease: Lease,
+    line: LineId,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<MessageId>, StorageError> {
     let mut query = Query::on(db);
-    let (line, epoch) = (query.bind(lease.line.0), query.bind(lease.epoch));
+    let line = query.bind(line.0);
     let (under_way, now) = (query.bind(now.minus(LONGEST_CALL).micros()), query.bind(now.micros()));
+    // An offset keeps it a look into an index for each candidate, and not a join with all that wait.
     let sql = format!(
-        "UPDATE outbox SET claimed_at = {now}, epoch = {epoch}, attempt = attempt + 1 WHERE message_id IN ( \
-           SELECT o.message_id FROM outbox o WHERE o.line_id = {line} AND o.said_at IS NOT NULL \
-           AND o.claimed_at IS NULL AND o.due_at <= {now} AND NOT EXISTS (SELECT 1 FROM outbox b \
-             WHERE b.contact_id = o.contact_id AND b.line_id = o.line_id AND b.said_at < o.said_at \
-             AND (b.claimed_at IS NULL OR b.claimed_at > {under_way})) \
-           ORDER BY o.due_at, o.message_id LIMIT {limit}) \
-         AND claimed_at IS NULL RETURNING message_id"
+        "SELECT o.message_id FROM outbox o WHERE o.line_id = {line} AND o.said_at IS NOT NULL \
+         AND o.claimed_at IS NULL AND o.due_at <= {now} AND NOT EXISTS (SELECT 1 FROM outbox b \
+           WHERE b.contact_id = o.contact_id AND b.line_id = o.line_id AND b.said_at < o.said_at \
+           AND (b.claimed_at IS NULL OR b.claimed_at > {under_way}) LIMIT 1 OFFSET 0) \
+         ORDER BY o.due_at, o.message_id LIMIT {limit}"
     );
     query.ids(sql).await
+}
+
+/// Takes what is said in sessions, and announces the calls.
+async fn take_replies(
+    db: &DatabaseTransaction,
+    lease: Lease,
+    now: Timestamp,
+    due: &[MessageId],
+) -> Result<Vec<MessageId>, StorageError> {
+    let mut query = Query::on(db);
+    let (now, epoch, due) = (query.bind(now.micros()), query.bind(lease.epoch), query.among("message_id", due));
+    let sql = format!(
+        "UPDATE outbox SET claimed_at = {now}, epoch = {epoch}, attempt = attempt + 1, announced_at = {now} \
+         WHERE {due} AND claimed_at IS NULL RETURNING message_id"
+    );
+    query.ids(sql).await
+}
+
+/// Withdraws the announcement of calls that are not to be made.
+async fn withdraw(db: &DatabaseTransaction, refused: impl Iterator<Item = &Claimed>) -> Result<(), StorageError> {
+    let mut query = Query::on(db);
+    let refused = query.among("message_id", &refused.map(|one| one.message).collect::<Vec<_>>());
+    query.execute(format!("UPDATE outbox SET announced_at = NULL WHERE {refused}")).await?;
+    Ok(())
 }
 
 async fn take(

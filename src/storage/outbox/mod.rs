@@ -3,6 +3,9 @@
 //! Claiming does not lock a version. A transaction that claims messages renews the lease of the line first, so a node that
 //! was suspended and resumes finds that another one has taken the lease, and sends nothing. What a claim takes is told apart
 //! by the epoch of its lease, and only the owner of that epoch may queue it again.
+//!
+//! A call is announced before it begins, so that whatever takes over after a crash knows what may have been sent. The call of a
+//! send begins a deployment, so it is announced with the facts; what is said in a session is announced by its claim.
 
 mod claim;
 
@@ -50,6 +53,7 @@ const REQUEUED: Bulk = Bulk {
         ("attempt", Kind::Int),
         ("claimed_at", Kind::BigInt),
         ("epoch", Kind::BigInt),
+        ("announced_at", Kind::BigInt),
     ],
     key: "message_id",
     on_conflict: OnConflict::Overwrite,
@@ -102,7 +106,7 @@ pub(super) async fn enqueue(
     Ok(REPLIES.write(db, &replies.iter().map(row).collect::<Vec<_>>()).await?)
 }
 
-/// Notes which calls are about to be made, and which were not made after all.
+/// Notes which calls of sends are about to be made, and which were not made after all.
 pub(super) async fn announce(
     db: &DatabaseTransaction,
     calls: &[(MessageId, Option<Timestamp>)],
@@ -146,9 +150,10 @@ pub async fn requeue(db: &Database, lease: Lease, requeued: &[Requeued]) -> Resu
     let (epoch, lock) = (query.bind(lease.epoch), dialect::for_update(query.backend()));
     let sql = format!("SELECT message_id FROM outbox WHERE {messages} AND epoch = {epoch} ORDER BY message_id {lock}");
     let ours: Vec<MessageId> = query.ids(sql).await?;
+    let none = || Datum::Number(None);
     let row = |one: &Requeued| {
         let attempt = Datum::number(one.attempt);
-        vec![Datum::id(one.message), Datum::at(one.due_at), attempt, Datum::Number(None), Datum::Number(None)]
+        vec![Datum::id(one.message), Datum::at(one.due_at), attempt, none(), none(), none()]
     };
     let rows: Vec<_> = requeued.iter().filter(|one| ours.contains(&one.message)).map(row).collect();
     REQUEUED.overwrite(&transaction, &rows).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::Offered;
+use crate::domain::book::MessageEntry;
 use crate::domain::clock::Timestamp;
 use crate::domain::code::Coded;
 use crate::domain::contact::ContactKey;
@@ -14,15 +15,18 @@ use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, VersionId, W
 use crate::domain::merge::ContactFacts;
 use crate::domain::message::Sender;
 use crate::domain::standing::SessionStatus;
-use crate::storage::contacts;
+use crate::storage::contacts::{self, Directory};
 use crate::storage::ledger::Locked;
-use crate::storage::query::Query;
+use crate::storage::query::{Query, belongs};
 use crate::storage::{StorageError, Tenant};
 
 /// The contacts that the messages of a batch are from or to, and those whose preferences it brings.
+#[derive(Default)]
 pub(super) struct People {
     /// One entry per fact, in order; `None` for other facts.
     pub(super) contacts: Vec<Option<ContactId>>,
+    /// What was known of them before the versions were locked.
+    pub(super) directory: Directory,
 }
 
 /// The keys by which a batch finds the rows it affects.
@@ -32,6 +36,9 @@ pub(super) struct Keys {
     pub(super) messages: Vec<MessageId>,
     /// Messages, by the provider's ids.
     pub(super) provider_ids: BTreeSet<String>,
+    /// Those of them whose deployments may change, too, by both ids. Of the others only statuses are told, which make no
+    /// difference beyond the message unless it is the first of its deployment.
+    consequential: (BTreeSet<MessageId>, BTreeSet<String>),
     /// Messages that must be claimed for their facts to hold.
     pub(super) claims: Vec<MessageId>,
     /// Deployments by id.
@@ -40,6 +47,8 @@ pub(super) struct Keys {
     pub(super) variables: BTreeSet<String>,
     /// The contacts of messages and preferences.
     pub(super) contacts: BTreeSet<ContactId>,
+    /// Those of them whom several facts are about, so that their flows may take several steps.
+    pub(super) busy: BTreeSet<ContactId>,
     /// The lines of messages.
     pub(super) lines: BTreeSet<LineId>,
     /// Whether any fact tells anything about a person.
@@ -60,10 +69,10 @@ impl People {
         let keys: Vec<Option<&ContactKey>> = offered.iter().map(|one| person(&one.fact)).collect();
         let named: Vec<_> = keys.iter().flatten().map(|&key| key.clone()).collect();
         if named.is_empty() {
-            return Ok(Self { contacts: vec![None; offered.len()] });
+            return Ok(Self { contacts: vec![None; offered.len()], ..Self::default() });
         }
         let directory = contacts::resolve(tenant, &named, now).await?;
-        Ok(Self { contacts: keys.into_iter().map(|key| directory.find(key?)).collect() })
+        Ok(Self { contacts: keys.into_iter().map(|key| directory.find(key?)).collect(), directory })
     }
 }
 
@@ -72,17 +81,15 @@ impl Keys {
         let mut keys = Self::default();
         for (one, contact) in offered.iter().zip(&people.contacts) {
             keys.add(&one.fact);
-            keys.contacts.extend(*contact);
+            let again = contact.filter(|contact| !keys.contacts.insert(*contact));
+            keys.busy.extend(again);
         }
         keys
     }
 
     fn add(&mut self, fact: &Fact) {
         match fact {
-            Fact::Status(StatusFact { of, facts, recipient }) => {
-                self.people |= recipient.is_some() || facts.failed.as_ref().is_some_and(tells_of_recipient);
-                self.add_target(of);
-            }
+            Fact::Status(status) => self.add_status(status),
             Fact::Session { of, .. } => {
                 self.running = true;
                 self.add_target(of);
@@ -97,19 +104,19 @@ impl Keys {
             Fact::Message(message) => {
                 self.people = true;
                 self.talks(message.sender == Sender::User);
-                self.provider_ids.insert(message.provider_message_id.clone());
-                self.provider_ids.extend(message.in_reply_to.clone());
+                self.add_name(Some(&message.provider_message_id));
+                self.add_name(message.in_reply_to.as_ref());
                 self.lines.insert(message.line);
             }
             Fact::Preference { .. } => self.people = true,
             Fact::Dispatched { message, .. } => {
-                self.messages.push(*message);
+                self.add_message(*message);
                 self.claims.push(*message);
                 self.dispatched.push(*message);
                 self.running = true;
             }
             Fact::Withdrawn { message, .. } => {
-                self.messages.push(*message);
+                self.add_message(*message);
                 self.claims.push(*message);
             }
             Fact::Assigned { of, .. } | Fact::Lapsed { of, .. } => {
@@ -124,7 +131,7 @@ impl Keys {
                 self.running = true;
                 self.deployments.push(*of);
                 // What was said already is not said again, and nothing is said to somebody whose data was erased.
-                self.messages.push(*message);
+                self.add_message(*message);
                 self.people = true;
             }
             Fact::Jumped(jump) => {
@@ -135,7 +142,7 @@ impl Keys {
                 self.people = true;
                 self.talks(true);
             }
-            Fact::Canceled { message, .. } => self.messages.push(*message),
+            Fact::Canceled { message, .. } => self.add_message(*message),
             Fact::Kept(_) => {}
         }
     }
@@ -150,10 +157,39 @@ impl Keys {
         match target {
             Target::Deployment(id) => self.deployments.push(*id),
             Target::Message(name) => {
+                name.own.into_iter().for_each(|id| self.add_message(id));
+                self.add_name(name.provider.as_ref());
+            }
+        }
+    }
+
+    fn add_message(&mut self, id: MessageId) {
+        self.messages.push(id);
+        self.consequential.0.insert(id);
+    }
+
+    fn add_name(&mut self, provider_id: Option<&String>) {
+        self.provider_ids.extend(provider_id.cloned());
+        self.consequential.1.extend(provider_id.cloned());
+    }
+
+    fn add_status(&mut self, StatusFact { of, facts, recipient }: &StatusFact) {
+        let tells_of_people = recipient.is_some() || facts.failed.as_ref().is_some_and(tells_of_recipient);
+        self.people |= tells_of_people;
+        match of {
+            Target::Message(name) if !tells_of_people => {
                 self.messages.extend(name.own);
                 self.provider_ids.extend(name.provider.clone());
             }
+            _ => self.add_target(of),
         }
+    }
+
+    /// Whether the deployment of a message may change.
+    pub(super) fn moves_deployment_of(&self, message: &MessageEntry) -> bool {
+        let (own, others) = &self.consequential;
+        let is_named = message.provider_message_id.as_ref().is_some_and(|name| others.contains(name));
+        message.first || is_named || own.contains(&message.id)
     }
 
     /// Locks the versions to which the keys lead, and those that messages may begin.
@@ -168,18 +204,21 @@ impl Keys {
         let of_messages = |condition: String| {
             format!(
                 "SELECT d.version_id FROM messages m JOIN deployments d ON d.id = m.deployment_id \
-                 WHERE m.workspace_id = {workspace} AND {condition}"
+                 WHERE {condition}"
             )
         };
         let of_deployments = |condition: String| {
-            format!("SELECT version_id FROM deployments WHERE workspace_id = {workspace} AND {condition}")
+            let belongs = belongs("workspace_id", workspace);
+            format!("SELECT version_id FROM deployments WHERE {belongs} AND {condition}")
         };
         let mut ways = Vec::new();
         if !self.messages.is_empty() {
-            ways.push(of_messages(query.among("m.id", &self.messages)));
+            let ids = query.among("m.id", &self.messages);
+            ways.push(of_messages(format!("{ids} AND {}", belongs("m.workspace_id", workspace))));
         }
         if !self.provider_ids.is_empty() {
-            ways.push(of_messages(query.among_texts("m.provider_message_id", &self.provider_ids())));
+            let names = query.among_texts("m.provider_message_id", &self.provider_ids());
+            ways.push(of_messages(format!("m.workspace_id = {workspace} AND {names}")));
         }
         if !self.deployments.is_empty() {
             ways.push(of_deployments(query.among("id", &self.deployments)));

@@ -70,10 +70,11 @@ pub async fn batch(tenant: &Tenant, offered: &[Offered], rules: &Rules, now: Tim
     let begins = inbound.versions(&resolved);
     let mut locked = keys.lock(&db, workspace, &begins).await?;
     let claims = outbox::held_claims(&db, &keys.claims).await?;
-    let mut book = open::book(&db, workspace, &keys).await?;
+    let (mut book, versions) = open::book(&db, workspace, &keys, &people).await?;
     (book.words, book.now) = (Arc::clone(&rules.words), now);
     running::open(&db, workspace, (&keys, &begins), &rules.flows, &mut book).await?;
-    if book.deployments.values().any(|deployment| !locked.holds(deployment.version)) {
+    let opened = book.deployments.values().map(|deployment| deployment.version);
+    if opened.chain(versions).any(|version| !locked.holds(version)) {
         // Another node made something known after the versions were locked: retry, and lock more versions.
         return Err(StorageError::Overtaken);
     }

@@ -6,20 +6,26 @@ use entity::{messages, users};
 use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
-use super::keys::Keys;
+use super::keys::{Keys, People};
 use crate::domain::book::Book;
 use crate::domain::code::Coded;
-use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, WorkspaceId};
+use crate::domain::id::{ContactId, DeploymentId, MessageId, UserId, VersionId, WorkspaceId};
 use crate::domain::merge::VariableValue;
 use crate::domain::message::Sender;
-use crate::storage::query::Query;
-use crate::storage::rows::{self, DeploymentRow};
+use crate::storage::query::{Query, belongs};
+use crate::storage::rows::{self, DeploymentRow, MessageRow};
 use crate::storage::{StorageError, contacts, row};
 
-/// Reads the rows that the batch affects.
-pub(super) async fn book(db: &DatabaseTransaction, workspace: WorkspaceId, keys: &Keys) -> Result<Book, StorageError> {
+/// Reads the rows that the batch affects. Tells the versions of the messages that the facts name, too: not the deployments of
+/// all of them are opened.
+pub(super) async fn book(
+    db: &DatabaseTransaction,
+    workspace: WorkspaceId,
+    keys: &Keys,
+    found: &People,
+) -> Result<(Book, BTreeSet<VersionId>), StorageError> {
     let mut book = Book::default();
-    named_messages(db, workspace, keys, &mut book).await?;
+    let versions = named_messages(db, workspace, keys, &mut book).await?;
     let deployments = named_deployments(db, workspace, keys, &book).await?;
     first_messages(db, workspace, &deployments, &mut book).await?;
     enter_deployments(deployments, &mut book)?;
@@ -29,9 +35,9 @@ pub(super) async fn book(db: &DatabaseTransaction, workspace: WorkspaceId, keys:
         named_variables(db, workspace, keys, &mut book).await?;
     }
     if keys.people {
-        people(db, workspace, keys, &mut book).await?;
+        people(db, workspace, keys, found, &mut book).await?;
     }
-    Ok(book)
+    Ok((book, versions))
 }
 
 /// Reads deployments by their ids, with their first messages and users.
@@ -46,7 +52,8 @@ pub(in crate::storage) async fn deployments(
     let ids = query.among("d.id", ids);
     let sql = format!(
         "SELECT d.*, l.external FROM deployments d JOIN lines l ON l.id = d.line_id \
-         WHERE d.workspace_id = {workspace_place} AND {ids}"
+         WHERE {} AND {ids}",
+        belongs("d.workspace_id", workspace_place)
     );
     let deployments = query.models(sql).await?;
     first_messages(db, workspace, &deployments, book).await?;
@@ -70,8 +77,9 @@ pub(super) async fn find_answers(
     let users = query.among("user_id", &users.into_iter().collect::<Vec<_>>());
     let (deployments, not_open) = (query.among("deployment_id", &deployments), query.not_among("id", &open));
     let sql = format!(
-        "SELECT deployment_id, at, provider_message_id, kind FROM messages WHERE workspace_id = {workspace} \
-         AND {users} AND {deployments} AND sender = {sender} AND {not_open}"
+        "SELECT deployment_id, at, provider_message_id, kind FROM messages WHERE {} \
+         AND {users} AND {deployments} AND sender = {sender} AND {not_open}",
+        belongs("workspace_id", workspace)
     );
     let stored = query.all(sql, rows::said).await?;
     book.find_answers(&stored);
@@ -83,20 +91,31 @@ async fn named_messages(
     workspace: WorkspaceId,
     keys: &Keys,
     book: &mut Book,
-) -> Result<(), StorageError> {
+) -> Result<BTreeSet<VersionId>, StorageError> {
     let mut query = Query::on(db);
     let workspace = query.bind(workspace.0);
     let mut ways = Vec::new();
     if !keys.messages.is_empty() {
-        ways.push(query.among("id", &keys.messages));
+        ways.push(format!("{} AND {}", query.among("m.id", &keys.messages), belongs("m.workspace_id", workspace)));
     }
     if !keys.provider_ids.is_empty() {
-        ways.push(query.among_texts("provider_message_id", &keys.provider_ids()));
+        let names = query.among_texts("m.provider_message_id", &keys.provider_ids());
+        ways.push(format!("m.workspace_id = {workspace} AND {names}"));
     }
+    let mut versions = BTreeSet::new();
     if ways.is_empty() {
-        return Ok(());
+        return Ok(versions);
     }
-    enter_messages(query, &format!("workspace_id = {workspace} AND ({})", ways.join(" OR ")), book).await
+    let sql = format!(
+        "SELECT m.*, d.version_id FROM messages m JOIN deployments d ON d.id = m.deployment_id \
+         WHERE {}",
+        ways.join(" OR ")
+    );
+    for found in query.models::<MessageRow>(sql).await? {
+        versions.insert(found.version_id.into());
+        book.enter_message(rows::message_entry(found.row)?);
+    }
+    Ok(versions)
 }
 
 async fn named_deployments(
@@ -105,8 +124,13 @@ async fn named_deployments(
     keys: &Keys,
     book: &Book,
 ) -> Result<Vec<DeploymentRow>, StorageError> {
-    let of_messages = book.messages.values().map(|message| message.deployment);
-    let ids: BTreeSet<DeploymentId> = of_messages.chain(keys.deployments.iter().copied()).collect();
+    let of_messages = book.messages.values().filter(|message| keys.moves_deployment_of(message));
+    let of_messages = of_messages.map(|message| message.deployment);
+    let mut ids: BTreeSet<DeploymentId> = of_messages.chain(keys.deployments.iter().copied()).collect();
+    let mut query = Query::on(db);
+    let interrupted = keys.interrupted(&mut query);
+    // By their keys: as a part of the condition below it would have all deployments read.
+    ids.extend(query.ids::<DeploymentId>(interrupted).await?);
     let mut query = Query::on(db);
     let workspace = query.bind(workspace.0);
     let mut ways = Vec::new();
@@ -116,15 +140,13 @@ async fn named_deployments(
     if keys.reaches() {
         ways.push(format!("({})", keys.reached(&mut query)));
     }
-    if !keys.dispatched.is_empty() {
-        ways.push(format!("d.id IN ({})", keys.interrupted(&mut query)));
-    }
     if ways.is_empty() {
         return Ok(Vec::new());
     }
     let sql = format!(
         "SELECT d.*, l.external FROM deployments d JOIN lines l ON l.id = d.line_id \
-         WHERE d.workspace_id = {workspace} AND ({})",
+         WHERE {} AND ({})",
+        belongs("d.workspace_id", workspace),
         ways.join(" OR ")
     );
     query.models(sql).await
@@ -145,15 +167,9 @@ async fn first_messages(
     let mut query = Query::on(db);
     let workspace = query.bind(workspace.0);
     let missing = query.among("deployment_id", &missing);
-    enter_messages(query, &format!("workspace_id = {workspace} AND first AND {missing}"), book).await
-}
-
-async fn enter_messages(
-    query: Query<'_, DatabaseTransaction>,
-    condition: &str,
-    book: &mut Book,
-) -> Result<(), StorageError> {
-    for row in query.models::<messages::Model>(format!("SELECT * FROM messages WHERE {condition}")).await? {
+    let belongs = belongs("workspace_id", workspace);
+    let sql = format!("SELECT * FROM messages WHERE {belongs} AND first AND {missing}");
+    for row in query.models::<messages::Model>(sql).await? {
         book.enter_message(rows::message_entry(row)?);
     }
     Ok(())
@@ -203,7 +219,8 @@ async fn retries(db: &DatabaseTransaction, workspace: WorkspaceId, book: &mut Bo
     let not_open = query.not_among("d.id", &open);
     let sql = format!(
         "SELECT d.*, l.external FROM deployments d JOIN lines l ON l.id = d.line_id \
-         WHERE d.workspace_id = {workspace_place} AND {users} AND {not_open} AND d.retries AND d.dispatched_at IS NULL"
+         WHERE {} AND {users} AND {not_open} AND d.retries AND d.dispatched_at IS NULL",
+        belongs("d.workspace_id", workspace_place)
     );
     let retries: Vec<DeploymentRow> = query.models(sql).await?;
     first_messages(db, workspace, &retries, book).await?;
@@ -231,17 +248,22 @@ async fn named_variables(
     Ok(())
 }
 
+/// The contacts of the deployments and of the facts. Of those that were looked up for the facts, what was known then will do:
+/// whatever is learnt is merged with what others learnt meanwhile, and that none was erased is checked at the end.
 async fn people(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
     keys: &Keys,
+    found: &People,
     book: &mut Book,
 ) -> Result<(), StorageError> {
+    let known = |id: ContactId| keys.contacts.contains(&id).then(|| found.directory.get(id)).flatten();
     let of_deployments = book.deployments.values().map(|deployment| deployment.contact);
     let ids: BTreeSet<ContactId> = of_deployments.chain(keys.contacts.iter().copied()).collect();
-    let directory = contacts::by_ids(db, workspace, &ids.iter().copied().collect::<Vec<_>>()).await?;
+    let unknown: Vec<ContactId> = ids.iter().copied().filter(|id| known(*id).is_none()).collect();
+    let read = contacts::by_ids(db, workspace, &unknown).await?;
     for id in ids {
-        if let Some(contact) = directory.get(id) {
+        if let Some(contact) = known(id).or_else(|| read.get(id)) {
             book.contacts.insert(id, contact.entry.clone());
         }
     }

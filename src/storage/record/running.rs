@@ -1,6 +1,6 @@
 //! Opening what runs: flows, sessions and the variables that flows know, for batches in which something is said or ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use entity::{sessions, users, variables};
 use sea_orm::DatabaseTransaction;
@@ -30,7 +30,7 @@ pub(super) async fn open(
     book.flows = flows.of(db, workspace, &versions).await?;
     open_sessions(db, workspace, book).await?;
     if keys.talking && !book.flows.is_empty() {
-        known_variables(db, workspace, book).await?;
+        known_variables(db, workspace, keys, book).await?;
         returning_users(db, workspace, (keys, begins), book).await?;
     }
     Ok(())
@@ -48,17 +48,39 @@ async fn open_sessions(db: &DatabaseTransaction, workspace: WorkspaceId, book: &
     Ok(())
 }
 
-/// All variables of the deployments whose flows may say something.
+/// The variables that flows need that may say something now. Where a flow may take several steps, or pass them all on, they are
+/// all of the deployment's.
 async fn known_variables(
     db: &DatabaseTransaction,
     workspace: WorkspaceId,
+    keys: &Keys,
     book: &mut Book,
 ) -> Result<(), StorageError> {
-    let deployments: Vec<DeploymentId> = book.talking().map(|one| one.id).collect();
+    let (mut whole, mut pairs) = (Vec::new(), Vec::new());
+    let mut needed: HashMap<(VersionId, &str), BTreeSet<&str>> = HashMap::new();
+    for deployment in book.talking() {
+        let Some(flow) = book.flows.get(&deployment.version) else { continue };
+        if book.is_jumping(deployment.id) || keys.busy.contains(&deployment.contact) {
+            whole.push(deployment.id);
+            continue;
+        }
+        let state = book.sessions.get(&deployment.id).and_then(|session| session.state.as_ref());
+        let step = state.map_or(flow.start.as_str(), |state| state.step.as_str());
+        let names = needed.entry((deployment.version, step)).or_insert_with(|| flow.needs(step));
+        pairs.extend(names.iter().map(|name| (deployment.id, *name)));
+    }
     let mut query = Query::on(db);
-    let (workspace, deployments) = (query.bind(workspace.0), query.among("deployment_id", &deployments));
-    let sql = format!("SELECT * FROM variables WHERE workspace_id = {workspace} AND {deployments}");
-    for found in query.models::<variables::Model>(sql).await? {
+    let (workspace_place, whole) = (query.bind(workspace.0), query.among("deployment_id", &whole));
+    let sql = format!("SELECT * FROM variables WHERE workspace_id = {workspace_place} AND {whole}");
+    let mut found = query.models::<variables::Model>(sql).await?;
+    let mut query = Query::on(db);
+    let (workspace, pairs) = (query.bind(workspace.0), query.bind_pairs(&pairs));
+    let sql = format!(
+        "SELECT v.* FROM {pairs} JOIN variables v ON v.deployment_id = pair.id AND v.name = pair.name \
+         WHERE v.workspace_id = {workspace}"
+    );
+    found.extend(query.models::<variables::Model>(sql).await?);
+    for found in found {
         let value = VariableValue { at: row::time(found.at)?, value: found.value };
         if let Some(deployment) = book.deployments.get_mut(&found.deployment_id.into()) {
             deployment.variables.insert(found.name, value);

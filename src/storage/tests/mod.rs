@@ -12,6 +12,7 @@ mod metrics;
 mod pages;
 mod plans;
 mod seed;
+mod statistics;
 mod tokens;
 mod users;
 mod writing;

@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 
-use super::on_both_databases;
 use super::seed::{Seed, UserSeed};
-use crate::domain::conversation::ConversationFilter;
+use super::{on_both_databases, writing};
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::{ConversationFilter, Direction};
+use crate::domain::fact::{Fact, MessageName, Target};
 use crate::domain::failure::FailureReason;
 use crate::domain::filter::UserFilter;
 use crate::domain::id::new_key;
+use crate::domain::merge::MessageFacts;
 use crate::domain::page::{Key, Page};
 use crate::domain::session::SessionFilter;
 use crate::domain::standing::{DeploymentStatus, SessionStatus, Stage};
@@ -28,9 +31,13 @@ on_both_databases!(
     a_page_of_users_comes_in_order_from_the_index_of_its_filter,
     a_page_of_each_of_many_lists_comes_from_an_index,
     a_page_of_sessions_comes_in_order_from_an_index,
+    a_batch_finds_its_rows_by_their_keys,
 );
 
-/// A database whose reads are seen.
+/// Users enough for a planner to mind reading all of them.
+const MANY: u32 = 2_000;
+
+/// A database whose statements are seen.
 struct Observed {
     seed: Seed,
     statements: Arc<Mutex<Vec<Statement>>>,
@@ -171,6 +178,58 @@ async fn a_page_of_sessions_comes_in_order_from_an_index(db: Database) {
     }
 }
 
+/// What a batch costs does not depend on how much its workspace has.
+async fn a_batch_finds_its_rows_by_their_keys(db: Database) {
+    let observed = Observed::new(db).await;
+    let Seed { tenant, line, .. } = &observed.seed;
+    let (_, version) = writing::conversation(&observed.seed, Direction::Outbound).await;
+    writing::conversation(&observed.seed, Direction::Inbound).await;
+    let phones: Vec<String> = (0..MANY).map(|user| format!("+5730{user:08}")).collect();
+    let phones: Vec<&str> = phones.iter().map(String::as_str).collect();
+    writing::send(tenant, *line, &version, &phones, "a").await;
+    let ids = writing::claimed(tenant.database(), *line).await;
+    if tenant.database().backend() == DbBackend::Postgres {
+        tenant.database().writer().execute_unprepared("ANALYZE").await.unwrap();
+    }
+    let at = |seconds| Timestamp::from_seconds(seconds).unwrap();
+    let name = |user: usize| MessageName { own: ids.get(user).copied(), provider: Some(format!("wamid.{user}")) };
+    let dispatched = ids.iter().take(3).map(|&message| Fact::Dispatched { message, at: at(2), epoch: 1 });
+    let sent = || MessageFacts { sent: Some(at(3)), ..MessageFacts::default() };
+    let statuses = (0..3).map(|user| writing::status(name(user), sent()));
+    let known = Fact::Variable { of: Target::Message(name(0)), name: "city".into(), value: "Cali".into(), at: at(9) };
+    let wa_ids = ["573000000001", "573000000002", "573009999999"];
+    let said = wa_ids.map(|wa_id| writing::reply(*line, wa_id, &format!("wamid.of.{wa_id}"), None, 5));
+    let told: Vec<Fact> = dispatched.chain(statuses).chain(said).chain([known]).collect();
+    observed.statements();
+    for _ in 0..2 {
+        writing::record(tenant, told.clone()).await;
+    }
+    // Whether what is inserted has its references is looked up by their keys in any case.
+    let found = observed.statements().into_iter().filter(|statement| !statement.sql.starts_with("INSERT"));
+    let found: Vec<Statement> = found.collect();
+    assert!(found.len() > 20, "the statements of a batch are not seen");
+    for statement in found {
+        let text = statement.sql.clone();
+        let plan = match tenant.database().backend() {
+            DbBackend::Sqlite => observed.sqlite_plan(statement).await,
+            _ => observed.postgres_plan(statement, &["seqscan"]).await,
+        };
+        assert!(!plan.lines().any(reads_a_workspace), "{text}\n{plan}");
+    }
+}
+
+/// Whether a line of a plan says that all rows of a workspace, or of everybody, are read of a table that is large.
+fn reads_a_workspace(line: &str) -> bool {
+    const LARGE: [&str; 9] =
+        ["messages", "deployments", "users", "contacts", "outbox", "variables", "sessions", "parked", "changes"];
+    let whole_table = |table: &str| {
+        line.contains(&format!("Seq Scan on {table} ")) || line.trim_end().ends_with(&format!("SCAN {table}"))
+    };
+    let condition = line.trim().strip_prefix("Index Cond: ").unwrap_or_default();
+    let by_workspace_alone = condition.contains("workspace_id = ") && !condition.contains(" AND ");
+    LARGE.iter().any(|table| whole_table(table)) || by_workspace_alone || line.contains("(workspace_id=?)")
+}
+
 impl Observed {
     async fn new(mut db: Database) -> Self {
         let statements = Arc::new(Mutex::new(Vec::new()));
@@ -193,7 +252,7 @@ impl Observed {
         let from_a_place = statement.sql.contains(".id) > (") || statement.sql.contains(".id) < (");
         let plan = match self.seed.tenant.database().backend() {
             DbBackend::Sqlite => self.sqlite_plan(statement).await,
-            _ => self.postgres_plan(statement).await,
+            _ => self.postgres_plan(statement, &["seqscan", "bitmapscan", "sort"]).await,
         };
         let by_index =
             plan.lines().filter(|line| line.contains(index) || line.contains("Index Cond")).collect::<String>();
@@ -212,11 +271,11 @@ impl Observed {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// The plan in which every other way is as good as forbidden: with so few rows all ways cost the same, and the question is
+    /// The plan in which other ways are as good as forbidden: with so few rows all ways cost the same, and the question is
     /// whether there is one by the index.
-    async fn postgres_plan(&self, statement: Statement) -> String {
+    async fn postgres_plan(&self, statement: Statement, other_ways: &[&str]) -> String {
         let transaction = self.seed.tenant.database().reader().begin().await.unwrap();
-        for way in ["seqscan", "bitmapscan", "sort"] {
+        for way in other_ways {
             transaction.execute_unprepared(&format!("SET LOCAL enable_{way} = off")).await.unwrap();
         }
         let sql = format!("EXPLAIN {}", statement.sql);

@@ -47,7 +47,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_700_000_000 + seconds).unwrap()
 }
 
-async fn conversation(seed: &Seed, direction: Direction) -> (Conversation, Version) {
+pub(super) async fn conversation(seed: &Seed, direction: Direction) -> (Conversation, Version) {
     let (id, version) = (new_key().into(), new_key().into());
     let conversation = Conversation {
         id,
@@ -75,7 +75,7 @@ fn recipient(phone: &str) -> NewRecipient {
     }
 }
 
-async fn send(tenant: &Tenant, line: LineId, version: &Version, phones: &[&str], key: &str) -> Submitted {
+pub(super) async fn send(tenant: &Tenant, line: LineId, version: &Version, phones: &[&str], key: &str) -> Submitted {
     let send = Send {
         id: new_key().into(),
         conversation: version.conversation,
@@ -96,7 +96,7 @@ async fn send(tenant: &Tenant, line: LineId, version: &Version, phones: &[&str],
     submit(tenant, NewSend { send, order, idempotency, recipients }, at(1)).await.unwrap()
 }
 
-async fn record(tenant: &Tenant, facts: Vec<Fact>) -> Batch {
+pub(super) async fn record(tenant: &Tenant, facts: Vec<Fact>) -> Batch {
     let offered: Vec<_> = facts.into_iter().map(Offered::fresh).collect();
     batch(tenant, &offered, &rules(), at(100)).await.unwrap()
 }
@@ -117,14 +117,14 @@ fn terms(seconds: i64) -> outbox::Terms {
 }
 
 /// The messages waiting to be sent, claimed.
-async fn claimed(db: &Database, line: LineId) -> Vec<MessageId> {
+pub(super) async fn claimed(db: &Database, line: LineId) -> Vec<MessageId> {
     let lease = leases::take(db, line, new_key(), LEASE).await.unwrap().unwrap();
     let claim = outbox::claim(db, lease, terms(2)).await.unwrap().unwrap();
     leases::release(db, lease).await.unwrap();
     claim.messages.into_iter().map(|one| one.message).collect()
 }
 
-fn status(name: MessageName, facts: MessageFacts) -> Fact {
+pub(super) fn status(name: MessageName, facts: MessageFacts) -> Fact {
     Fact::Status(StatusFact { of: Target::Message(name), facts, recipient: None })
 }
 
@@ -133,7 +133,7 @@ fn person(wa_id: &str) -> Person {
     Person { key, name: None }
 }
 
-fn reply(line: LineId, wa_id: &str, id: &str, in_reply_to: Option<&str>, seconds: i64) -> Fact {
+pub(super) fn reply(line: LineId, wa_id: &str, id: &str, in_reply_to: Option<&str>, seconds: i64) -> Fact {
     Fact::Message(MessageFact {
         line,
         person: person(wa_id),
