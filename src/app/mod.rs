@@ -177,7 +177,7 @@ impl Parts {
         let settings = RecorderSettings {
             queue_facts: recorder.queue_facts.get(),
             batch_facts: recorder.batch_facts.get(),
-            // The other half of the connections is for reading, and for sending.
+            // The others are for reading, and for sending.
             batches: database.connections.get().div_ceil(2) as usize,
             rules,
             sweep_interval: SWEEP_INTERVAL,

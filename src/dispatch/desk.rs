@@ -1,5 +1,6 @@
 //! The desk of a worker: what it does with the messages of its line in the database, under its lease.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,7 +123,7 @@ impl Desk<'_> {
         let now = self.inner.parts.clock.now();
         let uncalled = uncalled.into_iter().map(|claimed| (claimed, Outcome::Uncalled(Duration::ZERO)));
         let ended = finished.into_iter().map(|one| (one.claimed, one.outcome)).chain(uncalled);
-        let (mut settled, mut requeued, mut withdrawn) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut settled, mut unsent, mut unsaid) = (Vec::new(), Vec::new(), Vec::new());
         for (Claimed { message, attempt, said, .. }, outcome) in ended {
             let (delay, attempt) = match outcome {
                 Outcome::Settled => {
@@ -133,11 +134,12 @@ impl Desk<'_> {
                 Outcome::Later(delay) => (delay, attempt),
                 Outcome::Uncalled(delay) => (delay, attempt.saturating_sub(1)),
             };
-            requeued.push(Requeued { message, due_at: now.plus(delay), attempt });
-            withdrawn.extend((!said).then_some(message));
+            let requeued = Requeued { message, due_at: now.plus(delay), attempt };
+            if said { unsaid.push(requeued) } else { unsent.push(requeued) }
         }
-        let queued_again = self.give_back(&withdrawn, &requeued).await;
-        queued_again.and(self.forget(&settled).await)
+        let said_again = self.requeue(&unsaid).await;
+        let sent_again = self.give_back(&unsent).await;
+        said_again.and(sent_again).and(self.forget(&settled).await)
     }
 
     /// Stops the line if there is a reason, and sets the time of its next probe.
@@ -208,24 +210,46 @@ impl Desk<'_> {
         Ok(ready)
     }
 
-    /// Records that calls of sends are about to begin, so that a reply finds its deployment even if the answer is lost. Returns
-    /// the messages to call for. The others were canceled since they were claimed, or taken over by another node; whoever did
-    /// it sees to their rows. What is said in a session was announced by its claim.
+    /// Announces calls, and returns the messages to call for. The others were canceled since they were claimed, or taken over by
+    /// another node; whoever did it sees to their rows.
     async fn announce(&self, claimed: Vec<Claimed>) -> Result<Vec<Claimed>, WorkerError> {
-        let epoch = self.lease.epoch;
-        let (mut ready, sent): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|one| one.said);
-        let facts = sent.iter().map(|one| Fact::Dispatched { message: one.message, at: one.at, epoch }).collect();
-        let recorded = self.record(facts).await?;
-        let announced = sent.into_iter().zip(recorded).filter(|(_, recorded)| *recorded == Recorded::Merged);
-        ready.extend(announced.map(|(one, _)| one));
+        let (said, sent): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|one| one.said);
+        let mut ready = self.announce_replies(said).await?;
+        match self.announce_sends(sent).await {
+            Ok(sent) => ready.extend(sent),
+            Err(error) => {
+                // Nobody calls for these now.
+                self.settle(Vec::new(), ready).await?;
+                return Err(error);
+            }
+        }
         Ok(ready)
     }
 
-    /// Queues messages again that were announced and not sent. First it is recorded that those of sends were not sent, so that
-    /// no reply is attributed to them; what another node has taken over meanwhile stays as it is.
-    async fn give_back(&self, withdrawn: &[MessageId], unsent: &[Requeued]) -> Result<(), WorkerError> {
+    /// Records that calls of sends are about to begin, so that a reply finds its deployment even if the answer is lost.
+    async fn announce_sends(&self, sent: Vec<Claimed>) -> Result<Vec<Claimed>, WorkerError> {
         let epoch = self.lease.epoch;
-        let withdrawn = withdrawn.iter().map(|&message| Fact::Withdrawn { message, epoch });
+        let facts = sent.iter().map(|one| Fact::Dispatched { message: one.message, at: one.at, epoch }).collect();
+        let recorded = self.record(facts).await?;
+        let announced = sent.into_iter().zip(recorded).filter(|(_, recorded)| *recorded == Recorded::Merged);
+        Ok(announced.map(|(one, _)| one).collect())
+    }
+
+    /// Announces what is said in sessions. It begins no deployment, so that no fact has to be recorded.
+    async fn announce_replies(&self, mut said: Vec<Claimed>) -> Result<Vec<Claimed>, WorkerError> {
+        let parts = &self.inner.parts;
+        let (messages, now): (Vec<_>, _) = (said.iter().map(|one| one.message).collect(), parts.clock.now());
+        let announced = outbox::announce_replies(&parts.db, self.lease, &messages, now).await?;
+        let announced: HashSet<MessageId> = announced.into_iter().collect();
+        said.retain(|one| announced.contains(&one.message));
+        Ok(said)
+    }
+
+    /// Queues messages of sends again that were announced and not sent. First it is recorded that they were not sent, so that no
+    /// reply is attributed to them; what another node has taken over meanwhile stays as it is.
+    async fn give_back(&self, unsent: &[Requeued]) -> Result<(), WorkerError> {
+        let epoch = self.lease.epoch;
+        let withdrawn = unsent.iter().map(|one| Fact::Withdrawn { message: one.message, epoch });
         self.record(withdrawn.collect()).await?;
         self.requeue(unsent).await
     }

@@ -1,6 +1,6 @@
 //! The recorder: group commit of facts.
 //!
-//! While a workspace's last commit runs, the facts of concurrent requests are queued. The next transaction takes all of them
+//! While the last commit of a lane runs, the facts of concurrent requests are queued. The next transaction takes all of them
 //! (up to the size of a batch), and every request is answered after the commit that covers it. So each fact costs only its
 //! share of a commit, and a version's row is locked by a few large transactions instead of many small ones. Workspaces are
 //! independent of each other, and so are, for the most part, lines: where the database writes side by side, a few lanes share
@@ -120,8 +120,8 @@ impl Recorder {
         sweep::run(&self, shutdown).await;
     }
 
-    /// Records facts of one workspace, and returns a result for each, in order, once they are committed. Of the facts of a
-    /// line, those that are offered first are recorded first.
+    /// Records facts of one workspace, and returns a result for each, in order, once they are committed. Of what is offered as
+    /// a line's, the first is recorded first.
     pub async fn record(
         &self,
         workspace: WorkspaceId,

@@ -68,8 +68,9 @@ pub enum StorageError {
     /// The database URL is not valid.
     #[error("the database URL is not valid; expected sqlite://path?mode=rwc or postgres://user:password@host/database")]
     Url,
-    /// Another node changed what the batch affects while it was being prepared. The same batch succeeds when it is retried.
-    #[error("a concurrent transaction of another node was faster")]
+    /// Another transaction changed what the batch affects while it was being prepared. The same batch succeeds when it is
+    /// retried.
+    #[error("a concurrent transaction was faster")]
     Overtaken,
     /// A row contains something that no version of this program writes; the text names what it is.
     #[error("the database holds an invalid {0}")]

@@ -45,7 +45,8 @@ const EXPIRY_BUFFER: Duration = Duration::from_mins(1);
 pub struct Book {
     /// The users of the deployments below.
     pub users: HashMap<UserId, UserEntry>,
-    /// The deployments to which facts refer, directly or by a message, and those to which a contact's message may belong.
+    /// The deployments to which facts refer, directly or by a message, and those to which a contact's message may belong. Those
+    /// of messages are left out of which only a status is told that makes no difference to them.
     pub deployments: HashMap<DeploymentId, DeploymentEntry>,
     /// The messages to which facts refer, and the first messages of the deployments.
     pub messages: HashMap<MessageId, MessageEntry>,
@@ -126,7 +127,7 @@ pub struct DeploymentEntry {
     pub first: Option<MessageId>,
     /// The facts of the deployment itself.
     pub facts: DeploymentFacts,
-    /// Those of its variables that the batch's facts set.
+    /// Those of its variables that the batch's facts set, and that its flow needs to answer.
     pub variables: Variables,
     /// Its cell when the book was opened; `None` if it is new.
     pub cell_before: Option<Cell>,

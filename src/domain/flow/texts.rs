@@ -20,6 +20,8 @@ impl Flow {
             let answers = answered.contains(&name.as_str());
             needed.extend(step.captures().filter(|_| answers));
             needed.extend(step.texts().into_iter().flat_map(|(_, text)| names(text)));
+            // What a template's buttons are called is compared with answers, too.
+            needed.extend(step.choices().iter().flat_map(|choice| names(&choice.title)));
             if answers || !step.waits() {
                 ahead.extend(step.targets().into_iter().map(|(_, target)| target));
             }

@@ -145,7 +145,6 @@ pub async fn claim(db: &Database, lease: Lease, terms: Terms) -> Result<Option<C
         last_turn = sends.last().copied();
     }
     let mut messages = calls(&transaction, &taken, &terms).await?;
-    withdraw(&transaction, messages.iter().filter(|one| one.said && one.refusal.is_some())).await?;
     if let Some(most) = terms.daily_contacts {
         reached::count(&transaction, lease.line, &mut messages, (most, terms.now)).await?;
     }
@@ -210,7 +209,6 @@ async fn replies_due(
     query.ids(sql).await
 }
 
-/// Takes what is said in sessions, and announces the calls.
 async fn take_replies(
     db: &DatabaseTransaction,
     lease: Lease,
@@ -220,18 +218,10 @@ async fn take_replies(
     let mut query = Query::on(db);
     let (now, epoch, due) = (query.bind(now.micros()), query.bind(lease.epoch), query.among("message_id", due));
     let sql = format!(
-        "UPDATE outbox SET claimed_at = {now}, epoch = {epoch}, attempt = attempt + 1, announced_at = {now} \
+        "UPDATE outbox SET claimed_at = {now}, epoch = {epoch}, attempt = attempt + 1 \
          WHERE {due} AND claimed_at IS NULL RETURNING message_id"
     );
     query.ids(sql).await
-}
-
-/// Withdraws the announcement of calls that are not to be made.
-async fn withdraw(db: &DatabaseTransaction, refused: impl Iterator<Item = &Claimed>) -> Result<(), StorageError> {
-    let mut query = Query::on(db);
-    let refused = query.among("message_id", &refused.map(|one| one.message).collect::<Vec<_>>());
-    query.execute(format!("UPDATE outbox SET announced_at = NULL WHERE {refused}")).await?;
-    Ok(())
 }
 
 async fn take(

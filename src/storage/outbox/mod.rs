@@ -5,7 +5,7 @@
 //! by the epoch of its lease, and only the owner of that epoch may queue it again.
 //!
 //! A call is announced before it begins, so that whatever takes over after a crash knows what may have been sent. The call of a
-//! send begins a deployment, so it is announced with the facts; what is said in a session is announced by its claim.
+//! send begins a deployment, so it is announced with the facts; what is said in a session begins nothing, and is announced alone.
 
 mod claim;
 
@@ -104,6 +104,21 @@ pub(super) async fn enqueue(
         ]
     };
     Ok(REPLIES.write(db, &replies.iter().map(row).collect::<Vec<_>>()).await?)
+}
+
+/// Announces the calls for what is said in sessions, and returns the messages to call for: those that are still claimed under
+/// the lease.
+pub async fn announce_replies(
+    db: &Database,
+    lease: Lease,
+    messages: &[MessageId],
+    at: Timestamp,
+) -> Result<Vec<MessageId>, StorageError> {
+    let mut query = Query::on(db.writer());
+    let (messages, epoch, at) = (query.among("message_id", messages), query.bind(lease.epoch), query.bind(at.micros()));
+    let sql =
+        format!("UPDATE outbox SET announced_at = {at} WHERE {messages} AND epoch = {epoch} RETURNING message_id");
+    query.ids(sql).await
 }
 
 /// Notes which calls of sends are about to be made, and which were not made after all.

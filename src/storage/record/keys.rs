@@ -9,7 +9,7 @@ use crate::domain::book::MessageEntry;
 use crate::domain::clock::Timestamp;
 use crate::domain::code::Coded;
 use crate::domain::contact::ContactKey;
-use crate::domain::fact::{Fact, StatusFact, Target};
+use crate::domain::fact::{Fact, MessageName, StatusFact, Target};
 use crate::domain::failure::ProviderFailure;
 use crate::domain::id::{ContactId, DeploymentId, LineId, MessageId, VersionId, WorkspaceId, jump_deployment_key};
 use crate::domain::merge::ContactFacts;
@@ -39,6 +39,8 @@ pub(super) struct Keys {
     /// Those of them whose deployments may change, too, by both ids. Of the others only statuses are told, which make no
     /// difference beyond the message unless it is the first of its deployment.
     consequential: (BTreeSet<MessageId>, BTreeSet<String>),
+    /// The names by which such statuses tell of messages: the one name may become known only now.
+    reported: Vec<MessageName>,
     /// Messages that must be claimed for their facts to hold.
     pub(super) claims: Vec<MessageId>,
     /// Deployments by id.
@@ -53,7 +55,7 @@ pub(super) struct Keys {
     pub(super) lines: BTreeSet<LineId>,
     /// Whether any fact tells anything about a person.
     pub(super) people: bool,
-    /// Messages whose calls begin. Of sends they end the open sessions of their contacts.
+    /// Messages of sends whose calls begin, which ends the open sessions of their contacts.
     pub(super) dispatched: Vec<MessageId>,
     /// The contacts whom flows led to another conversation.
     pub(super) led: BTreeSet<ContactId>,
@@ -84,6 +86,9 @@ impl Keys {
             let again = contact.filter(|contact| !keys.contacts.insert(*contact));
             keys.busy.extend(again);
         }
+        let (ids, names) = &mut keys.consequential;
+        let matters = |name: &&MessageName| name.provider.as_ref().is_some_and(|name| names.contains(name));
+        ids.extend(keys.reported.iter().filter(matters).filter_map(|name| name.own));
         keys
     }
 
@@ -180,6 +185,7 @@ impl Keys {
             Target::Message(name) if !tells_of_people => {
                 self.messages.extend(name.own);
                 self.provider_ids.extend(name.provider.clone());
+                self.reported.push(name.clone());
             }
             _ => self.add_target(of),
         }

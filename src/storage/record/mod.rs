@@ -75,7 +75,7 @@ pub async fn batch(tenant: &Tenant, offered: &[Offered], rules: &Rules, now: Tim
     running::open(&db, workspace, (&keys, &begins), &rules.flows, &mut book).await?;
     let opened = book.deployments.values().map(|deployment| deployment.version);
     if opened.chain(versions).any(|version| !locked.holds(version)) {
-        // Another node made something known after the versions were locked: retry, and lock more versions.
+        // Another transaction made something known after the versions were locked: retry, and lock more versions.
         return Err(StorageError::Overtaken);
     }
     let apply = |(one, resolved): (&Offered, &_)| match &one.fact {

@@ -13,6 +13,9 @@ use crate::storage::flows::Flows;
 use crate::storage::query::Query;
 use crate::storage::{StorageError, row, rows};
 
+/// The most variables that a statement asks for, so that it stays small (`bulk`).
+const PAIRS_PER_STATEMENT: usize = 200;
+
 /// Reads what runs in the deployments of a book, and in the versions that may begin. Batches that only report how far
 /// messages got need none of it.
 pub(super) async fn open(
@@ -73,13 +76,15 @@ async fn known_variables(
     let (workspace_place, whole) = (query.bind(workspace.0), query.among("deployment_id", &whole));
     let sql = format!("SELECT * FROM variables WHERE workspace_id = {workspace_place} AND {whole}");
     let mut found = query.models::<variables::Model>(sql).await?;
-    let mut query = Query::on(db);
-    let (workspace, pairs) = (query.bind(workspace.0), query.bind_pairs(&pairs));
-    let sql = format!(
-        "SELECT v.* FROM {pairs} JOIN variables v ON v.deployment_id = pair.id AND v.name = pair.name \
-         WHERE v.workspace_id = {workspace}"
-    );
-    found.extend(query.models::<variables::Model>(sql).await?);
+    for pairs in pairs.chunks(PAIRS_PER_STATEMENT) {
+        let mut query = Query::on(db);
+        let (workspace, pairs) = (query.bind(workspace.0), query.bind_pairs(pairs));
+        let sql = format!(
+            "SELECT v.* FROM {pairs} JOIN variables v ON v.deployment_id = pair.id AND v.name = pair.name \
+             WHERE v.workspace_id = {workspace}"
+        );
+        found.extend(query.models::<variables::Model>(sql).await?);
+    }
     for found in found {
         let value = VariableValue { at: row::time(found.at)?, value: found.value };
         if let Some(deployment) = book.deployments.get_mut(&found.deployment_id.into()) {

@@ -35,6 +35,7 @@ on_both_databases!(
     a_status_waits_for_the_message_that_it_names,
     a_message_of_nobody_else_begins_the_inbound_conversation,
     what_contacts_say_about_being_written_to_is_stored_alike_in_any_order,
+    a_reply_is_announced_while_it_is_claimed,
 );
 
 fn rules() -> Rules {
@@ -48,6 +49,10 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 pub(super) async fn conversation(seed: &Seed, direction: Direction) -> (Conversation, Version) {
+    conversation_with(seed, direction, "{}").await
+}
+
+async fn conversation_with(seed: &Seed, direction: Direction, flow: &str) -> (Conversation, Version) {
     let (id, version) = (new_key().into(), new_key().into());
     let conversation = Conversation {
         id,
@@ -58,7 +63,7 @@ pub(super) async fn conversation(seed: &Seed, direction: Direction) -> (Conversa
         archived_at: None,
         current_version: version,
     };
-    let version = Version { id: version, conversation: id, number: 1, published_at: at(0), flow: "{}".into() };
+    let version = Version { id: version, conversation: id, number: 1, published_at: at(0), flow: flow.into() };
     conversations::create(&seed.tenant, &conversation, &version).await.unwrap();
     (conversation, version)
 }
@@ -251,6 +256,35 @@ async fn what_contacts_say_about_being_written_to_is_stored_alike_in_any_order(d
         assert_eq!(preferences(&seed).await.first(), Some(&(stored(30), stored(30), stored(26))));
         assert_sound(&db).await;
     }
+}
+
+async fn a_reply_is_announced_while_it_is_claimed(db: Database) {
+    let seed = Seed::new(&db).await;
+    let flow = r#"{ "start": "ask", "steps": { "ask": { "text": "Who are you?", "final": true } } }"#;
+    conversation_with(&seed, Direction::Inbound, flow).await;
+    let (ana, bo) = ("573001234567", "573001234568");
+    let said = [ana, bo].map(|wa_id| reply(seed.line, wa_id, &format!("wamid.{wa_id}"), None, 99));
+    record(&seed.tenant, said.into()).await;
+    record(&seed.tenant, vec![preference(bo, 101, true)]).await;
+    let lease = leases::take(&db, seed.line, new_key(), LEASE).await.unwrap().unwrap();
+    let claim = outbox::claim(&db, lease, terms(102)).await.unwrap().unwrap();
+    let (refused, sent): (Vec<_>, Vec<_>) = claim.messages.iter().partition(|one| one.refusal.is_some());
+    assert_eq!((refused.len(), sent.len()), (1, 1), "{claim:?}");
+    let (refused, sent) = (refused[0].message, sent[0].message);
+    assert_eq!((announced(&db, refused).await, announced(&db, sent).await), (None, None));
+    let ready = outbox::announce_replies(&db, lease, &[sent], at(102)).await.unwrap();
+    assert_eq!((ready, announced(&db, sent).await), (vec![sent], Some(at(102).micros())));
+    let requeued = outbox::Requeued { message: sent, due_at: at(103), attempt: 1 };
+    outbox::requeue(&db, lease, &[requeued]).await.unwrap();
+    assert_eq!(announced(&db, sent).await, None);
+    assert!(outbox::announce_replies(&db, lease, &[sent], at(103)).await.unwrap().is_empty());
+    let again = outbox::claim(&db, lease, terms(104)).await.unwrap().unwrap();
+    assert_eq!(again.messages.iter().map(|one| (one.message, one.attempt)).collect::<Vec<_>>(), [(sent, 2)]);
+}
+
+/// When the call for a message was announced.
+async fn announced(db: &Database, message: MessageId) -> Option<i64> {
+    entity::outbox::Entity::find_by_id(message.0).one(db.reader()).await.unwrap().unwrap().announced_at
 }
 
 fn preference(wa_id: &str, seconds: i64, stopped: bool) -> Fact {
