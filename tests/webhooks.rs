@@ -367,9 +367,9 @@ async fn the_earliest_report_of_a_status_counts(workspace: Workspace) {
 
 async fn a_profile_name_is_the_latest_reported(workspace: Workspace) {
     let conversation = workspace.conversation_on(&workspace.line, "In", "INBOUND", inbound_flow()).await;
-    let at = workspace.server.clock.seconds() - 100;
-    for (seconds, name) in [(3, "Second"), (9, "Last"), (1, "First")] {
-        let hello = text(&format!("wamid.{seconds}"), &wa_id(&phone(0)), "Hi", at + seconds);
+    let at = workspace.server.clock.seconds() - 1_000;
+    for (minutes, name) in [(3, "Second"), (9, "Last"), (1, "First")] {
+        let hello = text(&format!("wamid.{minutes}"), &wa_id(&phone(0)), "Hi", at + minutes * 60);
         workspace.server.post(&Webhook::of("1000").message(hello).profile(&wa_id(&phone(0)), name).payload()).await;
     }
     assert_eq!(workspace.user(&conversation, "name").await["name"], "Last");

@@ -73,10 +73,10 @@ impl Timestamp {
         Self(self.0 - self.0 % Self::MICROS_PER_SECOND)
     }
 
-    /// The start of this instant's hour.
+    /// The start of this instant's minute.
     #[must_use]
-    pub const fn floor_to_hour(self) -> Self {
-        Self(self.0 - self.0 % (3_600 * Self::MICROS_PER_SECOND))
+    pub const fn floor_to_minute(self) -> Self {
+        Self(self.0 - self.0 % (60 * Self::MICROS_PER_SECOND))
     }
 
     /// This instant plus a duration, capped at the latest valid instant.
@@ -131,10 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn seconds_and_hours_round_down() {
+    fn seconds_and_minutes_round_down() {
         let instant = Timestamp::from_micros(5_400_000).unwrap();
         assert_eq!(instant.floor_to_second().micros(), 5_000_000);
-        let instant = Timestamp::from_seconds(2 * 3_600 + 59).unwrap();
-        assert_eq!(instant.floor_to_hour().seconds(), 2 * 3_600);
+        let instant = Timestamp::from_seconds(2 * 60 + 59).unwrap();
+        assert_eq!(instant.floor_to_minute().seconds(), 2 * 60);
     }
 }

@@ -18,11 +18,11 @@ pub struct ContactKey {
 /// The most digits of a WhatsApp id. E.164 allows fifteen; WhatsApp's ids have up to a few more.
 const MAX_WHATSAPP_ID_DIGITS: usize = 20;
 
-/// A profile name and when it was reported, to the hour: every message of a user brings it, and a contact must not be written
-/// for each. The latest report wins; of two in the same hour, the greater name.
+/// A profile name and when it was reported, to the minute: every message of a user brings it, and a contact need not be written
+/// for each. The latest report wins; of two in the same minute, the greater name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct ProfileName {
-    /// The hour of the report.
+    /// The minute of the report.
     pub at: Timestamp,
     /// The name as the user chose it.
     pub name: String,
@@ -31,7 +31,7 @@ pub struct ProfileName {
 impl ProfileName {
     /// A name that was reported at this time.
     pub const fn reported(at: Timestamp, name: String) -> Self {
-        Self { at: at.floor_to_hour(), name }
+        Self { at: at.floor_to_minute(), name }
     }
 }
 

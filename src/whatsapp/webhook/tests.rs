@@ -115,7 +115,7 @@ fn a_status_names_its_message_and_its_recipient() {
     assert_eq!(person.key.wa_id.as_deref(), Some("573001234567"));
     assert_eq!(person.key.provider_user_id.as_deref(), Some("CO.13491208655302741918"));
     let name = person.name.unwrap();
-    assert_eq!((name.name.as_str(), name.at), ("Ana", at(SECOND).floor_to_hour()));
+    assert_eq!((name.name.as_str(), name.at), ("Ana", at(SECOND).floor_to_minute()));
 }
 
 #[test]
