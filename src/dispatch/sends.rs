@@ -153,10 +153,12 @@ fn recipients(destination: &Destination, submission: &Submission, now: Timestamp
     let (country, template) = (destination.line.phone.country(), destination.template());
     let mut seen = HashSet::new();
     let recipients = submission.users.iter().map(|user| {
-        let phone = Phone::parse(&user.phone, country);
+        let parsed = Phone::try_parse(&user.phone, country);
+        let is_valid = parsed.is_ok();
+        let phone = parsed.unwrap_or_else(|as_given| as_given);
         let value = |text: &String| VariableValue { at: now, value: text.clone() };
         let variables: Variables = user.variables.iter().map(|(name, text)| (name.clone(), value(text))).collect();
-        let opening = Opening::of(template.as_ref(), phone.is_valid(), &variables);
+        let opening = Opening::of(template.as_ref(), is_valid, &variables);
         NewRecipient { phone, variables, opening }
     });
     recipients.filter(|one| seen.insert(one.phone.clone())).collect()

@@ -39,6 +39,11 @@ impl Phone {
 
     /// Reads a text that has passed [`Phone::check`].
     pub fn parse(given: &str, country: Option<Country>) -> Self {
+        Self::try_parse(given, country).unwrap_or_else(|as_given| as_given)
+    }
+
+    /// Reads a text that has passed [`Phone::check`]. If it is not a valid number, the error is the text as it was given.
+    pub fn try_parse(given: &str, country: Option<Country>) -> Result<Self, Self> {
         let given = given.trim();
         let national = || country.and_then(|country| e164(Some(country), given));
         let number = match given.strip_prefix("00") {
@@ -46,7 +51,7 @@ impl Phone {
             None if given.starts_with('+') => e164(None, given),
             None => national().or_else(|| e164(None, &format!("+{given}"))),
         };
-        Self { text: number.unwrap_or_else(|| given.to_owned()) }
+        number.map(|text| Self { text }).ok_or_else(|| Self { text: given.to_owned() })
     }
 
     /// A number as it is stored in the database.
@@ -123,7 +128,8 @@ mod tests {
     #[test]
     fn digits_that_are_not_a_number_stay_as_given() {
         for given in ["+12", "12345", "+5730012345678901", "tel 7"] {
-            let phone = read(given);
+            let phone = Phone::try_parse(given, Some(Country::CO)).unwrap_err();
+            assert_eq!(phone, read(given));
             assert_eq!((phone.as_str(), phone.is_valid()), (given, false));
         }
     }
