@@ -8,6 +8,7 @@ pub struct Steps(Vec<u8>);
 const STEPS_PER_DIGIT: u16 = 4;
 const HEXADECIMAL: u32 = 16;
 
+/// No steps.
 static NONE: Steps = Steps(Vec::new());
 
 impl Steps {

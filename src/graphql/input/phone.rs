@@ -5,6 +5,7 @@ use crate::domain::phone::{Country, Phone};
 
 /// Reads a number that must be valid; one without a country code is read in `country`.
 pub(crate) fn read_phone(given: &str, country: Option<Country>) -> Result<Phone, Fault> {
-    let phone = Phone::read(given, country)?;
-    if phone.is_valid() { Ok(phone) } else { Err(Fault::new("is not a valid phone number with its country code")) }
+    Phone::check(given)?;
+    let parsed = Phone::try_parse(given, country);
+    parsed.map_err(|_| Fault::new("is not a valid phone number with its country code"))
 }

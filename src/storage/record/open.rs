@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use entity::{messages, users};
+use entity::{messages, users, variables};
 use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
@@ -239,7 +239,12 @@ async fn named_variables(
     let workspace = query.bind(workspace.0);
     let (ids, variables) = (query.among("deployment_id", &ids), query.among_texts("name", &variables));
     let sql = format!("SELECT * FROM variables WHERE workspace_id = {workspace} AND {ids} AND {variables}");
-    for found in query.models::<entity::variables::Model>(sql).await? {
+    enter_variables(query.models(sql).await?, book)
+}
+
+/// Enters variables into their deployments, which must have been entered already.
+pub(super) fn enter_variables(found: Vec<variables::Model>, book: &mut Book) -> Result<(), StorageError> {
+    for found in found {
         let value = VariableValue { at: row::time(found.at)?, value: found.value };
         if let Some(deployment) = book.deployments.get_mut(&found.deployment_id.into()) {
             deployment.variables.insert(found.name, value);

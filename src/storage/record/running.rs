@@ -6,12 +6,12 @@ use entity::{sessions, users, variables};
 use sea_orm::DatabaseTransaction;
 
 use super::keys::Keys;
+use super::open::enter_variables;
 use crate::domain::book::Book;
 use crate::domain::id::{DeploymentId, VersionId, WorkspaceId};
-use crate::domain::merge::VariableValue;
 use crate::storage::flows::Flows;
 use crate::storage::query::Query;
-use crate::storage::{StorageError, row, rows};
+use crate::storage::{StorageError, rows};
 
 /// The most variables that a statement asks for, so that it stays small (`bulk`).
 const PAIRS_PER_STATEMENT: usize = 200;
@@ -85,13 +85,7 @@ async fn known_variables(
         );
         found.extend(query.models::<variables::Model>(sql).await?);
     }
-    for found in found {
-        let value = VariableValue { at: row::time(found.at)?, value: found.value };
-        if let Some(deployment) = book.deployments.get_mut(&found.deployment_id.into()) {
-            deployment.variables.insert(found.name, value);
-        }
-    }
-    Ok(())
+    enter_variables(found, book)
 }
 
 /// Users of the versions that may begin, also those whose deployments were not opened.
